@@ -1,0 +1,1 @@
+//! The decisions of Teal: plan, strategy, route, release, verdict. No I/O, no clock: `now` is passed in.
