@@ -1,0 +1,60 @@
+//! The lab's demo service: one process plays one ECS task of one version.
+//!
+//! It answers HTTP/1.1 and behaves over time as its task definition's environment says, so that a scenario gives each
+//! version (= task definition) its own error rate, latency, crashes or slow start.
+//!
+//! # Environment
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `TEAL_DEMO_BEHAVIOUR` | a [`Behaviour`] as JSON | answers 200 at once, always |
+//! | `TEAL_DEMO_VERSION` | what `x-version` says | `unversioned` |
+//! | `TEAL_DEMO_LISTEN` | address and port; port 0 takes a free one | `127.0.0.1:0` |
+//! | `TEAL_LAB_CLOCK` | `<origin_millis>:<scale>`, the lab's clock | the wall's clock |
+//! | `TEAL_LAB_TASK` | what `x-task` says; the lab gives the task's id | the process id |
+//! | `TEAL_LAB_TASK_NUMBER` | the task's number in its service; varies the seed between tasks | 0 |
+//!
+//! An environment that cannot be understood ends the process with status 2 and one sentence on standard error.
+//!
+//! # Behaviour
+//!
+//! ```json
+//! {
+//!   "seed": 7,
+//!   "start": {"delay": "20s", "until": "refuse"},
+//!   "phases": [
+//!     {"from": "0s", "latency": {"lognormal": {"median": "20ms", "p99": "120ms"}}},
+//!     {"from": "2m", "errorRate": 0.05, "errorStatus": 502, "dropEvery": 50, "health": "failing"},
+//!     {"from": "5m", "exit": 1}
+//!   ]
+//! }
+//! ```
+//!
+//! Times (`delay`, `from`) are on the lab's clock and count from the start of the process, or from `since` if that
+//! is given (lab time, Unix milliseconds). Latencies are real. [`Phase`] has every field.
+//!
+//! # Answers
+//!
+//! `GET /health` answers as the phase's `health` says. Every other request is answered, after the phase's latency,
+//! with 200 (or `errorStatus`), the headers `x-version` and `x-task`, and a JSON body naming version, task and the
+//! number of the request.
+//!
+//! # Life
+//!
+//! When it listens (or, if connections are to be refused at first, when it has its port), the service prints one line
+//! on standard output, `{"listening":"127.0.0.1:40123",...}`. SIGTERM
+//! stops accepting, lets requests under way finish and ends with status 0. It also ends **when its standard input
+//! closes**, so that it cannot outlive the lab that started it, however the lab ends; by hand, start it with a
+//! terminal or an open pipe as standard input.
+
+mod behaviour;
+mod clock;
+mod draw;
+mod duration_text;
+mod server;
+mod settings;
+
+pub use behaviour::{Behaviour, Health, Latency, Phase, Start, Until};
+pub use clock::LabTime;
+pub use server::{ServeError, serve};
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,230 @@
+//! HTTP/1.1 with the behaviour of the phase that applies.
+
+use crate::draw::Draws;
+use crate::{Behaviour, Health, LabTime, Phase, Settings, Until};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const BACKLOG: u32 = 1024;
+/// How long to wait before accepting again when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Why the service could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen: {0}")]
+    Listen(#[from] io::Error),
+    #[error("TEAL_DEMO_VERSION or TEAL_LAB_TASK cannot be sent as a header: {0}")]
+    Header(#[from] InvalidHeaderValue),
+}
+
+/// The connection is to be closed without an answer, as by a process that crashed.
+#[derive(Debug, thiserror::Error)]
+#[error("the behaviour drops this request")]
+struct Dropped;
+
+struct Service {
+    behaviour: Behaviour,
+    clock: LabTime,
+    version: String,
+    task: String,
+    version_header: HeaderValue,
+    task_header: HeaderValue,
+    seed: u64,
+    requests: AtomicU64,
+    no_phase: Phase,
+}
+
+/// Binds, prints the address as one JSON line, serves until SIGTERM, and lets requests under way finish.
+///
+/// Ends the process when standard input closes or a phase with `exit` begins.
+///
+/// # Errors
+/// If the address cannot be bound, or version or task cannot be sent as a header.
+pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let socket = if settings.listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.bind(settings.listen)?;
+    let service = Arc::new(Service::new(settings)?);
+    let address = socket.local_addr()?;
+    end_when_standard_input_closes();
+    service.end_at_the_exit_phase();
+
+    let start = service.behaviour.start;
+    let delay = service.clock.real_until(service.behaviour.since, start.delay);
+    let listener = if start.until == Until::Refuse && !delay.is_zero() {
+        // Bound but not listening: the kernel refuses connections.
+        service.announce(address)?;
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            _ = terminate.recv() => return Ok(()),
+        }
+        socket.listen(BACKLOG)?
+    } else {
+        let listener = socket.listen(BACKLOG)?;
+        service.announce(address)?;
+        listener
+    };
+
+    let (stop, stopping) = watch::channel(());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve_connection(Arc::clone(&service), stream, stopping.clone()));
+                }
+                // A connection that was reset while it waited, or no descriptors left: neither ends the service.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+            _ = terminate.recv() => break,
+        }
+    }
+    drop(listener);
+    drop(stop);
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn serve_connection(service: Arc<Service>, stream: TcpStream, mut stopping: watch::Receiver<()>) {
+    // Only costs latency if it cannot be set.
+    let _ = stream.set_nodelay(true);
+    let answer = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { service.answer(request).await }
+    });
+    let mut connection =
+        pin!(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    tokio::select! {
+        // An error is a client that went away or a request that was dropped on purpose.
+        _ = connection.as_mut() => {}
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+impl Service {
+    fn new(settings: Settings) -> Result<Self, InvalidHeaderValue> {
+        Ok(Self {
+            version_header: HeaderValue::from_str(&settings.version)?,
+            task_header: HeaderValue::from_str(&settings.task)?,
+            // Far apart for neighbouring task numbers, so that tasks of one version do not fail in step.
+            seed: settings.behaviour.seed.wrapping_add(settings.task_number << 32),
+            behaviour: settings.behaviour,
+            clock: settings.clock,
+            version: settings.version,
+            task: settings.task,
+            requests: AtomicU64::new(0),
+            no_phase: Phase::default(),
+        })
+    }
+
+    fn announce(&self, address: SocketAddr) -> io::Result<()> {
+        let line = serde_json::json!({
+            "listening": address.to_string(),
+            "version": self.version,
+            "pid": std::process::id(),
+        });
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()
+    }
+
+    fn end_at_the_exit_phase(self: &Arc<Self>) {
+        if let Some((after, status)) = self.behaviour.exit() {
+            let wait = self.clock.real_until(self.behaviour.since, after);
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                eprintln!("the behaviour's exit phase began");
+                std::process::exit(i32::from(status));
+            });
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+        let elapsed = self.clock.elapsed(self.behaviour.since);
+        let start = self.behaviour.start;
+        if start.until == Until::Unavailable && elapsed < start.delay {
+            return Ok(self.response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n"));
+        }
+        let phase = self.behaviour.phase_at(elapsed).unwrap_or(&self.no_phase);
+        if request.uri().path() == "/health" {
+            return Ok(match phase.health {
+                Health::Passing => self.response(StatusCode::OK, "text/plain", "ok\n"),
+                Health::Failing => self.response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "failing\n"),
+                Health::Hanging => std::future::pending().await,
+            });
+        }
+        // Read to its end, or the connection could not be kept alive.
+        let mut body = request.into_body();
+        while let Some(frame) = body.frame().await {
+            frame.map_err(|_| Dropped)?;
+        }
+        self.answer_in(phase).await
+    }
+
+    async fn answer_in(&self, phase: &Phase) -> Result<Response<Full<Bytes>>, Dropped> {
+        // The first request is number 1.
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut draws = Draws::new(self.seed, number);
+        // Always the same draws in the same order: a rate that changes leaves the others as they were.
+        let (fails, hangs) = (draws.happens(phase.error_rate), draws.happens(phase.hang_rate));
+        let latency = draws.latency(phase.latency);
+        if phase.drop_every.is_some_and(|every| number % every == 0) {
+            return Err(Dropped);
+        }
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let status = if fails { StatusCode::from_u16(phase.error_status) } else { Ok(StatusCode::OK) };
+        let body = serde_json::json!({"version": self.version, "task": self.task, "request": number, "ok": !fails});
+        // The status was checked when the settings were read.
+        Ok(self.response(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "application/json", format!("{body}\n")))
+    }
+
+    fn response(
+        &self,
+        status: StatusCode,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(body.into()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(HeaderName::from_static("x-version"), self.version_header.clone());
+        headers.insert(HeaderName::from_static("x-task"), self.task_header.clone());
+        response
+    }
+}
+
+/// A thread of its own: reading standard input blocks, and must not keep the runtime from ending.
+fn end_when_standard_input_closes() {
+    std::thread::spawn(|| {
+        let mut scratch = [0; 64];
+        let mut input = io::stdin().lock();
+        while input.read(&mut scratch).is_ok_and(|read| read > 0) {}
+        std::process::exit(0);
+    });
+}
