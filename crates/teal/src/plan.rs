@@ -1,0 +1,59 @@
+//! The release plan: the user's document, as one type.
+//!
+//! [`check`] turns a document into a [`CheckedPlan`] or says everything that is wrong with it. Reading a [`Plan`] with
+//! serde alone checks each value but no rule that spans several: it is meant for plans that were checked before, such
+//! as the one in a release's record.
+
+mod afterwards;
+mod arn;
+pub mod defaults;
+mod green;
+mod judge;
+pub mod limits;
+mod name;
+mod traffic;
+mod url;
+mod validate;
+
+pub use afterwards::Afterwards;
+pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
+pub use green::{Cluster, EcsGreen, EcsServiceName, Green, TaskDefinition};
+pub use judge::{AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit};
+pub use name::{ServiceName, Version};
+pub use traffic::{AlbRoute, TestRoute, Traffic};
+pub use url::{BaseUrl, why_refused};
+pub use validate::{CheckPath, Expectation, HeaderName, HeaderValue, HttpCheck, Method, Validate};
+
+use crate::strategy::Strategy;
+use crate::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A release plan for Teal: what to release, how to shift the traffic to it, and what must hold on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// The service that is released.
+    pub service: ServiceName,
+    /// The version that is released. Write it in quotes: 2.10 without them is the number 2.1.
+    pub version: Version,
+    /// What runs the new version.
+    pub green: Green,
+    /// What splits the traffic between blue and green.
+    pub traffic: Traffic,
+    /// In which steps the traffic moves to green.
+    pub strategy: Strategy,
+    /// What is tested on green before any production request reaches it.
+    #[serde(default)]
+    pub validate: Validate,
+    /// What green is judged by while it takes traffic.
+    #[serde(default)]
+    pub judge: Judge,
+    /// What happens once green has all the traffic.
+    #[serde(default)]
+    pub afterwards: Afterwards,
+    /// How long the release may take from its start until the bake at 100% is over, gates included. A release that
+    /// takes longer is rolled back.
+    #[serde(default = "defaults::deadline")]
+    pub deadline: Span,
+}

@@ -1,0 +1,24 @@
+//! What happens once green has all the traffic.
+
+use super::defaults;
+use crate::units::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What happens once green has all the traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Afterwards {
+    /// How long green is still judged at 100%, with blue at full capacity. 0s for not at all.
+    #[serde(default = "defaults::after_bake")]
+    pub bake: Span,
+    /// How long blue is kept, counted from when green got 100%. At least `bake`, at most 30d.
+    #[serde(default = "defaults::keep_blue")]
+    pub keep_blue: Span,
+}
+
+impl Default for Afterwards {
+    fn default() -> Self {
+        Self { bake: defaults::after_bake(), keep_blue: defaults::keep_blue() }
+    }
+}

@@ -1,0 +1,41 @@
+//! The ranges that a plan must keep to, with where they come from.
+
+use crate::units::Span;
+
+/// The shortest look interval: CloudWatch's finest alarm period.
+pub const MIN_LOOK_INTERVAL: Span = Span::seconds(10);
+
+/// The period of the load balancer's metrics.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+pub const METRIC_PERIOD: Span = Span::minutes(1);
+
+/// The longest deadline, and the longest time that blue is kept: the state machine times out after 30 days.
+pub const MAX_RELEASE: Span = Span::days(30);
+
+/// The longest that `readyWithin` may be.
+pub const MAX_READY_WITHIN: Span = Span::hours(12);
+
+/// How much of a state machine's history a release may use. Step Functions ends an execution at 25,000 events; the
+/// rest is for retries and for rolling back.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
+pub const MAX_HISTORY_EVENTS: u32 = 20_000;
+
+/// How long all attempts of all checks may take together: they run in one function call, which ends after 5 minutes.
+pub const VALIDATION_BUDGET: Span = Span::minutes(4);
+
+/// The pause between two attempts of a check.
+pub const ATTEMPT_PAUSE: Span = Span::seconds(2);
+
+/// The most attempts of a check.
+pub const MAX_ATTEMPTS: u32 = 20;
+
+/// The most listeners and rules of one route. Rolling back changes each of them, and ELB takes 20 such calls at once.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/load-balancer-api-throttling.html>
+pub const MAX_ROUTE_PARTS: usize = 20;
+
+/// The most alarms: one DescribeAlarms call names at most 100.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
+pub const MAX_ALARMS: usize = 100;
+
+/// The longest list that a plan may have where nothing else limits it.
+pub const MAX_STEPS: usize = 200;

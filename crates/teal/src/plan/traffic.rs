@@ -1,0 +1,44 @@
+//! What splits the traffic between blue and green.
+
+use super::{BaseUrl, ListenerArn, RuleArn, TargetGroupArn};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What splits the traffic between blue and green, and how green is reached before it takes any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Traffic {
+    /// The Application Load Balancer's part of it.
+    pub alb: AlbRoute,
+    /// How green is reached before it takes production traffic. Needed when `validate` has checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestRoute>,
+}
+
+/// The listeners and rules of one Application Load Balancer that split the traffic between the same two target groups.
+/// At least one of either; together at most 20.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AlbRoute {
+    /// Listeners whose default action forwards to the two target groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<ListenerArn>,
+    /// Rules whose action forwards to the two target groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleArn>,
+    /// The two target groups, in any order. Without this, Teal takes those that the actions forward to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_groups: Option<[TargetGroupArn; 2]>,
+}
+
+/// How green is reached before it takes production traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TestRoute {
+    /// A listener for tests, whose default action Teal points at green.
+    Listener(ListenerArn),
+    /// A rule for tests, for example one that asks for a header; Teal points it at green.
+    Rule(RuleArn),
+    /// An address at which green answers directly.
+    Url(BaseUrl),
+}

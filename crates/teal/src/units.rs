@@ -1,0 +1,10 @@
+//! Quantities as people write them in a plan: `2.5%`, `1h30m`, `800ms`.
+
+mod duration;
+mod share;
+mod text;
+
+pub use duration::{Latency, Span};
+pub use share::{Percent, Share};
+pub use text::{Invalid, Text};
+pub(crate) use text::{impl_text, text_newtype};
