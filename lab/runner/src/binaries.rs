@@ -1,0 +1,98 @@
+//! The programs a lab needs: Teal's functions, the demo service and the command line, built by cargo.
+
+use crate::setup::{lock, run};
+use crate::{LabError, Places, Progress, zip};
+use bytes::Bytes;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// The demo service's package and binary.
+pub const DEMO_SERVICE: &str = "teal-lab-demo";
+/// The command line's binary.
+pub const COMMAND_LINE: &str = "teal";
+
+/// Where the built programs are.
+#[derive(Clone, Debug)]
+pub struct Binaries {
+    directory: PathBuf,
+    cache: PathBuf,
+}
+
+impl Binaries {
+    /// Builds the functions, the demo service and the command line with this program's own profile.
+    ///
+    /// With `TEAL_LAB_BIN_DIR` set nothing is built: that directory's programs are used as they are, for example the
+    /// ones of a release build.
+    ///
+    /// # Errors
+    /// If cargo fails; its output is part of the message.
+    pub async fn build(places: &Places, progress: &Progress) -> Result<Self, LabError> {
+        let cache = places.cache().join("packages");
+        if let Some(directory) = std::env::var_os("TEAL_LAB_BIN_DIR") {
+            return Ok(Self { directory: directory.into(), cache });
+        }
+        progress.say("building the functions and the demo service");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(&places.repository).args(["build", "--quiet", "--profile", &places.profile()]);
+        cargo.arg("--target-dir").arg(&places.target);
+        for package in function_packages(places)? {
+            cargo.args(["-p", &package]);
+        }
+        run(cargo.args(["-p", DEMO_SERVICE, "-p", "teal-cli"])).await?;
+        Ok(Self { directory: places.binaries.clone(), cache })
+    }
+
+    /// The path of one program.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// The deployment package of one function, as `bootstrap` in a zip.
+    ///
+    /// # Errors
+    /// If the function was not built.
+    pub async fn package(&self, function: &str) -> Result<Bytes, LabError> {
+        let program = self.path(function);
+        let content = self.stripped(function, &program).await?;
+        let package = zip::bootstrap_package(&content);
+        package.map(Bytes::from).ok_or_else(|| LabError::Missing {
+            missing: format!("{} is larger than a zip can hold", program.display()),
+            remedy: "Build it without debug information".into(),
+        })
+    }
+
+    /// A development build is mostly debug information. Where the `strip` of the C tool chain is at hand, what is
+    /// deployed goes without; a copy is kept as long as the program does not change.
+    async fn stripped(&self, function: &str, program: &Path) -> Result<Vec<u8>, LabError> {
+        let reading = || LabError::io(format!("reading {}", program.display()));
+        let built = fs::metadata(program).and_then(|meta| meta.modified()).map_err(reading())?;
+        let _lock = lock(&self.cache, "packages.lock").await?;
+        let copy = self.cache.join(function);
+        let current = fs::metadata(&copy).and_then(|meta| meta.modified()).is_ok_and(|copied| copied >= built);
+        if !current {
+            let mut strip = Command::new("strip");
+            strip.arg("-o").arg(&copy).arg(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let stripped = strip.status().await.is_ok_and(|status| status.success());
+            if !stripped {
+                return fs::read(program).map_err(reading());
+            }
+        }
+        fs::read(&copy).map_err(LabError::io(format!("reading {}", copy.display())))
+    }
+}
+
+/// The packages under functions/: one folder each, named like the package.
+fn function_packages(places: &Places) -> Result<Vec<String>, LabError> {
+    let folder = places.repository.join("functions");
+    let entries = fs::read_dir(&folder).map_err(LabError::io(format!("listing {}", folder.display())))?;
+    let mut packages: Vec<_> = entries
+        .flatten()
+        .filter(|entry| entry.path().join("Cargo.toml").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    packages.sort();
+    Ok(packages)
+}

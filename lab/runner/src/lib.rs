@@ -1,0 +1,16 @@
+//! The whole of Teal on one machine: what `cargo lab` runs and what the workflow tests use.
+
+mod aws;
+mod binaries;
+mod error;
+mod load;
+mod ministack;
+mod places;
+mod progress;
+mod setup;
+mod zip;
+
+pub use aws::Aws;
+pub use error::LabError;
+pub use places::Places;
+pub use progress::Progress;

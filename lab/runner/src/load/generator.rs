@@ -1,0 +1,275 @@
+//! The generator: waits for each due time, sends, and records what came back.
+
+use super::connection::Pool;
+use super::schedule::{Arrivals, Ramp, Schedule};
+use super::tally::{Sample, Served, Tally};
+use http::header::{COOKIE, HOST, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Request};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use teal_lab_wire::LabClock;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// The header in which the demo service names its version.
+const VERSION_HEADER: &str = "x-version";
+
+/// What to send.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Where to: requests go to the targets in turn.
+    pub targets: Vec<LoadTarget>,
+    pub ramp: Ramp,
+    pub arrivals: Arrivals,
+    pub seed: u64,
+    /// How many users with a cookie jar of their own send the requests, in turn; 0 for users who keep no cookies.
+    pub sessions: usize,
+    /// At most so many requests are under way at once; those above wait, and their latency counts the wait.
+    pub max_in_flight: usize,
+    /// A request without a complete answer after this real time has failed.
+    pub timeout: Duration,
+}
+
+/// One place requests are sent to.
+#[derive(Clone, Debug)]
+pub struct LoadTarget {
+    pub address: SocketAddr,
+    /// The Host header.
+    pub host: String,
+    /// Path and query.
+    pub path: String,
+}
+
+/// A running load. Dropping it stops sending at once.
+#[derive(Debug)]
+pub struct Load {
+    tally: Tally,
+    stop: watch::Sender<bool>,
+    generator: JoinHandle<()>,
+}
+
+impl Load {
+    /// Starts sending now; due times count from here.
+    #[must_use]
+    pub fn start(options: LoadOptions, clock: LabClock) -> Self {
+        let tally = Tally::default();
+        let (stop, stopped) = watch::channel(false);
+        let generator = Generator {
+            schedule: Schedule::new(options.ramp, options.arrivals, options.seed),
+            sender: Arc::new(Sender {
+                targets: options.targets.into_iter().map(|target| (Pool::new(target.address), target)).collect(),
+                jars: (0..options.sessions).map(|_| Mutex::new(None)).collect(),
+                permits: Semaphore::new(options.max_in_flight.max(1)),
+                timeout: options.timeout,
+                tally: tally.clone(),
+                clock,
+            }),
+        };
+        Self { tally, stop, generator: tokio::spawn(generator.run(stopped)) }
+    }
+
+    /// The samples so far; it keeps filling.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
+    }
+
+    /// Stops sending, waits for the answers that are still due, and returns all samples.
+    pub async fn stop(mut self) -> Tally {
+        // Fails only if the generator has ended by itself, at the end of its ramp.
+        let _ = self.stop.send(true);
+        // A panic in the generator would have been printed; the samples up to there are still true.
+        let _ = (&mut self.generator).await;
+        self.tally.clone()
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.generator.abort();
+    }
+}
+
+struct Generator {
+    schedule: Schedule,
+    sender: Arc<Sender>,
+}
+
+impl Generator {
+    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        let began = Instant::now();
+        let began_lab = self.sender.clock.now_millis();
+        let mut under_way = JoinSet::new();
+        let mut number = 0;
+        while let Some(due) = self.schedule.next() {
+            let due_at = began + due;
+            if due_at > Instant::now() {
+                tokio::select! {
+                    () = tokio::time::sleep_until(due_at.into()) => {}
+                    _ = stopped.wait_for(|stop| *stop) => break,
+                }
+            } else if *stopped.borrow() {
+                break;
+            }
+            let lab = began_lab + (due.as_secs_f64() * self.sender.clock.scale() * 1000.0) as i64;
+            under_way.spawn(Arc::clone(&self.sender).send(number, due_at, lab));
+            number += 1;
+            // Finished tasks are collected as we go, so that the set stays small.
+            while under_way.try_join_next().is_some() {}
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+}
+
+struct Sender {
+    targets: Vec<(Pool, LoadTarget)>,
+    jars: Vec<Mutex<Option<HeaderValue>>>,
+    permits: Semaphore,
+    timeout: Duration,
+    tally: Tally,
+    clock: LabClock,
+}
+
+impl Sender {
+    async fn send(self: Arc<Self>, number: usize, due_at: Instant, at: i64) {
+        let Some((pool, target)) = self.targets.get(number % self.targets.len().max(1)) else { return };
+        let jar = if self.jars.is_empty() { None } else { self.jars.get(number % self.jars.len()) };
+        let Some(request) = request(target, jar) else { return };
+        // The semaphore is never closed.
+        let Ok(_permit) = self.permits.acquire().await else { return };
+        let answer = tokio::time::timeout(self.timeout, pool.send(&request)).await.ok().flatten();
+        let finished = answer.as_ref().map_or_else(Instant::now, |answer| answer.complete_at);
+        let (status, served) = match &answer {
+            None => (0, Served::Nobody),
+            Some(answer) => (answer.status.as_u16(), served_by(&answer.headers)),
+        };
+        if let (Some(jar), Some(answer)) = (jar, &answer) {
+            keep_cookies(jar, &answer.headers);
+        }
+        let latency = finished.saturating_duration_since(due_at).as_micros();
+        let latency_micros = u32::try_from(latency).unwrap_or(u32::MAX);
+        self.tally.record(Sample { at, latency_micros, status, served });
+    }
+}
+
+fn request(target: &LoadTarget, jar: Option<&Mutex<Option<HeaderValue>>>) -> Option<Request<()>> {
+    let mut request = Request::get(&target.path).header(HOST, &target.host);
+    let cookie = jar.and_then(|jar| jar.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    request.body(()).ok()
+}
+
+fn served_by(headers: &HeaderMap) -> Served {
+    match headers.get(VERSION_HEADER).and_then(|version| version.to_str().ok()) {
+        Some(version) => Served::Version(version.into()),
+        None => Served::LoadBalancer,
+    }
+}
+
+/// Keeps the name and value of every cookie of the answer; attributes (expiry, path) do not matter here.
+fn keep_cookies(jar: &Mutex<Option<HeaderValue>>, headers: &HeaderMap) {
+    let cookies: Vec<_> =
+        headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next()).collect();
+    if let Ok(cookie) = HeaderValue::from_str(&cookies.join("; "))
+        && !cookies.is_empty()
+    {
+        *jar.lock().unwrap_or_else(PoisonError::into_inner) = Some(cookie);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RampPoint;
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Answers every request on every connection with the given bytes.
+    async fn serve(listener: TcpListener, answer: &'static str) {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(1..) = stream.read(&mut buffer).await {
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+
+    fn options(address: SocketAddr, rate: f64, seconds: f64) -> LoadOptions {
+        let end = RampPoint { from: Duration::from_secs_f64(seconds), rate: 0.0 };
+        LoadOptions {
+            targets: vec![LoadTarget { address, host: "lab".into(), path: "/".into() }],
+            ramp: Ramp::new(vec![RampPoint { from: Duration::ZERO, rate }, end]),
+            arrivals: Arrivals::Constant,
+            seed: 1,
+            sessions: 0,
+            max_in_flight: 64,
+            timeout: Duration::from_secs(5),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_due_request_is_sent_and_its_version_and_status_recorded() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = "HTTP/1.1 500 Oops\r\nx-version: 2.0\r\ncontent-length: 2\r\n\r\nno";
+        let server = tokio::spawn(serve(listener, answer));
+        let load = Load::start(options(address, 200.0, 1.0), LabClock::starting_now(10.0));
+        let tally = load.tally();
+        // The ramp ends by itself: waiting for its end and not stopping it shows that nothing due is left out.
+        let mut load = load;
+        (&mut load.generator).await.unwrap();
+        server.abort();
+        let (requests, errors) = tally.counts()[&Served::Version("2.0".into())];
+        assert!((199..=200).contains(&requests), "{requests}");
+        assert_eq!(requests, errors);
+        assert_eq!(tally.counts().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn latency_counts_from_the_due_time_when_the_server_stalls() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // One connection at a time, each request answered after 50 ms: 20 a second where 100 are due.
+        let server = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                answer_slowly(stream).await;
+            }
+        });
+        let mut options = options(address, 100.0, 0.5);
+        options.max_in_flight = 1;
+        let mut load = Load::start(options, LabClock::starting_now(1.0));
+        (&mut load.generator).await.unwrap();
+        server.abort();
+        let slowest = load.tally().with_samples(|samples| samples.iter().map(|s| s.latency_micros).max());
+        assert!(slowest > Some(1_500_000), "the last of 50 requests waited for the 49 before it: {slowest:?}");
+    }
+
+    async fn answer_slowly(mut stream: TcpStream) {
+        let mut buffer = [0; 4096];
+        while let Ok(1..) = stream.read(&mut buffer).await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.is_err() {
+                return;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_version_is_the_load_balancers_and_no_answer_nobodys() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let mut load = Load::start(options(address, 50.0, 0.1), LabClock::starting_now(1.0));
+        (&mut load.generator).await.unwrap();
+        let counts = load.tally().counts();
+        assert!(counts[&Served::Nobody].1 >= 4, "{counts:?}");
+        assert_eq!(served_by(&HeaderMap::new()), Served::LoadBalancer);
+    }
+}
