@@ -1,5 +1,16 @@
 //! The decisions of Teal: plan, strategy, route, release, verdict. No I/O, no clock: `now` is passed in.
 
+pub mod error;
+pub mod judge;
 pub mod plan;
+pub mod ports;
+pub mod release;
+pub mod request;
+pub mod route;
+pub mod state;
+pub mod steps;
+pub mod story;
 pub mod strategy;
+pub mod time;
 pub mod units;
+pub mod verdict;

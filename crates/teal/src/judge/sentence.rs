@@ -1,0 +1,204 @@
+//! Verdicts as people read them.
+
+use super::{ACCEPT_LIMIT, Evidence, Judgement, Verdict};
+use std::fmt;
+
+/// Above this, E is not spelt out: nobody has made a million releases.
+const LARGEST: f64 = 1_000_000.0;
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let strongest = self.evidence.first();
+        match self.verdict {
+            Verdict::RollBack => {
+                self.counts(f, strongest)?;
+                write!(f, "a healthy release would look like this at most once in {} releases; ", once_in(self.ln_e))?;
+                self.e(f)
+            }
+            Verdict::Accept => {
+                self.counts(f, strongest)?;
+                write!(
+                    f,
+                    "there is evidence that green is good enough: its share of bad requests is below twice blue's plus 0.1 \
+                     points (accept {}, limit {ACCEPT_LIMIT})",
+                    wealth(self.ln_accept)
+                )
+            }
+            Verdict::Clear => {
+                self.counts(f, strongest)?;
+                write!(f, "no evidence against green, which does not prove that green is good; ")?;
+                self.e(f)
+            }
+            Verdict::Insufficient => {
+                write!(f, "too little traffic to judge green")?;
+                if self.evidence.is_empty() {
+                    write!(f, ": no metric was read")?;
+                }
+                for (i, shortage) in self.shortages.iter().enumerate() {
+                    let separator = if i == 0 { ": " } else { "; " };
+                    write!(
+                        f,
+                        "{separator}{} of {} periods of {} since the shift, with {} requests on green and {} on blue of {} \
+                         needed",
+                        shortage.intervals,
+                        shortage.intervals_needed,
+                        shortage.metric,
+                        grouped(shortage.green),
+                        grouped(shortage.blue),
+                        grouped(shortage.requests_needed)
+                    )?;
+                }
+                Ok(())
+            }
+            Verdict::Hold => {
+                self.counts(f, strongest)?;
+                write!(f, "no verdict yet; ")?;
+                self.e(f)
+            }
+        }
+    }
+}
+
+impl Judgement {
+    /// "green 31 of 3,020 requests failed, blue 9 of 57,020; ", with the metric's name where there are several.
+    fn counts(&self, f: &mut fmt::Formatter<'_>, evidence: Option<&Evidence>) -> fmt::Result {
+        let Some(evidence) = evidence else { return Ok(()) };
+        if self.evidence.len() > 1 {
+            write!(f, "{}: ", evidence.metric)?;
+        }
+        write!(
+            f,
+            "green {} of {} requests {}, blue {} of {}; ",
+            grouped(evidence.green.bad()),
+            grouped(evidence.green.total()),
+            evidence.bad_means,
+            grouped(evidence.blue.bad()),
+            grouped(evidence.blue.total())
+        )
+    }
+
+    /// "E = 4,118, limit 100", with the number of metrics where there are several.
+    fn e(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "E {}", with_relation(self.ln_e))?;
+        if self.evidence.len() > 1 {
+            write!(f, " over {} metrics", self.evidence.len())?;
+        }
+        write!(f, ", limit {}", wealth(self.limit.ln()))
+    }
+}
+
+/// A whole number with a comma between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The N of "at most once in N releases": E rounded down to two digits, at most a million.
+fn once_in(ln_e: f64) -> String {
+    let mut releases = floor(ln_e);
+    let mut unit = 1;
+    while releases >= 100 {
+        releases /= 10;
+        unit *= 10;
+    }
+    grouped((releases * unit).max(1))
+}
+
+/// `exp(ln)` rounded down to a whole number, at most a million.
+fn floor(ln: f64) -> u64 {
+    // A limit of 100 comes back from its logarithm as 99.99...
+    (ln.exp() * (1.0 + 1e-9)).clamp(0.0, LARGEST) as u64
+}
+
+fn wealth(ln: f64) -> String {
+    if ln >= LARGEST.ln() {
+        format!("over {}", grouped(floor(ln)))
+    } else if ln >= 10f64.ln() {
+        grouped(floor(ln))
+    } else {
+        format!("{:.2}", ln.exp())
+    }
+}
+
+fn with_relation(ln: f64) -> String {
+    if ln >= LARGEST.ln() { format!("> {}", grouped(floor(ln))) } else { format!("= {}", wealth(ln)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{Counts, Shortage};
+
+    fn judgement(verdict: Verdict, e: f64, metrics: usize) -> Judgement {
+        let evidence = Evidence {
+            metric: "errors".to_owned(),
+            bad_means: "failed".to_owned(),
+            green: Counts::new(3_020, 31),
+            blue: Counts::new(57_020, 9),
+            ln_e: e.ln(),
+            ln_accept: 150f64.ln(),
+        };
+        Judgement {
+            verdict,
+            ln_e: e.ln(),
+            limit: 100.0,
+            ln_accept: 150f64.ln(),
+            evidence: vec![evidence; metrics],
+            shortages: vec![],
+        }
+    }
+
+    #[test]
+    fn a_roll_back_says_its_numbers() {
+        assert_eq!(
+            judgement(Verdict::RollBack, 4_118.4, 1).to_string(),
+            "green 31 of 3,020 requests failed, blue 9 of 57,020; a healthy release would look like this at most once in \
+             4,100 releases; E = 4,118, limit 100"
+        );
+        assert_eq!(
+            judgement(Verdict::RollBack, 1e300, 3).to_string(),
+            "errors: green 31 of 3,020 requests failed, blue 9 of 57,020; a healthy release would look like this at most \
+             once in 1,000,000 releases; E > 1,000,000 over 3 metrics, limit 100"
+        );
+        assert!(
+            judgement(Verdict::RollBack, 100.0, 1).to_string().contains("once in 100 releases; E = 100, limit 100")
+        );
+    }
+
+    #[test]
+    fn clear_accept_and_insufficient_read_differently() {
+        let clear = judgement(Verdict::Clear, 0.2, 1).to_string();
+        assert!(
+            clear.ends_with("no evidence against green, which does not prove that green is good; E = 0.20, limit 100")
+        );
+        let accept = judgement(Verdict::Accept, 0.2, 1).to_string();
+        assert!(accept.contains("evidence that green is good enough") && accept.ends_with("(accept 150, limit 20)"));
+        let shortage = Shortage {
+            metric: "errors".to_owned(),
+            intervals: 3,
+            intervals_needed: 3,
+            green: 40,
+            blue: 2_000,
+            requests_needed: 100,
+        };
+        let insufficient = Judgement { shortages: vec![shortage], ..judgement(Verdict::Insufficient, 1.0, 1) };
+        assert_eq!(
+            insufficient.to_string(),
+            "too little traffic to judge green: 3 of 3 periods of errors since the shift, with 40 requests on green and \
+             2,000 on blue of 100 needed"
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
+    }
+}
