@@ -2,12 +2,15 @@
 
 mod aws;
 mod binaries;
+mod cloudformation;
+mod deploy;
 mod error;
 mod load;
 mod ministack;
 mod places;
 mod progress;
 mod setup;
+mod yaml;
 mod zip;
 
 pub use aws::Aws;

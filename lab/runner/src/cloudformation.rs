@@ -1,0 +1,152 @@
+//! A small CloudFormation: creates the resources of a template through the lab's AWS endpoint.
+//!
+//! The emulator's own CloudFormation would create load balancers, services and alarms inside itself, not in the
+//! gateway. The templates under infra/ describe the user's side of a release; the lab makes exactly what they say by the
+//! API calls that CloudFormation makes, so that template and lab cannot drift apart.
+
+mod evaluate;
+mod resources;
+
+use crate::{Aws, LabError};
+use evaluate::Scope;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One created resource: its physical id (what `Ref` gives) and its attributes (what `Fn::GetAtt` gives).
+#[derive(Clone, Debug, Default)]
+pub struct Resource {
+    pub kind: String,
+    pub id: String,
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// The created resources of one template.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    aws: Aws,
+    /// By logical id.
+    pub resources: BTreeMap<String, Resource>,
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// A template as it is to be created.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// For messages.
+    pub file: Arc<Path>,
+    /// The document, with intrinsic functions in their long form.
+    pub document: Value,
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not YAML.
+    pub fn read(file: &Path) -> Result<Self, LabError> {
+        let text = std::fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))?;
+        let document = crate::yaml::parse(&text).map_err(|problem| LabError::document(file, problem))?;
+        Ok(Self { file: file.into(), document })
+    }
+
+    /// Lays `changes` over the template's resources: objects are merged, everything else is replaced, and a resource
+    /// that is `null` is left out.
+    pub fn change_resources(&mut self, changes: &Map<String, Value>) {
+        let Some(resources) = self.document.get_mut("Resources").and_then(Value::as_object_mut) else { return };
+        for (name, change) in changes {
+            if change.is_null() {
+                resources.remove(name);
+            } else {
+                merge(resources.entry(name.clone()).or_insert(Value::Null), change);
+            }
+        }
+    }
+
+    /// Creates every resource whose condition holds, each after those it refers to.
+    ///
+    /// # Errors
+    /// If the template says something the lab cannot do, or a call is refused.
+    pub async fn create(
+        &self,
+        aws: &Aws,
+        name: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Stack, LabError> {
+        let problem = |problem: String| LabError::document(&*self.file, problem);
+        let section = |name: &str| self.document.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut scope = Scope::new(name, &section("Parameters"), parameters, section("Conditions")).map_err(problem)?;
+        let mut waiting = section("Resources");
+        waiting.retain(|_, resource| {
+            resource.get("Condition").and_then(Value::as_str).is_none_or(|name| scope.holds(name).unwrap_or(true))
+        });
+        while !waiting.is_empty() {
+            let names: BTreeSet<String> = waiting.keys().cloned().collect();
+            let ready: Vec<_> = waiting
+                .iter()
+                .filter(|(_, resource)| evaluate::references(resource).is_disjoint(&names))
+                .map(|(name, resource)| (name.clone(), resource.clone()))
+                .collect();
+            if ready.is_empty() {
+                return Err(problem(format!("these resources refer to one another in a circle: {names:?}")));
+            }
+            for (logical, resource) in ready {
+                let kind = resource["Type"].as_str().unwrap_or_default();
+                let properties = resource.get("Properties").unwrap_or(&Value::Null);
+                let properties = scope.evaluate(properties).map_err(|e| problem(format!("{logical}: {e}")))?;
+                let physical = format!("{name}-{logical}");
+                let created = resources::create(aws, kind, &physical, properties).await?;
+                let created = created.ok_or_else(|| problem(format!("{logical}: the lab does not know {kind}")))?;
+                scope.resources.insert(logical.clone(), created);
+                waiting.remove(&logical);
+            }
+        }
+        let mut outputs = BTreeMap::new();
+        for (name, output) in section("Outputs") {
+            let condition = output.get("Condition").and_then(Value::as_str);
+            if condition.is_none_or(|name| scope.holds(name).unwrap_or(true)) {
+                let value = scope.evaluate(&output["Value"]).map_err(|e| problem(format!("Outputs.{name}: {e}")))?;
+                outputs.insert(name, evaluate::text(&value));
+            }
+        }
+        Ok(Stack { aws: aws.clone(), resources: scope.resources, outputs })
+    }
+}
+
+impl Stack {
+    /// Deletes what runs or listens, services first; the rest ends with the lab.
+    ///
+    /// # Errors
+    /// The first refusal; everything is tried all the same.
+    pub async fn delete(&self) -> Result<(), LabError> {
+        resources::delete(&self.aws, self.resources.values()).await
+    }
+}
+
+fn merge(target: &mut Value, change: &Value) {
+    match (target, change) {
+        (Value::Object(target), Value::Object(change)) => {
+            for (name, change) in change {
+                merge(target.entry(name.clone()).or_insert(Value::Null), change);
+            }
+        }
+        (target, change) => *target = change.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_change_touches_only_what_it_names() {
+        let document = json!({"Resources": {"A": {"Type": "T", "Properties": {"X": 1, "Y": [1, 2]}}, "B": {}}});
+        let mut template = Template { file: Path::new("t").into(), document };
+        let changes = json!({"A": {"Properties": {"Y": [3]}}, "B": null, "C": {"Type": "U"}});
+        template.change_resources(changes.as_object().unwrap());
+        let expected = json!({"A": {"Type": "T", "Properties": {"X": 1, "Y": [3]}}, "C": {"Type": "U"}});
+        assert_eq!(template.document["Resources"], expected);
+    }
+}

@@ -1,0 +1,272 @@
+//! What CloudFormation calls for each type of resource.
+//!
+//! Property names are those of the API with little exception: Elastic Load Balancing, CloudWatch and Application Auto
+//! Scaling take them as they are, ECS in lower camel case.
+
+use super::Resource;
+use super::evaluate::text;
+use crate::{Aws, LabError};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use teal_lab_wire::{ACCOUNT, REGION};
+
+const ELB: &str = "elasticloadbalancing";
+
+/// Creates one resource; `None` if the lab does not know its type.
+pub(super) async fn create(
+    aws: &Aws,
+    kind: &str,
+    physical: &str,
+    properties: Value,
+) -> Result<Option<Resource>, LabError> {
+    let properties = match properties {
+        Value::Object(properties) => properties,
+        _ => Map::new(),
+    };
+    let (id, attributes) = match kind {
+        "AWS::ElasticLoadBalancingV2::LoadBalancer" => load_balancer(aws, physical, properties).await?,
+        "AWS::ElasticLoadBalancingV2::TargetGroup" => target_group(aws, physical, properties).await?,
+        "AWS::ElasticLoadBalancingV2::Listener" => {
+            let answer = aws.call(ELB, "CreateListener", properties.into()).await?;
+            same_as_id(&answer["Listeners"][0]["ListenerArn"], "ListenerArn")
+        }
+        "AWS::ElasticLoadBalancingV2::ListenerRule" => {
+            let answer = aws.call(ELB, "CreateRule", properties.into()).await?;
+            same_as_id(&answer["Rules"][0]["RuleArn"], "RuleArn")
+        }
+        "AWS::ECS::Cluster" => {
+            let answer = ecs(aws, "CreateCluster", "clusterName", physical, properties).await?;
+            let cluster = &answer["cluster"];
+            (text(&cluster["clusterName"]), attributes([("Arn", &cluster["clusterArn"])]))
+        }
+        "AWS::ECS::TaskDefinition" => {
+            let answer = ecs(aws, "RegisterTaskDefinition", "family", physical, properties).await?;
+            same_as_id(&answer["taskDefinition"]["taskDefinitionArn"], "TaskDefinitionArn")
+        }
+        "AWS::ECS::Service" => {
+            let answer = ecs(aws, "CreateService", "serviceName", physical, properties).await?;
+            let service = &answer["service"];
+            let named = [("Name", &service["serviceName"]), ("ServiceArn", &service["serviceArn"])];
+            (text(&service["serviceArn"]), attributes(named))
+        }
+        "AWS::ApplicationAutoScaling::ScalableTarget" => {
+            let target = ["ResourceId", "ScalableDimension", "ServiceNamespace"]
+                .map(|name| properties.get(name).map(text).unwrap_or_default());
+            aws.call("application-autoscaling", "RegisterScalableTarget", properties.into()).await?;
+            (target.join("|"), BTreeMap::new())
+        }
+        "AWS::ApplicationAutoScaling::ScalingPolicy" => scaling_policy(aws, physical, properties).await?,
+        "AWS::CloudWatch::Alarm" => alarm(aws, physical, properties).await?,
+        // The lab has no networks, roles, logs or log-ins of the user's; what refers to them gets a name.
+        "AWS::EC2::SecurityGroup"
+        | "AWS::EC2::SecurityGroupIngress"
+        | "AWS::EC2::SecurityGroupEgress"
+        | "AWS::IAM::Role"
+        | "AWS::Logs::LogGroup" => named_only(kind, physical, &properties),
+        _ => return Ok(None),
+    };
+    Ok(Some(Resource { kind: kind.into(), id, attributes }))
+}
+
+async fn load_balancer(
+    aws: &Aws,
+    physical: &str,
+    mut properties: Map<String, Value>,
+) -> Result<(String, BTreeMap<String, String>), LabError> {
+    let settings = properties.remove("LoadBalancerAttributes");
+    properties.entry("Name").or_insert_with(|| short_name(physical).into());
+    let answer = aws.call(ELB, "CreateLoadBalancer", properties.into()).await?;
+    let created = &answer["LoadBalancers"][0];
+    let arn = text(&created["LoadBalancerArn"]);
+    if let Some(settings) = settings {
+        let parameters = json!({"LoadBalancerArn": arn, "Attributes": settings});
+        aws.call(ELB, "ModifyLoadBalancerAttributes", parameters).await?;
+    }
+    let full_name = arn.split_once("loadbalancer/").map(|(_, name)| name.to_owned()).unwrap_or_default();
+    let mut named = attributes([
+        ("LoadBalancerArn", &created["LoadBalancerArn"]),
+        ("LoadBalancerName", &created["LoadBalancerName"]),
+        ("DNSName", &created["DNSName"]),
+        ("CanonicalHostedZoneID", &created["CanonicalHostedZoneId"]),
+    ]);
+    named.insert("LoadBalancerFullName".into(), full_name);
+    Ok((arn, named))
+}
+
+async fn target_group(
+    aws: &Aws,
+    physical: &str,
+    mut properties: Map<String, Value>,
+) -> Result<(String, BTreeMap<String, String>), LabError> {
+    let settings = properties.remove("TargetGroupAttributes");
+    let targets = properties.remove("Targets");
+    properties.entry("Name").or_insert_with(|| short_name(physical).into());
+    let answer = aws.call(ELB, "CreateTargetGroup", properties.into()).await?;
+    let created = &answer["TargetGroups"][0];
+    let arn = text(&created["TargetGroupArn"]);
+    if let Some(settings) = settings {
+        let parameters = json!({"TargetGroupArn": arn, "Attributes": settings});
+        aws.call(ELB, "ModifyTargetGroupAttributes", parameters).await?;
+    }
+    if let Some(targets) = targets {
+        aws.call(ELB, "RegisterTargets", json!({"TargetGroupArn": arn, "Targets": targets})).await?;
+    }
+    let full_name = arn.rsplit(':').next().unwrap_or_default().to_owned();
+    let mut named =
+        attributes([("TargetGroupArn", &created["TargetGroupArn"]), ("TargetGroupName", &created["TargetGroupName"])]);
+    named.insert("TargetGroupFullName".into(), full_name);
+    Ok((arn, named))
+}
+
+async fn scaling_policy(
+    aws: &Aws,
+    physical: &str,
+    mut properties: Map<String, Value>,
+) -> Result<(String, BTreeMap<String, String>), LabError> {
+    // A policy may name its target by the id that Ref gives: resource, dimension and namespace.
+    if let Some(target) = properties.remove("ScalingTargetId") {
+        let names = ["ResourceId", "ScalableDimension", "ServiceNamespace"];
+        for (name, part) in names.into_iter().zip(text(&target).split('|')) {
+            properties.insert(name.into(), part.into());
+        }
+    }
+    properties.entry("PolicyName").or_insert_with(|| physical.into());
+    let answer = aws.call("application-autoscaling", "PutScalingPolicy", properties.into()).await?;
+    Ok(same_as_id(&answer["PolicyARN"], "Arn"))
+}
+
+async fn alarm(
+    aws: &Aws,
+    physical: &str,
+    mut properties: Map<String, Value>,
+) -> Result<(String, BTreeMap<String, String>), LabError> {
+    let name = text(properties.entry("AlarmName").or_insert_with(|| physical.into()));
+    aws.call("monitoring", "PutMetricAlarm", properties.into()).await?;
+    let arn = Value::from(format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"));
+    let named = attributes([("Arn", &arn)]);
+    Ok((name, named))
+}
+
+fn named_only(kind: &str, physical: &str, properties: &Map<String, Value>) -> (String, BTreeMap<String, String>) {
+    let own = ["RoleName", "LogGroupName"].iter().find_map(|name| properties.get(*name));
+    let id = own.map_or_else(|| physical.to_owned(), text);
+    let arn = match kind {
+        "AWS::IAM::Role" => format!("arn:aws:iam::{ACCOUNT}:role/{id}"),
+        "AWS::Logs::LogGroup" => format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{id}:*"),
+        _ => format!("arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{id}"),
+    };
+    let arn = Value::from(arn);
+    let group = Value::from(id.as_str());
+    (id, attributes([("Arn", &arn), ("GroupId", &group)]))
+}
+
+/// Calls ECS with CloudFormation's properties and a generated name where the template gives none.
+async fn ecs(
+    aws: &Aws,
+    action: &str,
+    name_field: &str,
+    physical: &str,
+    properties: Map<String, Value>,
+) -> Result<Value, LabError> {
+    let mut parameters = lower_camel(Value::Object(properties));
+    if let Some(fields) = parameters.as_object_mut() {
+        fields.entry(name_field).or_insert_with(|| physical.into());
+    }
+    aws.call("ecs", action, parameters).await
+}
+
+/// CloudFormation's property names as the ECS API writes them. Maps that users fill (labels, log options) keep theirs.
+fn lower_camel(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(lower_camel).collect(),
+        Value::Object(fields) => {
+            let renamed = fields.into_iter().map(|(name, value)| {
+                let is_user_map = matches!(name.as_str(), "DockerLabels" | "Options");
+                let mut characters = name.chars();
+                let first = characters.next().map(|first| first.to_ascii_lowercase());
+                let name: String = first.into_iter().chain(characters).collect();
+                (name, if is_user_map { value } else { lower_camel(value) })
+            });
+            Value::Object(renamed.collect())
+        }
+        other => other,
+    }
+}
+
+/// Names of load balancers and target groups have at most 32 characters: the end tells them apart.
+fn short_name(physical: &str) -> String {
+    let start = physical.len().saturating_sub(32);
+    physical.get(start..).unwrap_or(physical).trim_matches('-').to_owned()
+}
+
+fn attributes<const N: usize>(named: [(&str, &Value); N]) -> BTreeMap<String, String> {
+    named.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+}
+
+fn same_as_id(id: &Value, attribute: &str) -> (String, BTreeMap<String, String>) {
+    (text(id), attributes([(attribute, id)]))
+}
+
+/// Deletes services (with every other one in their clusters, for a release makes some), load balancers, target groups
+/// and alarms.
+pub(super) async fn delete(aws: &Aws, resources: impl Iterator<Item = &Resource>) -> Result<(), LabError> {
+    let mut calls: Vec<(u8, &str, &str, Value)> = Vec::new();
+    let mut first_error = None;
+    for resource in resources {
+        let id = resource.id.as_str();
+        match resource.kind.as_str() {
+            "AWS::ECS::Cluster" => match services_of(aws, id).await {
+                Ok(services) => calls.extend(services.into_iter().map(|service| {
+                    (0, "ecs", "DeleteService", json!({"cluster": id, "service": service, "force": true}))
+                })),
+                Err(error) => first_error = first_error.or(Some(error)),
+            },
+            "AWS::CloudWatch::Alarm" => calls.push((0, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]}))),
+            "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
+                calls.push((1, ELB, "DeleteLoadBalancer", json!({"LoadBalancerArn": id})));
+            }
+            "AWS::ElasticLoadBalancingV2::TargetGroup" => {
+                calls.push((2, ELB, "DeleteTargetGroup", json!({"TargetGroupArn": id})));
+            }
+            _ => {}
+        }
+    }
+    calls.sort_by_key(|(order, ..)| *order);
+    for (_, service, action, parameters) in calls {
+        if let Err(error) = aws.call(service, action, parameters).await {
+            first_error = first_error.or(Some(error));
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+async fn services_of(aws: &Aws, cluster: &str) -> Result<Vec<String>, LabError> {
+    let answer = aws.call("ecs", "ListServices", json!({"cluster": cluster, "maxResults": 100})).await?;
+    Ok(answer["serviceArns"].as_array().into_iter().flatten().map(text).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecs_properties_get_the_apis_case_and_user_maps_keep_theirs() {
+        let properties = json!({
+            "NetworkConfiguration": {"AwsvpcConfiguration": {"AssignPublicIp": "DISABLED"}},
+            "ContainerDefinitions": [{"Name": "Web", "DockerLabels": {"Team": "Shop"},
+                                      "LogConfiguration": {"Options": {"Awslogs-Group": "g"}}}],
+        });
+        let expected = json!({
+            "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}},
+            "containerDefinitions": [{"name": "Web", "dockerLabels": {"Team": "Shop"},
+                                      "logConfiguration": {"options": {"Awslogs-Group": "g"}}}],
+        });
+        assert_eq!(lower_camel(properties), expected);
+    }
+
+    #[test]
+    fn generated_names_fit_the_32_characters_of_a_target_group() {
+        let name = short_name("lab-scenario-with-a-long-name-GreenTargetGroup");
+        assert!(name.len() <= 32 && name.ends_with("GreenTargetGroup") && !name.starts_with('-'), "{name}");
+    }
+}

@@ -1,0 +1,220 @@
+//! Teal's own stack: template.yaml as it stands, deployed through CloudFormation with the SAM transform.
+//!
+//! Only what `sam package` changes anyway is changed: where the code and the state machine's definition lie.
+
+use crate::binaries::Binaries;
+use crate::{Aws, LabError, Places, Progress};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const STACK: &str = "teal";
+const BUCKET: &str = "teal-lab-packages";
+const DEPLOY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The deployed stack.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    pub state_machine: String,
+    pub table: String,
+    pub functions: Vec<Function>,
+}
+
+/// One deployed function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// The binary's name, which is the folder's under functions/: `accept`.
+    pub binary: String,
+    /// The function's physical name.
+    pub name: String,
+    /// Its ARNs, without a version and with version 1: each is another execution identity in the lab.
+    pub arns: Vec<String>,
+    pub role: String,
+    /// The documents of its policies, references resolved.
+    pub policies: Vec<Value>,
+}
+
+/// Uploads the packages, creates the stack and reads back what was made.
+///
+/// # Errors
+/// If a function was not built, or CloudFormation does not complete the stack; its events are part of the message.
+pub async fn deploy(
+    aws: &Aws,
+    places: &Places,
+    binaries: &Binaries,
+    progress: &Progress,
+) -> Result<Deployment, LabError> {
+    let file = places.repository.join("template.yaml");
+    let text = std::fs::read_to_string(&file).map_err(LabError::io(format!("reading {}", file.display())))?;
+    let mut template = crate::yaml::parse(&text).map_err(|problem| LabError::document(&file, problem))?;
+    aws.put_s3(BUCKET, Bytes::new()).await?;
+    let functions = package(aws, places, binaries, &file, &mut template).await?;
+    progress.say(format!("deploying template.yaml with {} functions", functions.len()));
+    let parameters = json!({
+        "StackName": STACK,
+        "TemplateBody": template.to_string(),
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        // The emulator does not know versions and aliases of state machines.
+        "Parameters": [{"ParameterKey": "StateMachineAlias", "ParameterValue": ""}],
+    });
+    aws.call("cloudformation", "CreateStack", parameters).await?;
+    let outputs = wait_until_complete(aws).await?;
+    let output = |name: &str| {
+        outputs.get(name).cloned().ok_or_else(|| LabError::document(&file, format!("the stack has no output {name}")))
+    };
+    let physical = physical_ids(aws).await?;
+    let mut deployed = Vec::new();
+    for (logical, binary) in functions {
+        let name = physical.get(&logical).cloned().unwrap_or_default();
+        deployed.push(describe_function(aws, binary, name).await?);
+    }
+    Ok(Deployment { state_machine: output("StateMachineArn")?, table: output("TableName")?, functions: deployed })
+}
+
+/// Uploads code and definition, and points the template at them. Gives logical id and binary of each function.
+async fn package(
+    aws: &Aws,
+    places: &Places,
+    binaries: &Binaries,
+    file: &PathBuf,
+    template: &mut Value,
+) -> Result<Vec<(String, String)>, LabError> {
+    let resources = template.get_mut("Resources").and_then(Value::as_object_mut);
+    let resources = resources.ok_or_else(|| LabError::document(file, "there are no Resources"))?;
+    let mut functions = Vec::new();
+    for (logical, resource) in resources {
+        let kind = resource["Type"].as_str().unwrap_or_default();
+        if kind == "AWS::Serverless::Function" {
+            let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+            let binary =
+                binary.ok_or_else(|| LabError::document(file, format!("{logical} names no Binary")))?.to_owned();
+            let key = format!("{BUCKET}/{binary}.zip");
+            aws.put_s3(&key, binaries.package(&binary).await?).await?;
+            resource["Properties"]["CodeUri"] = format!("s3://{key}").into();
+            functions.push((logical.clone(), binary));
+        } else if kind == "AWS::Serverless::StateMachine" {
+            let uri = resource["Properties"]["DefinitionUri"].as_str().unwrap_or_default();
+            let definition = places.repository.join(uri);
+            let content = std::fs::read(&definition);
+            let content = content.map_err(LabError::io(format!("reading {}", definition.display())))?;
+            let key = format!("{BUCKET}/{logical}.asl.json");
+            aws.put_s3(&key, content.into()).await?;
+            resource["Properties"]["DefinitionUri"] = format!("s3://{key}").into();
+        }
+    }
+    Ok(functions)
+}
+
+async fn wait_until_complete(aws: &Aws) -> Result<BTreeMap<String, String>, LabError> {
+    let begun = Instant::now();
+    loop {
+        let answer = aws.call("cloudformation", "DescribeStacks", json!({"StackName": STACK})).await?;
+        let stack = &answer["Stacks"][0];
+        match stack["StackStatus"].as_str().unwrap_or_default() {
+            "CREATE_COMPLETE" => {
+                let outputs = stack["Outputs"].as_array().into_iter().flatten().filter_map(|output| {
+                    Some((output["OutputKey"].as_str()?.to_owned(), output["OutputValue"].as_str()?.to_owned()))
+                });
+                return Ok(outputs.collect());
+            }
+            "CREATE_IN_PROGRESS" if begun.elapsed() < DEPLOY_TIMEOUT => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            "CREATE_IN_PROGRESS" => {
+                let seconds = DEPLOY_TIMEOUT.as_secs();
+                return Err(LabError::Timeout { what: "creating the stack".into(), seconds, detail: String::new() });
+            }
+            status => {
+                let events = aws.call("cloudformation", "DescribeStackEvents", json!({"StackName": STACK})).await?;
+                return Err(LabError::Program {
+                    program: "CreateStack".into(),
+                    output: format!("{status}\n{}", failures(&events)),
+                });
+            }
+        }
+    }
+}
+
+fn failures(events: &Value) -> String {
+    let events = events["StackEvents"].as_array().into_iter().flatten();
+    let failed =
+        events.filter(|event| event["ResourceStatus"].as_str().is_some_and(|status| status.ends_with("FAILED")));
+    let lines = failed.map(|event| format!("{}: {}", event["LogicalResourceId"], event["ResourceStatusReason"]));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+async fn physical_ids(aws: &Aws) -> Result<BTreeMap<String, String>, LabError> {
+    let answer = aws.call("cloudformation", "DescribeStackResources", json!({"StackName": STACK})).await?;
+    let resources = answer["StackResources"].as_array().into_iter().flatten();
+    let ids = resources.filter_map(|resource| {
+        let id = |name: &str| resource[name].as_str().map(str::to_owned);
+        Some((id("LogicalResourceId")?, id("PhysicalResourceId")?))
+    });
+    Ok(ids.collect())
+}
+
+async fn describe_function(aws: &Aws, binary: String, name: String) -> Result<Function, LabError> {
+    let configuration = aws.function_configuration(&name).await?;
+    let arn = configuration["FunctionArn"].as_str().unwrap_or_default().to_owned();
+    let role = configuration["Role"].as_str().unwrap_or_default().to_owned();
+    let policies = policies_of(aws, role.rsplit('/').next().unwrap_or_default()).await?;
+    Ok(Function { binary, name, arns: vec![arn.clone(), format!("{arn}:1")], role, policies })
+}
+
+/// Inline and the stack's own managed policies. AWS's managed ones, for logs and traces, are the platform's affair.
+async fn policies_of(aws: &Aws, role: &str) -> Result<Vec<Value>, LabError> {
+    let mut documents = Vec::new();
+    let names = aws.call("iam", "ListRolePolicies", json!({"RoleName": role})).await?;
+    for name in names["PolicyNames"].as_array().into_iter().flatten() {
+        let policy = aws.call("iam", "GetRolePolicy", json!({"RoleName": role, "PolicyName": name})).await?;
+        documents.push(document(&policy["PolicyDocument"])?);
+    }
+    let attached = aws.call("iam", "ListAttachedRolePolicies", json!({"RoleName": role})).await?;
+    for policy in attached["AttachedPolicies"].as_array().into_iter().flatten() {
+        let arn = policy["PolicyArn"].as_str().unwrap_or_default();
+        if arn.starts_with("arn:aws:iam::aws:") {
+            continue;
+        }
+        let described = aws.call("iam", "GetPolicy", json!({"PolicyArn": arn})).await?;
+        let version = &described["Policy"]["DefaultVersionId"];
+        let version = aws.call("iam", "GetPolicyVersion", json!({"PolicyArn": arn, "VersionId": version})).await?;
+        documents.push(document(&version["PolicyVersion"]["Document"])?);
+    }
+    Ok(documents)
+}
+
+/// IAM answers with documents as URL-encoded JSON.
+fn document(encoded: &Value) -> Result<Value, LabError> {
+    let nonsense = |problem: String| LabError::Exchange { service: "iam".into(), action: "policy".into(), problem };
+    let encoded = encoded.as_str().ok_or_else(|| nonsense("a policy without a document".into()))?;
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut bytes = encoded.bytes();
+    while let Some(byte) = bytes.next() {
+        let escaped = (byte == b'%').then(|| [bytes.next(), bytes.next()]);
+        let value = match escaped {
+            Some([Some(high), Some(low)]) => {
+                let digits = [high, low];
+                let digits = std::str::from_utf8(&digits).map_err(|e| nonsense(e.to_string()))?;
+                u8::from_str_radix(digits, 16).map_err(|e| nonsense(e.to_string()))?
+            }
+            Some(_) => return Err(nonsense("a document that ends within an escape".into())),
+            None => byte,
+        };
+        decoded.push(value);
+    }
+    serde_json::from_slice(&decoded).map_err(|e| nonsense(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_document_is_url_decoded() {
+        let encoded = json!("%7B%22Version%22%3A%222012-10-17%22%7D");
+        assert_eq!(document(&encoded).unwrap(), json!({"Version": "2012-10-17"}));
+        assert!(document(&json!("%7")).is_err());
+    }
+}
