@@ -1,0 +1,263 @@
+//! The record: the truth about a release. The state machine carries only its id.
+
+mod intent;
+mod phase;
+
+pub use intent::{Act, Intent};
+pub use phase::{Event, Illegal, Phase};
+
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::plan::Plan;
+use crate::ports::GreenOrder;
+use crate::route::{Colours, PartRef, RoutePart};
+use crate::state::State;
+use crate::story::Announcement;
+use crate::strategy::{Stage, Timeline};
+use crate::time::{Timestamp, after};
+use crate::units::Share;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The format that this version writes. Older ones are read; a newer one is refused.
+pub const RECORD_FORMAT: u16 = 1;
+
+/// A release's id: the name of its execution, so that whoever has one has the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct ReleaseId(String);
+
+impl ReleaseId {
+    /// Checks an id: 1 to 80 characters, none of them `#`, white space or a control character.
+    /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn new(text: impl Into<String>) -> Result<Self, String> {
+        let text = text.into();
+        let length = text.chars().count();
+        if length == 0 || length > 80 {
+            return Err(format!("a release id has 1 to 80 characters, this one has {length}"));
+        }
+        match text.chars().find(|c| *c == '#' || c.is_whitespace() || c.is_control()) {
+            Some(bad) => Err(format!("{bad:?} cannot be in a release id; use the execution's name")),
+            None => Ok(Self(text)),
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReleaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReleaseId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ReleaseId::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Everything Teal knows about one release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    pub format: u16,
+    /// Goes up by one with each write; a write with another number is refused.
+    pub revision: u64,
+    pub id: ReleaseId,
+    /// The ARN of the execution that runs it.
+    pub execution: String,
+    pub plan: Plan,
+    pub timeline: Timeline,
+    pub phase: Phase,
+    pub phase_since: Timestamp,
+    pub started_at: Timestamp,
+    /// When it rolls back by itself, wherever it is before retirement.
+    pub deadline_at: Timestamp,
+    pub colours: Colours,
+    /// The load balancer's name in metrics: `app/name/id`.
+    pub load_balancer: String,
+    /// What splits production traffic.
+    pub route: Vec<RoutePart>,
+    /// What sends test traffic, where that is a listener or rule.
+    pub test_route: Option<RoutePart>,
+    pub green: GreenOrder,
+    /// Green's share of production traffic as last written and read back.
+    pub green_share: Share,
+    /// When that share was read back.
+    pub shifted_at: Option<Timestamp>,
+    /// Looks taken so far.
+    pub looks: u32,
+    /// Acts on the route that may still be under way.
+    pub intents: Vec<Intent>,
+    /// Why it rolls back, once that is decided; never changed afterwards.
+    pub setback: Option<Setback>,
+    /// When the route was wholly on blue again.
+    pub restored_at: Option<Timestamp>,
+    /// Events not yet told to the bus.
+    pub outbox: Vec<Announcement>,
+    pub announced: u64,
+}
+
+/// Why and since when a release rolls back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Setback {
+    pub error: ErrorName,
+    pub cause: String,
+    pub decided_at: Timestamp,
+    /// The function that decided it.
+    pub by: String,
+}
+
+/// A release in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub id: ReleaseId,
+    pub service: String,
+    pub version: String,
+    pub phase: Phase,
+    pub started_at: Timestamp,
+    pub green_share: Share,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorName>,
+}
+
+impl Release {
+    /// The stage that gives green everything.
+    #[must_use]
+    pub fn last_stage(&self) -> usize {
+        self.timeline.stages().len().saturating_sub(1)
+    }
+
+    /// A stage of the timeline.
+    ///
+    /// # Errors
+    /// `Teal.Internal` when the timeline has no such stage.
+    pub fn stage(&self, index: usize) -> TealResult<&Stage> {
+        self.timeline.stages().get(index).ok_or_else(|| {
+            TealError::new(
+                ErrorName::Internal,
+                format!("release {} has no stage {index}; its timeline has {}", self.id, self.timeline.stages().len()),
+            )
+        })
+    }
+
+    /// Goes to the phase that the event leads to and notes the change for the bus.
+    ///
+    /// # Errors
+    /// `Teal.IllegalTransition` when the phase does not know the event.
+    pub fn apply(&mut self, event: &Event, now: Timestamp) -> TealResult<()> {
+        let next = self.phase.next(event, &self.timeline).map_err(|illegal| {
+            TealError::new(ErrorName::IllegalTransition, format!("release {}: {illegal}", self.id))
+        })?;
+        if next == self.phase {
+            return Ok(());
+        }
+        self.phase = next;
+        self.phase_since = now;
+        self.announced += 1;
+        self.outbox.push(Announcement {
+            id: format!("{}-{}", self.id, self.announced),
+            release: self.id.clone(),
+            service: self.plan.service.to_string(),
+            version: self.plan.version.to_string(),
+            at: now,
+            state: self.phase.state(),
+            green_share: self.green_share,
+            error: self.setback.as_ref().map(|setback| setback.error),
+            cause: self.setback.as_ref().map(|setback| setback.cause.clone()),
+        });
+        Ok(())
+    }
+
+    /// Decides to roll back. The first decision stands: later ones change nothing. Past the point of no return it changes
+    /// nothing either.
+    ///
+    /// # Errors
+    /// `Teal.IllegalTransition` when the release is past rolling back.
+    pub fn set_back(&mut self, error: ErrorName, cause: impl Into<String>, by: &str, now: Timestamp) -> TealResult<()> {
+        let cause: String = cause.into();
+        if self.setback.is_none() && self.phase.can_roll_back() {
+            self.setback = Some(Setback { error, cause, decided_at: now, by: by.to_owned() });
+        }
+        self.apply(&Event::RollBackDecided, now)
+    }
+
+    /// Everything that an act of this release may still be changing is settled: no `actBy` lies ahead.
+    #[must_use]
+    pub fn settled_at(&self) -> Option<Timestamp> {
+        self.intents.iter().map(|intent| intent.act_by).max()
+    }
+
+    /// Forgets intents whose time has passed.
+    pub fn drop_past_intents(&mut self, now: Timestamp) {
+        self.intents.retain(|intent| intent.act_by > now);
+    }
+
+    /// The number of the stage that the payload of the state machine shows.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        match self.phase {
+            Phase::AwaitApproval { stage } | Phase::ShiftTraffic { stage } | Phase::Bake { stage } => stage,
+            Phase::Accept | Phase::PrepareGreen | Phase::ValidateGreen | Phase::Refused => 0,
+            Phase::Promote
+            | Phase::RetireBlue
+            | Phase::Promoted
+            | Phase::RollBack
+            | Phase::RolledBack
+            | Phase::RollbackNeedsHuman => self.last_stage(),
+        }
+    }
+
+    /// What two releases may not both act on: every part of the route, and the two target groups.
+    #[must_use]
+    pub fn lock_keys(&self) -> Vec<String> {
+        let parts = self.route.iter().chain(&self.test_route).map(|part| part.part.arn().to_owned());
+        let groups = [&self.colours.blue, &self.colours.green].map(ToString::to_string);
+        let mut keys: Vec<String> = parts.chain(groups).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// Every listener and rule that Teal may write to: production first, then test.
+    pub fn parts(&self) -> impl Iterator<Item = &PartRef> {
+        self.route.iter().chain(&self.test_route).map(|part| &part.part)
+    }
+
+    /// The bake of the stage that green has reached ends then, if one runs.
+    #[must_use]
+    pub fn bake_ends_at(&self) -> Option<Timestamp> {
+        let Phase::Bake { stage } = self.phase else { return None };
+        let bake = self.timeline.stages().get(stage)?.bake;
+        Some(after(self.phase_since, bake.as_seconds().into()))
+    }
+
+    /// The release in a list.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            id: self.id.clone(),
+            service: self.plan.service.to_string(),
+            version: self.plan.version.to_string(),
+            phase: self.phase,
+            started_at: self.started_at,
+            green_share: self.green_share,
+            error: self.setback.as_ref().map(|setback| setback.error),
+        }
+    }
+
+    /// The state machine's state that this release is in.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.phase.state()
+    }
+}

@@ -1,0 +1,41 @@
+//! What people ask of a release while it runs. A request is an item of its own, so that asking never races with a step.
+
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    pub ask: Ask,
+    /// Who asks: the caller's identity as AWS names it.
+    pub by: String,
+    pub at: Timestamp,
+    /// Why, in the person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ask {
+    /// Go on past the gate before this stage (counted from 0).
+    Approve { stage: usize },
+    /// Do not go on past the gate before this stage: roll back.
+    Reject { stage: usize },
+    /// Roll back wherever the release is.
+    Abort,
+}
+
+impl Ask {
+    /// A name that is the same for the same request: asking twice writes one item.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Ask::Approve { stage } => format!("approve#{stage}"),
+            Ask::Reject { stage } => format!("reject#{stage}"),
+            Ask::Abort => "abort".to_owned(),
+        }
+    }
+}

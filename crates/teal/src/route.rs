@@ -1,0 +1,97 @@
+//! The route: what splits traffic between blue and green, and how Teal changes nothing of it but two weights.
+
+mod action;
+mod colours;
+mod difference;
+
+pub use action::{Action, ActionKind, Stickiness, WeightedGroup};
+pub use colours::{Colour, Colours, NotShiftable, attach, discover};
+pub use difference::{Difference, differences};
+
+use crate::plan::{ListenerArn, RuleArn, TargetGroupArn};
+use crate::units::Share;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One place where weights are set: the default action of a listener, or a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PartRef {
+    Listener(ListenerArn),
+    Rule(RuleArn),
+}
+
+impl PartRef {
+    /// The ARN of the listener or rule.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        match self {
+            PartRef::Listener(arn) => arn.as_str(),
+            PartRef::Rule(arn) => arn.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for PartRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PartRef::Listener(arn) => write!(f, "listener {arn}"),
+            PartRef::Rule(arn) => write!(f, "rule {arn}"),
+        }
+    }
+}
+
+/// One part of the route with what it was before the release and what Teal left there last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoutePart {
+    pub part: PartRef,
+    /// The whole action list when the release was accepted. Rolling back restores it.
+    pub original: Vec<Action>,
+    /// The whole action list as Teal expects to find it now.
+    pub expected: Vec<Action>,
+}
+
+impl RoutePart {
+    /// The action list that gives green `share` of the traffic. At 0 % it is the original, number for number; at
+    /// 100 % blue's and green's original numbers change places.
+    #[must_use]
+    pub fn at(&self, colours: &Colours, share: Share) -> Vec<Action> {
+        let mut actions = self.original.clone();
+        for group in actions.iter_mut().flat_map(Action::groups_mut) {
+            let is_green = group.target_group == colours.green;
+            if let Some(weight) = weight_of(&self.original, colours, share, is_green) {
+                group.weight = weight;
+            }
+        }
+        actions
+    }
+}
+
+fn weight_of(original: &[Action], colours: &Colours, share: Share, is_green: bool) -> Option<u16> {
+    let blue_whole = weight_in(original, &colours.blue)?;
+    match (share.permille(), is_green) {
+        (0, false) | (1000, true) => Some(blue_whole),
+        (0, true) | (1000, false) => Some(0),
+        (green, true) => Some(green),
+        (green, false) => Some(1000 - green),
+    }
+}
+
+/// The weight of a target group in the forward action, if it is there.
+#[must_use]
+pub fn weight_in(actions: &[Action], group: &TargetGroupArn) -> Option<u16> {
+    actions.iter().flat_map(Action::groups).find(|found| &found.target_group == group).map(|found| found.weight)
+}
+
+/// The share of traffic that a list of actions gives to green, in the nearest permille; `None` where neither group has weight.
+#[must_use]
+pub fn green_share(actions: &[Action], colours: &Colours) -> Option<Share> {
+    let green = u32::from(weight_in(actions, &colours.green)?);
+    let blue = u32::from(weight_in(actions, &colours.blue)?);
+    let permille = (green * 1000 + (green + blue) / 2).checked_div(green + blue)?;
+    Share::from_permille(u16::try_from(permille).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The action list of a listener or rule.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Action.html>
+
+use crate::plan::TargetGroupArn;
+use serde::{Deserialize, Serialize};
+
+/// One action. ELB replaces the whole list at each change, so Teal keeps all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Action {
+    /// ELB's `Order`, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<i32>,
+    #[serde(flatten)]
+    pub kind: ActionKind,
+}
+
+/// What an action does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ActionKind {
+    /// Splits traffic between target groups.
+    Forward {
+        groups: Vec<WeightedGroup>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stickiness: Option<Stickiness>,
+    },
+    /// Anything else (authentication, redirect, fixed response): kept as it is, never looked into.
+    Kept {
+        /// ELB's `Type`, for example `authenticate-oidc`.
+        kind: String,
+        /// Its settings under ELB's own member names.
+        settings: serde_json::Value,
+    },
+}
+
+/// A target group and its weight in a forward action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WeightedGroup {
+    pub target_group: TargetGroupArn,
+    /// 0 to 999.
+    pub weight: u16,
+}
+
+/// Target-group stickiness of a forward action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stickiness {
+    pub enabled: bool,
+    /// 1 to 604,800 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<i32>,
+}
+
+impl Action {
+    /// The target groups of a forward action; none for any other.
+    #[must_use]
+    pub fn groups(&self) -> &[WeightedGroup] {
+        match &self.kind {
+            ActionKind::Forward { groups, .. } => groups,
+            ActionKind::Kept { .. } => &[],
+        }
+    }
+
+    pub(crate) fn groups_mut(&mut self) -> &mut [WeightedGroup] {
+        match &mut self.kind {
+            ActionKind::Forward { groups, .. } => groups,
+            ActionKind::Kept { .. } => &mut [],
+        }
+    }
+}

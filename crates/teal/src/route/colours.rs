@@ -1,0 +1,159 @@
+//! Which of the two target groups is blue: the one with all the weight.
+
+use super::{Action, ActionKind, PartRef, WeightedGroup};
+use crate::plan::TargetGroupArn;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Blue serves now, green is to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Colour {
+    Blue,
+    Green,
+}
+
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Colour::Blue => "blue",
+            Colour::Green => "green",
+        })
+    }
+}
+
+/// The two target groups by colour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Colours {
+    pub blue: TargetGroupArn,
+    pub green: TargetGroupArn,
+}
+
+impl Colours {
+    /// The target group of a colour.
+    #[must_use]
+    pub fn group(&self, colour: Colour) -> &TargetGroupArn {
+        match colour {
+            Colour::Blue => &self.blue,
+            Colour::Green => &self.green,
+        }
+    }
+}
+
+/// Why a route cannot be shifted as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotShiftable {
+    #[error(
+        "{part} has no forward action (it has: {found}). Teal shifts the weights of a forward action; give this \
+         listener or rule one with blue's target group at full weight and the other at 0"
+    )]
+    NoForward { part: PartRef, found: String },
+    #[error(
+        "{part} forwards to one target group only, {only}. Attach the second one at weight 0, or name both in \
+         traffic.alb.targetGroups and Teal attaches it"
+    )]
+    OneGroup { part: PartRef, only: TargetGroupArn },
+    #[error("{part} forwards to {count} target groups. Teal shifts between exactly two; take the others out")]
+    TooManyGroups { part: PartRef, count: usize },
+    #[error(
+        "{part} forwards to {found}, which traffic.alb.targetGroups does not name. Correct the plan, or the forward action"
+    )]
+    OtherGroup { part: PartRef, found: TargetGroupArn },
+    #[error(
+        "{part} is split {first_weight} to {second_weight} between {first} and {second}, so neither of them is blue. Put \
+         all the weight on the one that is to serve, then start again"
+    )]
+    Split { part: PartRef, first: TargetGroupArn, first_weight: u16, second: TargetGroupArn, second_weight: u16 },
+    #[error(
+        "{part} has {found} in front, but {other} has {expected}: the parts of one route must agree on blue. Bring them \
+         together, then start again"
+    )]
+    Disagree { part: PartRef, found: TargetGroupArn, other: PartRef, expected: TargetGroupArn },
+    #[error("the route has no listener and no rule; name at least one in traffic.alb")]
+    Empty,
+}
+
+/// Finds blue and green in the action lists of all parts of a route.
+///
+/// `pair` is `traffic.alb.targetGroups` where the plan gives it; only then may a part lack green (see [`attach`]).
+///
+/// # Errors
+/// The first part that cannot be shifted, with what to do about it.
+pub fn discover(parts: &[(PartRef, Vec<Action>)], pair: Option<&[TargetGroupArn; 2]>) -> Result<Colours, NotShiftable> {
+    let mut agreed: Option<(&PartRef, Colours)> = None;
+    for (part, actions) in parts {
+        let colours = colours_of(part, actions, pair)?;
+        match &agreed {
+            None => agreed = Some((part, colours)),
+            Some((_, expected)) if *expected == colours => {}
+            Some((other, expected)) => {
+                return Err(NotShiftable::Disagree {
+                    part: part.clone(),
+                    found: colours.blue,
+                    other: (*other).clone(),
+                    expected: expected.blue.clone(),
+                });
+            }
+        }
+    }
+    agreed.map(|(_, colours)| colours).ok_or(NotShiftable::Empty)
+}
+
+fn colours_of(part: &PartRef, actions: &[Action], pair: Option<&[TargetGroupArn; 2]>) -> Result<Colours, NotShiftable> {
+    let part = || part.clone();
+    let groups: Vec<&WeightedGroup> = actions.iter().flat_map(Action::groups).collect();
+    if let Some(pair) = pair
+        && let Some(stranger) = groups.iter().find(|group| !pair.contains(&group.target_group))
+    {
+        return Err(NotShiftable::OtherGroup { part: part(), found: stranger.target_group.clone() });
+    }
+    match groups.as_slice() {
+        [] => Err(NotShiftable::NoForward { part: part(), found: kinds(actions) }),
+        [only] => {
+            let blue = &only.target_group;
+            pair.and_then(|pair| pair.iter().find(|group| *group != blue))
+                .map(|green| Colours { blue: blue.clone(), green: green.clone() })
+                .ok_or_else(|| NotShiftable::OneGroup { part: part(), only: blue.clone() })
+        }
+        [first, second] => match (first.weight, second.weight) {
+            (1.., 0) => Ok(Colours { blue: first.target_group.clone(), green: second.target_group.clone() }),
+            (0, 1..) => Ok(Colours { blue: second.target_group.clone(), green: first.target_group.clone() }),
+            (first_weight, second_weight) => Err(NotShiftable::Split {
+                part: part(),
+                first: first.target_group.clone(),
+                first_weight,
+                second: second.target_group.clone(),
+                second_weight,
+            }),
+        },
+        more => Err(NotShiftable::TooManyGroups { part: part(), count: more.len() }),
+    }
+}
+
+fn kinds(actions: &[Action]) -> String {
+    let kinds: Vec<&str> = actions
+        .iter()
+        .map(|action| match &action.kind {
+            ActionKind::Forward { .. } => "forward",
+            ActionKind::Kept { kind, .. } => kind.as_str(),
+        })
+        .collect();
+    if kinds.is_empty() { "no action".to_owned() } else { kinds.join(", ") }
+}
+
+/// The same actions with green attached at weight 0, if it was not attached. A lone group may have had any weight: it gets 100,
+/// since with two groups the numbers begin to matter.
+#[must_use]
+pub fn attach(actions: &[Action], colours: &Colours) -> Vec<Action> {
+    let mut actions = actions.to_vec();
+    for action in &mut actions {
+        if let ActionKind::Forward { groups, .. } = &mut action.kind
+            && let [only] = groups.as_mut_slice()
+        {
+            only.weight = only.weight.max(100);
+            groups.push(WeightedGroup { target_group: colours.green.clone(), weight: 0 });
+        }
+    }
+    actions
+}

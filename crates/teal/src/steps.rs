@@ -1,0 +1,171 @@
+//! The steps of a release: what each function does, over the ports. A step may be run twice, killed anywhere, or run
+//! late; the record says what is left to do.
+
+mod accept;
+mod alarm;
+mod evaluate_health;
+mod look;
+mod moving;
+mod prepare_green;
+mod retire_blue;
+mod roll_back;
+mod shift_traffic;
+mod validate_green;
+
+pub use accept::{AcceptInput, accept};
+pub use alarm::{AlarmOutcome, on_alarm};
+pub use evaluate_health::evaluate_health;
+pub use prepare_green::prepare_green;
+pub use retire_blue::retire_blue;
+pub use roll_back::{RollBackInput, roll_back};
+pub use shift_traffic::{promote, shift_traffic};
+pub use validate_green::validate_green;
+
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::ports::World;
+use crate::release::{Phase, Release, ReleaseId};
+use crate::state::State;
+use crate::story::{Fact, StoryEntry};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One run of a function.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Unique for each run; the request id on AWS.
+    pub id: String,
+    /// The function's name, for the record and the story.
+    pub function: String,
+    pub now: Timestamp,
+    /// After this moment nothing that this run began can happen any more: its deadline plus a margin.
+    pub act_by: Timestamp,
+}
+
+/// What the state machine hands from state to state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepInput {
+    pub release: ReleaseId,
+}
+
+/// What a function answers: where to go next, and how long to wait there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    pub release: ReleaseId,
+    pub step: usize,
+    pub next: State,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// The longest cause that travels in the state machine's payload, in characters: the payload stays under 1 KB.
+const CAUSE_LIMIT: usize = 400;
+
+impl Answer {
+    /// On to the state of the release's phase.
+    pub(crate) fn at(release: &Release) -> Self {
+        Self {
+            release: release.id.clone(),
+            step: release.step(),
+            next: release.state(),
+            wait_seconds: None,
+            error: release.setback.as_ref().map(|setback| setback.error),
+            cause: release.setback.as_ref().map(|setback| shorten(&setback.cause)),
+        }
+    }
+
+    pub(crate) fn to(release: &Release, next: State) -> Self {
+        Self { next, ..Self::at(release) }
+    }
+
+    pub(crate) fn waiting(release: &Release, next: State, seconds: u64) -> Self {
+        Self { wait_seconds: Some(seconds.max(1)), ..Self::to(release, next) }
+    }
+}
+
+pub(crate) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(CAUSE_LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// One step under way: the world, the invocation, and what there is to tell.
+pub struct Step<'a, W> {
+    world: &'a W,
+    call: &'a Invocation,
+    unsaved: Vec<StoryEntry>,
+    told: Vec<StoryEntry>,
+}
+
+impl<'a, W: World> Step<'a, W> {
+    /// Begins a step.
+    pub fn new(world: &'a W, call: &'a Invocation) -> Self {
+        Self { world, call, unsaved: Vec::new(), told: Vec::new() }
+    }
+
+    /// What happened in this step and is on record: for logs and metrics.
+    #[must_use]
+    pub fn into_story(self) -> Vec<StoryEntry> {
+        self.told
+    }
+
+    fn now(&self) -> Timestamp {
+        self.call.now
+    }
+
+    fn note(&mut self, fact: Fact) {
+        self.unsaved.push(StoryEntry { at: self.call.now, by: self.call.function.clone(), fact });
+    }
+
+    async fn load(&self, id: &ReleaseId) -> TealResult<Release> {
+        self.world.load(id).await?.ok_or_else(|| {
+            TealError::new(ErrorName::ReleaseUnknown, format!("no release {id} is on record; was it ever accepted?"))
+        })
+    }
+
+    /// Writes the record with what is to be told.
+    async fn save(&mut self, release: &mut Release) -> TealResult<()> {
+        self.world.save(release, &self.unsaved).await?;
+        self.told.append(&mut self.unsaved);
+        Ok(())
+    }
+
+    /// Writes the record and tells the bus what it has not been told. Told at least once: an event that could not be told
+    /// stays in the record for the next step.
+    async fn save_and_announce(&mut self, release: &mut Release) -> TealResult<()> {
+        self.save(release).await?;
+        if release.outbox.is_empty() || self.world.announce(&release.outbox).await.is_err() {
+            return Ok(());
+        }
+        release.outbox.clear();
+        match self.world.save(release, &[]).await {
+            // Another function wrote meanwhile and will tell the same events again, under the same ids.
+            Ok(()) | Err(crate::ports::PortError::Stale { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes the phase that the release has entered.
+    fn note_phase(&mut self, release: &Release) {
+        self.note(Fact::Entered { phase: release.phase });
+    }
+}
+
+/// If the release has gone elsewhere (somebody decided to roll back, a state ran twice), the state machine follows the record.
+fn elsewhere(release: &Release, expected: impl Fn(Phase) -> bool) -> TealResult<()> {
+    if expected(release.phase) {
+        return Ok(());
+    }
+    Err(match &release.setback {
+        Some(setback) => TealError::new(setback.error, setback.cause.clone()),
+        None => TealError::new(
+            ErrorName::IllegalTransition,
+            format!("release {} is in phase {}; this step does not apply there", release.id, release.phase),
+        ),
+    })
+}

@@ -1,0 +1,288 @@
+//! Accept: everything that must be true before a release may begin, and the record of it.
+
+use super::{Answer, Step};
+use crate::error::{Disposition, ErrorName, TealError, TealResult};
+use crate::plan::{Green, Plan, TargetGroupArn, TestRoute};
+use crate::ports::{AlarmState, GreenOrder, Opening, Survey, TargetGroup, World};
+use crate::release::{Event, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
+use crate::route::{Colour, Colours, NotShiftable, PartRef, RoutePart, attach, differences, discover};
+use crate::state::State;
+use crate::story::Fact;
+use crate::time::after;
+use crate::units::Share;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What starts a release: the plan, and the execution that runs it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AcceptInput {
+    /// The plan, or an object with the plan under `plan`.
+    pub plan: Value,
+    /// The ARN of the execution.
+    pub execution: String,
+    /// Its name: the release's id.
+    pub name: ReleaseId,
+}
+
+/// Checks the plan, finds out what is blue, takes the route's lock and writes the record. Run twice, it answers the same.
+///
+/// # Errors
+/// A refusal (see [`crate::error::Disposition::Refuse`]) when the release must not begin; then nothing was touched and no lock is held.
+pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> TealResult<Answer> {
+    let mut release = match step.world.load(&input.name).await? {
+        Some(found) => found,
+        None => step.open(input).await?,
+    };
+    match release.phase {
+        Phase::Accept => {}
+        Phase::Refused => return Err(refusal_of(&release)),
+        _ => return Ok(Answer::to(&release, State::PrepareGreen)),
+    }
+    match step.review(&release).await {
+        Ok(()) => {
+            release.apply(&Event::Accepted, step.now())?;
+            step.note_phase(&release);
+            step.save_and_announce(&mut release).await?;
+            Ok(Answer::at(&release))
+        }
+        Err(error) if error.name.disposition() == Disposition::Retry => Err(error),
+        Err(error) => {
+            release.setback = Some(Setback {
+                error: error.name,
+                cause: error.message.clone(),
+                decided_at: step.now(),
+                by: step.call.function.clone(),
+            });
+            release.apply(&Event::Refused, step.now())?;
+            step.note_phase(&release);
+            step.save_and_announce(&mut release).await?;
+            Err(error)
+        }
+    }
+}
+
+fn refusal_of(release: &Release) -> TealError {
+    release.setback.as_ref().map_or_else(
+        || TealError::new(ErrorName::Internal, format!("release {} was refused without a reason", release.id)),
+        |setback| TealError::new(setback.error, setback.cause.clone()),
+    )
+}
+
+impl<W: World> Step<'_, W> {
+    /// Reads what is there, and writes the record with its locks and watches.
+    async fn open(&mut self, input: &AcceptInput) -> TealResult<Release> {
+        let document = input.plan.get("plan").filter(|inner| inner.is_object()).unwrap_or(&input.plan);
+        let plan: Plan = serde_json::from_value(document.clone())
+            .map_err(|problem| TealError::new(ErrorName::PlanInvalid, problem.to_string()))?;
+        let timeline = crate::strategy::compile(&plan);
+        let (colours, route, test_route) = self.read_route(&plan).await?;
+        let Green::Ecs(green) = &plan.green;
+        let survey = self.world.survey(green, &colours.blue).await?;
+        for difference in unlike(&survey) {
+            self.note(Fact::Noted { note: difference });
+        }
+        for difference in self.unlike_groups(&colours).await? {
+            self.note(Fact::Noted { note: difference });
+        }
+        let order = GreenOrder {
+            cluster: green.cluster.to_string(),
+            blue_service: survey.blue.name.clone(),
+            green_service: survey.green_name.clone(),
+            task_definition: green.task_definition.to_string(),
+            green_group: colours.green.clone(),
+            blue_group: colours.blue.clone(),
+            desired: survey.blue.desired,
+        };
+        let load_balancer = load_balancer(&plan);
+        let mut release = Release {
+            format: RECORD_FORMAT,
+            revision: 0,
+            id: input.name.clone(),
+            execution: input.execution.clone(),
+            timeline,
+            phase: Phase::Accept,
+            phase_since: self.now(),
+            started_at: self.now(),
+            deadline_at: after(self.now(), plan.deadline.as_seconds().into()),
+            plan,
+            colours,
+            load_balancer,
+            route,
+            test_route,
+            green: order,
+            green_share: Share::NONE,
+            shifted_at: None,
+            looks: 0,
+            intents: Vec::new(),
+            setback: None,
+            restored_at: None,
+            outbox: Vec::new(),
+            announced: 0,
+        };
+        match self.world.open(&release).await? {
+            Opening::Opened => {}
+            Opening::AlreadyOpen => release = self.load(&input.name).await?,
+            Opening::Busy { key, holder } => {
+                return Err(TealError::new(
+                    ErrorName::RouteBusy,
+                    format!(
+                        "release {holder} holds {key}. Wait until it has ended (`teal watch {holder}`), or end it with `teal abort {holder}`"
+                    ),
+                ));
+            }
+        }
+        self.note(Fact::Accepted { execution: input.execution.clone() });
+        Ok(release)
+    }
+
+    async fn read_route(&self, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {
+        let alb = &plan.traffic.alb;
+        let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
+        let refs: Vec<PartRef> = listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect();
+        let mut parts = Vec::with_capacity(refs.len());
+        for part in refs {
+            let actions = self.world.actions(&part).await?;
+            parts.push((part, actions));
+        }
+        let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
+        let colours = discover(&parts, alb.target_groups.as_ref()).map_err(not_shiftable)?;
+        let test = match &plan.traffic.test {
+            Some(TestRoute::Listener(arn)) => Some(PartRef::Listener(arn.clone())),
+            Some(TestRoute::Rule(arn)) => Some(PartRef::Rule(arn.clone())),
+            Some(TestRoute::Url(_)) | None => None,
+        };
+        let test_route = match test {
+            None => None,
+            Some(part) => {
+                let actions = self.world.actions(&part).await?;
+                let found =
+                    discover(&[(part.clone(), actions.clone())], Some(&both(&colours))).map_err(not_shiftable)?;
+                if found != colours {
+                    return Err(TealError::new(
+                        ErrorName::RouteNotShiftable,
+                        format!(
+                            "the test route ({part}) goes to {}, which is not blue. Put all its weight on {}; Teal points it at green when green is ready",
+                            found.blue, colours.blue
+                        ),
+                    ));
+                }
+                Some(RoutePart { part, original: attach(&actions, &colours), expected: actions })
+            }
+        };
+        let route = parts
+            .into_iter()
+            .map(|(part, actions)| RoutePart { part, original: attach(&actions, &colours), expected: actions })
+            .collect();
+        Ok((colours, route, test_route))
+    }
+
+    /// With the lock held and the watches written: is everything still as it was read, does blue serve, is no alarm firing?
+    async fn review(&mut self, release: &Release) -> TealResult<()> {
+        for part in release.route.iter().chain(&release.test_route) {
+            let found = self.world.actions(&part.part).await?;
+            if let Some(difference) = differences(&part.part, &part.expected, &found).first() {
+                return Err(TealError::new(
+                    ErrorName::RouteChanged,
+                    format!("the route was changed while the release was being accepted: {difference}. Start again"),
+                ));
+            }
+        }
+        self.require_healthy(release, Colour::Blue).await?;
+        self.review_alarms(release).await
+    }
+
+    async fn review_alarms(&mut self, release: &Release) -> TealResult<()> {
+        let names = &release.plan.judge.alarms;
+        if names.is_empty() {
+            return Ok(());
+        }
+        let readings = self.world.alarms(names).await?;
+        for name in names {
+            let Some(reading) = readings.iter().find(|reading| &reading.name == name) else {
+                return Err(TealError::new(
+                    ErrorName::AlarmUnreadable,
+                    format!(
+                        "judge.alarms: {name:?} does not exist in this account and region. Create it, or take it out of the plan"
+                    ),
+                ));
+            };
+            match reading.state {
+                AlarmState::Ok => {}
+                AlarmState::Alarm => {
+                    return Err(TealError::new(
+                        ErrorName::AlarmFiring,
+                        format!(
+                            "alarm {name} is in ALARM already ({}), so it could not tell a bad release from a good one. Wait until it is OK, or take it out of judge.alarms",
+                            reading.reason
+                        ),
+                    ));
+                }
+                AlarmState::InsufficientData => self.note(Fact::AlarmSeen {
+                    alarm: name.clone(),
+                    state: AlarmState::InsufficientData,
+                    reason: format!(
+                        "{}. Until it has data it cannot vouch for green; if no data means no errors, set its TreatMissingData to notBreaching",
+                        reading.reason
+                    ),
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    async fn unlike_groups(&self, colours: &Colours) -> TealResult<Vec<String>> {
+        let groups = self.world.target_groups(&both(colours)).await?;
+        let [blue, green] = groups.as_slice() else {
+            return Err(TealError::new(
+                ErrorName::NotFound,
+                format!("of the target groups {} and {} not both exist", colours.blue, colours.green),
+            ));
+        };
+        let mut list = unlike_settings("target group", &blue.settings, &green.settings);
+        if blue.sticky != green.sticky {
+            list.push(format!("target group stickiness: blue {}, green {}", on_off(blue), on_off(green)));
+        }
+        if blue.sticky || green.sticky {
+            list.push(
+                "target groups are sticky: clients that hold the cookie stay with their group until it expires, whatever the weight".to_owned(),
+            );
+        }
+        Ok(list)
+    }
+}
+
+fn on_off(group: &TargetGroup) -> &'static str {
+    if group.sticky { "on" } else { "off" }
+}
+
+fn both(colours: &Colours) -> [TargetGroupArn; 2] {
+    [colours.blue.clone(), colours.green.clone()]
+}
+
+fn load_balancer(plan: &Plan) -> String {
+    let alb = &plan.traffic.alb;
+    let of_listener = alb.listeners.first().map(|arn| arn.load_balancer());
+    of_listener.or_else(|| alb.rules.first().map(|arn| arn.load_balancer())).unwrap_or_default().to_owned()
+}
+
+/// Every difference between blue and green besides the version, in words.
+fn unlike(survey: &Survey) -> Vec<String> {
+    let mut list = unlike_settings("task definition", &survey.blue_task, &survey.green_task);
+    if let Some(green) = &survey.green {
+        list.extend(unlike_settings("service", &survey.blue.settings, &green.settings));
+    }
+    list
+}
+
+fn unlike_settings(what: &str, blue: &BTreeMap<String, Value>, green: &BTreeMap<String, Value>) -> Vec<String> {
+    let keys: BTreeSet<&String> = blue.keys().chain(green.keys()).collect();
+    keys.into_iter()
+        .filter(|key| blue.get(*key) != green.get(*key))
+        .map(|key| format!("{what} {key}: blue {}, green {}", show(blue.get(key)), show(green.get(key))))
+        .collect()
+}
+
+fn show(value: Option<&Value>) -> String {
+    value.map_or_else(|| "has none".to_owned(), |value| format!("has {value}"))
+}

@@ -1,0 +1,188 @@
+//! EvaluateHealth: one look during a bake or at a gate, and what follows from it.
+
+use super::look::{held, look_at_clock, waited_out_at};
+use super::{Answer, Step, StepInput, elsewhere};
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::plan::InsufficientAction;
+use crate::ports::World;
+use crate::release::{Event, Phase, Release};
+use crate::request::Ask;
+use crate::route::Colour;
+use crate::state::State;
+use crate::story::Fact;
+use crate::time::{Timestamp, after, seconds_until};
+use crate::verdict::{Decision, Reason, Verdict};
+
+/// Looks at requests, deadline, route, green's health, alarms and limits, in this order, and decides.
+///
+/// # Errors
+/// `Teal.RecordChanged` when another function decided at the same time; those of the ports that reading the record and the route gives.
+pub async fn evaluate_health<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
+    let mut release = step.load(&input.release).await?;
+    match release.phase {
+        Phase::Bake { .. } | Phase::AwaitApproval { .. } => {}
+        // Decided by an earlier run of this look, or by on-alarm.
+        Phase::RollBack | Phase::RollbackNeedsHuman => return Ok(Answer::to(&release, State::RollBack)),
+        Phase::ShiftTraffic { .. } | Phase::Promote | Phase::RetireBlue => return Ok(Answer::at(&release)),
+        _ => elsewhere(&release, |_| false)?,
+    }
+    release.looks += 1;
+    if let Some(error) = step.reason_to_stop(&mut release).await? {
+        return step.decide_to_roll_back(&mut release, error).await;
+    }
+    let verdict = step.judge(&release).await;
+    step.note(Fact::Looked { look: release.looks, verdict: verdict.clone() });
+    match verdict.decision {
+        Decision::RollBack => {
+            let error = TealError::new(verdict.error(), verdict.to_string());
+            step.decide_to_roll_back(&mut release, error).await
+        }
+        Decision::Insufficient | Decision::Hold => step.hold(&mut release).await,
+        Decision::Advance => step.advance(&mut release).await,
+    }
+}
+
+impl<W: World> Step<'_, W> {
+    /// What ends the release whatever the metrics say.
+    async fn reason_to_stop(&mut self, release: &mut Release) -> TealResult<Option<TealError>> {
+        for request in self.world.requests(&release.id).await? {
+            let error = match request.ask {
+                Ask::Abort => ErrorName::Aborted,
+                Ask::Reject { stage } if release.phase == (Phase::AwaitApproval { stage }) => ErrorName::Rejected,
+                Ask::Reject { .. } | Ask::Approve { .. } => continue,
+            };
+            let note = request.note.as_ref().map_or(String::new(), |note| format!(": {note}"));
+            let verb = if error == ErrorName::Aborted { "aborted the release" } else { "said no at the gate" };
+            let message = format!("{} {verb}{note}", request.by);
+            self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
+            return Ok(Some(TealError::new(error, message)));
+        }
+        if self.now() >= release.deadline_at && !self.only_keeps_blue(release) {
+            let message = format!(
+                "the release took longer than its deadline ({}); it began at {}",
+                release.plan.deadline, release.started_at
+            );
+            return Ok(Some(TealError::new(ErrorName::DeadlineExceeded, message)));
+        }
+        for part in release.route.iter().chain(&release.test_route) {
+            match self.require_unchanged(part, None).await {
+                Ok(()) => {}
+                Err(error) if error.name == ErrorName::RouteChanged => return Ok(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        match self.require_healthy(release, Colour::Green).await {
+            Ok(_) => Ok(None),
+            Err(error) if error.name == ErrorName::GreenNotHealthy => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The bake at 100 % is over and blue is merely kept: the deadline does not count that time.
+    fn only_keeps_blue(&self, release: &Release) -> bool {
+        release.phase == (Phase::Bake { stage: release.last_stage() })
+            && release.bake_ends_at().is_some_and(|end| self.now() >= end)
+    }
+
+    /// Alarms, limits and clock together.
+    async fn judge(&mut self, release: &Release) -> Verdict {
+        let alarms = self.look_at_alarms(release).await;
+        if matches!(release.phase, Phase::AwaitApproval { .. }) {
+            return match alarms.decision {
+                Decision::RollBack => alarms,
+                // At a gate a person decides; a silent alarm does not stand in the way of asking.
+                Decision::Advance | Decision::Hold | Decision::Insufficient => self.judge_gate(release).await,
+            };
+        }
+        let limits = self.look_at_limits(release).await;
+        let mut verdict = held(Verdict::all([alarms, limits, look_at_clock(release, self.now())]), release, self.now());
+        if verdict.decision == Decision::Insufficient && waited_out_at(release).is_some_and(|end| self.now() >= end) {
+            match release.plan.judge.on_insufficient.then {
+                InsufficientAction::RollBack => verdict.decision = Decision::RollBack,
+                InsufficientAction::Advance => {
+                    verdict.decision = Decision::Advance;
+                    verdict.reasons.insert(0, Reason::Unjudged);
+                }
+            }
+        }
+        if verdict.decision == Decision::Advance && verdict.reasons.is_empty() {
+            verdict.reasons.push(Reason::NothingAgainst);
+        }
+        verdict
+    }
+
+    async fn judge_gate(&mut self, release: &Release) -> Verdict {
+        let limits = match release.green_share.permille() {
+            0 => Verdict { decision: Decision::Advance, reasons: Vec::new() },
+            _ => self.look_at_limits(release).await,
+        };
+        match limits.decision {
+            Decision::RollBack => limits,
+            Decision::Advance | Decision::Hold | Decision::Insufficient => {
+                Verdict { decision: Decision::Hold, reasons: limits.reasons }
+            }
+        }
+    }
+
+    async fn decide_to_roll_back(&mut self, release: &mut Release, error: TealError) -> TealResult<Answer> {
+        self.note(Fact::RollBackDecided { error: error.name, cause: error.message.clone() });
+        let function = self.call.function.clone();
+        release.set_back(error.name, error.message, &function, self.now())?;
+        self.note_phase(release);
+        self.save_and_announce(release).await?;
+        Ok(Answer::at(release))
+    }
+
+    async fn hold(&mut self, release: &mut Release) -> TealResult<Answer> {
+        if let Phase::AwaitApproval { stage } = release.phase {
+            return self.hold_at_gate(release, stage).await;
+        }
+        let next_end = release.bake_ends_at().filter(|end| self.now() < *end).or_else(|| waited_out_at(release));
+        self.look_again(release, State::Bake, next_end).await
+    }
+
+    async fn look_again(
+        &mut self,
+        release: &mut Release,
+        state: State,
+        at_latest: Option<Timestamp>,
+    ) -> TealResult<Answer> {
+        self.save_and_announce(release).await?;
+        let every = u64::from(release.timeline.every().as_seconds());
+        let left = at_latest.map_or(every, |end| seconds_until(self.now(), end));
+        Ok(Answer::waiting(release, state, every.min(left.max(1))))
+    }
+
+    async fn hold_at_gate(&mut self, release: &mut Release, stage: usize) -> TealResult<Answer> {
+        let requests = self.world.requests(&release.id).await?;
+        if let Some(request) = requests.into_iter().find(|request| request.ask == Ask::Approve { stage }) {
+            self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
+            release.apply(&Event::Approved, self.now())?;
+            self.note_phase(release);
+            self.save_and_announce(release).await?;
+            return Ok(Answer::at(release));
+        }
+        let Some(gate) = release.stage(stage)?.gate_before.clone() else {
+            return Err(TealError::new(ErrorName::Internal, format!("stage {stage} has no gate to wait at")));
+        };
+        let expires = after(release.phase_since, gate.within.as_seconds().into());
+        if self.now() >= expires {
+            let message = format!("nobody answered at the gate {:?} within {}", gate.name.as_str(), gate.within);
+            return self.decide_to_roll_back(release, TealError::new(ErrorName::ApprovalExpired, message)).await;
+        }
+        self.look_again(release, State::AwaitApproval, Some(expires)).await
+    }
+
+    async fn advance(&mut self, release: &mut Release) -> TealResult<Answer> {
+        if release.phase == (Phase::Bake { stage: release.last_stage() }) {
+            let kept_until = after(release.phase_since, release.plan.afterwards.keep_blue.as_seconds().into());
+            if self.now() < kept_until {
+                return self.look_again(release, State::Bake, Some(kept_until)).await;
+            }
+        }
+        release.apply(&Event::BakePassed, self.now())?;
+        self.note_phase(release);
+        self.save_and_announce(release).await?;
+        Ok(Answer::at(release))
+    }
+}

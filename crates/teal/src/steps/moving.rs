@@ -1,0 +1,227 @@
+//! Moving traffic: intent, write, read back, record. The only place where weights are set.
+
+use super::Step;
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::plan::TargetGroupArn;
+use crate::ports::{PortError, TargetHealth, World};
+use crate::release::{Act, Intent, Release};
+use crate::route::{Action, Colour, Difference, PartRef, RoutePart, differences, weight_in};
+use crate::story::Fact;
+use crate::units::Share;
+
+/// Why the route could not be given back to blue.
+pub(super) enum RestoreError {
+    /// Worth another try.
+    Again(TealError),
+    /// Only a person can help.
+    Impossible { todo: String },
+}
+
+impl<W: World> Step<'_, W> {
+    /// Records what is about to be done.
+    pub(super) async fn intend(&mut self, release: &mut Release, act: Act) -> TealResult<()> {
+        release.drop_past_intents(self.call.now);
+        release.intents.push(Intent { invocation: self.call.id.clone(), act, act_by: self.call.act_by });
+        self.save(release).await
+    }
+
+    /// Takes this run's intents back: what they announced has been done and read again.
+    pub(super) fn settle(&self, release: &mut Release) {
+        release.intents.retain(|intent| intent.invocation != self.call.id);
+    }
+
+    /// Refuses to act while another run's act may still be under way.
+    pub(super) fn wait_for_others(&self, release: &Release) -> TealResult<()> {
+        match release.intents.iter().find(|i| i.act_by > self.call.now && i.invocation != self.call.id) {
+            None => Ok(()),
+            Some(intent) => Err(TealError::new(
+                ErrorName::RouteNotSettled,
+                format!("another run of Teal may still be changing the route, until {}", intent.act_by),
+            )),
+        }
+    }
+
+    /// Green's or blue's target group must have healthy targets before it gets weight.
+    pub(super) async fn require_healthy(&self, release: &Release, colour: Colour) -> TealResult<usize> {
+        let group = release.colours.group(colour);
+        let healthy = self.healthy(group).await?;
+        if healthy > 0 {
+            return Ok(healthy);
+        }
+        let name = match colour {
+            Colour::Green => ErrorName::GreenNotHealthy,
+            Colour::Blue => ErrorName::BlueNotHealthy,
+        };
+        Err(TealError::new(
+            name,
+            format!(
+                "{colour}'s target group {group} has no healthy target, so it is given no traffic; see its targets' health reasons"
+            ),
+        ))
+    }
+
+    pub(super) async fn healthy(&self, group: &TargetGroupArn) -> Result<usize, PortError> {
+        let targets = self.world.targets(group).await?;
+        Ok(targets.iter().filter(|target| target.health == TargetHealth::Healthy).count())
+    }
+
+    /// Gives green `share` of production traffic on every part of the route.
+    pub(super) async fn move_traffic(&mut self, release: &mut Release, share: Share) -> TealResult<()> {
+        self.wait_for_others(release)?;
+        self.require_healthy(release, Colour::Green).await?;
+        if share != Share::ALL {
+            self.require_healthy(release, Colour::Blue).await?;
+        }
+        let targets: Vec<Vec<Action>> = release.route.iter().map(|part| part.at(&release.colours, share)).collect();
+        for (part, target) in release.route.iter().zip(&targets) {
+            self.require_unchanged(part, Some(target)).await?;
+        }
+
+        self.intend(release, Act::Shift { share }).await?;
+        for (part, target) in release.route.iter().zip(&targets) {
+            self.world.set_actions(&part.part, target).await?;
+        }
+        for (part, target) in release.route.iter().zip(&targets) {
+            self.verify(&part.part, target).await?;
+        }
+        self.require_healthy(release, Colour::Green).await?;
+
+        for (part, target) in release.route.iter_mut().zip(targets) {
+            part.expected = target;
+        }
+        for part in &release.route {
+            self.note(Fact::Shifted { part: part.part.to_string(), share });
+        }
+        release.green_share = share;
+        release.shifted_at = Some(self.call.now);
+        self.settle(release);
+        Ok(())
+    }
+
+    /// Sends all test traffic to green, where the test route is a listener or rule.
+    pub(super) async fn point_test_route(&mut self, release: &mut Release) -> TealResult<()> {
+        let Some(part) = release.test_route.clone() else { return Ok(()) };
+        let target = part.at(&release.colours, Share::ALL);
+        if part.expected == target {
+            return Ok(());
+        }
+        self.wait_for_others(release)?;
+        self.require_unchanged(&part, Some(&target)).await?;
+        self.intend(release, Act::PointTestRoute).await?;
+        self.world.set_actions(&part.part, &target).await?;
+        self.verify(&part.part, &target).await?;
+        self.note(Fact::Shifted { part: part.part.to_string(), share: Share::ALL });
+        release.test_route = Some(RoutePart { expected: target, ..part });
+        self.settle(release);
+        Ok(())
+    }
+
+    /// Fails with what somebody else changed. `or` is also fine: an earlier run of this step may have written it already.
+    pub(super) async fn require_unchanged(&self, part: &RoutePart, or: Option<&[Action]>) -> TealResult<()> {
+        let found = self.world.actions(&part.part).await?;
+        if found == part.expected || or.is_some_and(|other| found == other) {
+            return Ok(());
+        }
+        Err(changed(&differences(&part.part, &part.expected, &found)))
+    }
+
+    async fn verify(&self, part: &PartRef, target: &[Action]) -> TealResult<()> {
+        let found = self.world.actions(part).await?;
+        let list = differences(part, target, &found);
+        if list.is_empty() {
+            return Ok(());
+        }
+        if list.iter().all(Difference::is_weight) {
+            let text = in_words(&list);
+            return Err(TealError::new(ErrorName::RouteNotSettled, format!("read back after writing: {text}")));
+        }
+        Err(changed(&list))
+    }
+
+    /// Gives everything back to blue: production first, then the test route. Only the weights of blue and green are touched, so
+    /// what somebody else changed stays; where nobody did, the result is the original, number for number.
+    pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
+        let mut parts = release.route.clone();
+        parts.extend(release.test_route.clone());
+        for part in &parts {
+            self.restore_part(release, part).await?;
+        }
+        for part in release.route.iter_mut().chain(&mut release.test_route) {
+            part.expected = part.original.clone();
+        }
+        release.green_share = Share::NONE;
+        Ok(())
+    }
+
+    async fn restore_part(&mut self, release: &Release, part: &RoutePart) -> Result<(), RestoreError> {
+        let colours = &release.colours;
+        let found = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
+        let Some(target) = on_blue(&found, part, release) else {
+            return Err(RestoreError::Impossible {
+                todo: format!(
+                    "{} no longer forwards to blue's target group {}. Put blue back into its forward action with all the weight",
+                    part.part, colours.blue
+                ),
+            });
+        };
+        for difference in differences(&part.part, &part.original, &target) {
+            self.note(Fact::LeftAlone { difference: difference.to_string() });
+        }
+        if found == target {
+            return Ok(());
+        }
+        self.world.set_actions(&part.part, &target).await.map_err(|error| restore_error(&part.part, error))?;
+        let again = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
+        let blue_has_all = weight_in(&again, &colours.blue).is_some_and(|weight| weight > 0)
+            && weight_in(&again, &colours.green).is_none_or(|weight| weight == 0);
+        if !blue_has_all {
+            let text = in_words(&differences(&part.part, &target, &again));
+            return Err(RestoreError::Again(TealError::new(
+                ErrorName::RouteNotSettled,
+                format!("read back after restoring blue: {text}"),
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The actions as found, with all of the pair's weight on blue; `None` where blue is not there any more.
+fn on_blue(found: &[Action], part: &RoutePart, release: &Release) -> Option<Vec<Action>> {
+    let colours = &release.colours;
+    weight_in(found, &colours.blue)?;
+    let whole = weight_in(&part.original, &colours.blue).filter(|weight| *weight > 0).unwrap_or(100);
+    let mut target = found.to_vec();
+    for group in target.iter_mut().flat_map(Action::groups_mut) {
+        if group.target_group == colours.blue {
+            group.weight = whole;
+        } else if group.target_group == colours.green {
+            group.weight = 0;
+        }
+    }
+    Some(target)
+}
+
+fn restore_error(part: &PartRef, error: PortError) -> RestoreError {
+    match error {
+        PortError::NotFound { .. } => RestoreError::Impossible {
+            todo: format!("{part} is gone. If it was replaced, give its successor's traffic to blue by hand"),
+        },
+        PortError::Denied { .. } | PortError::Refused { .. } => {
+            RestoreError::Impossible { todo: format!("{error}. Then give {part}'s traffic back to blue, or run sweep") }
+        }
+        PortError::Throttled { .. } | PortError::Unavailable { .. } | PortError::Stale { .. } => {
+            RestoreError::Again(error.into())
+        }
+    }
+}
+
+fn in_words(list: &[Difference]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn changed(list: &[Difference]) -> TealError {
+    TealError::new(
+        ErrorName::RouteChanged,
+        format!("somebody else changed the route during the release, so Teal leaves that as it is: {}", in_words(list)),
+    )
+}

@@ -1,0 +1,121 @@
+//! PrepareGreen: green is brought up at blue's size behind its own target group, at weight 0, and waited for.
+
+use super::{Answer, Step, StepInput, elsewhere};
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::ports::{Target, TargetHealth, World};
+use crate::release::{Act, Event, Phase, Release};
+use crate::route::{Colour, RoutePart};
+use crate::state::State;
+use crate::story::Fact;
+use crate::time::{after, seconds_until};
+
+/// How long to wait between two looks at green while it comes up, in seconds.
+const READY_POLL_SECONDS: u64 = 15;
+
+/// Orders green if it is not ordered, and sees how far it has come.
+///
+/// # Errors
+/// `Teal.GreenNotHealthy` when its time is over or ECS gave up; `Teal.RouteChanged`; those of the ports.
+pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
+    let mut release = step.load(&input.release).await?;
+    if release.phase != Phase::PrepareGreen {
+        elsewhere(&release, |phase| phase == Phase::ValidateGreen)?;
+        return Ok(Answer::at(&release));
+    }
+    step.attach_green(&mut release).await?;
+    step.world.bring_up(&release.green).await?;
+    let progress = step.world.progress(&release.green.cluster, &release.green.green_service).await?;
+    if let Some(failure) = progress.failed {
+        return Err(TealError::new(ErrorName::GreenNotHealthy, format!("ECS gave up on green: {failure}")));
+    }
+    let targets = step.world.targets(&release.colours.green).await?;
+    let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy).count();
+    let wanted = release.green.desired;
+    let ready = progress.running >= wanted && healthy >= wanted as usize && healthy > 0;
+    if !ready {
+        let detail = why_not_ready(&targets, &progress.events);
+        return step.wait_for_green(&mut release, healthy, detail).await;
+    }
+    step.point_test_route(&mut release).await?;
+    release.apply(&Event::GreenReady, step.now())?;
+    step.note_phase(&release);
+    step.save_and_announce(&mut release).await?;
+    Ok(Answer::at(&release))
+}
+
+impl<W: World> Step<'_, W> {
+    /// Green's group must be in the forward action before its targets are checked at all: outside of it they stay `unused`.
+    async fn attach_green(&mut self, release: &mut Release) -> TealResult<()> {
+        let is_attached = |part: &RoutePart| part.expected == part.original;
+        if release.route.iter().chain(&release.test_route).all(is_attached) {
+            return Ok(());
+        }
+        self.wait_for_others(release)?;
+        let parts: Vec<RoutePart> = release.route.iter().chain(&release.test_route).cloned().collect();
+        for part in &parts {
+            self.require_unchanged(part, Some(&part.original)).await?;
+        }
+        self.intend(release, Act::Attach).await?;
+        for part in parts.iter().filter(|part| !is_attached(part)) {
+            self.world.set_actions(&part.part, &part.original).await?;
+            let found = self.world.actions(&part.part).await?;
+            if found != part.original {
+                let text = format!("{} does not show green's target group yet", part.part);
+                return Err(TealError::new(ErrorName::RouteNotSettled, text));
+            }
+        }
+        for part in release.route.iter_mut().chain(&mut release.test_route) {
+            part.expected = part.original.clone();
+        }
+        self.settle(release);
+        self.save(release).await
+    }
+
+    async fn wait_for_green(&mut self, release: &mut Release, healthy: usize, detail: String) -> TealResult<Answer> {
+        let desired = release.green.desired;
+        let ready_by = after(release.phase_since, release.plan.green.ready_within().as_seconds().into());
+        if self.now() >= ready_by.min(release.deadline_at) {
+            return Err(TealError::new(
+                ErrorName::GreenNotHealthy,
+                format!(
+                    "{healthy} of {desired} green targets were healthy when green.ecs.readyWithin ({}) was over; {detail}",
+                    release.plan.green.ready_within()
+                ),
+            ));
+        }
+        if self.ordered_just_now(release) {
+            let order = &release.green;
+            self.note(Fact::GreenOrdered {
+                service: order.green_service.clone(),
+                task_definition: order.task_definition.clone(),
+                desired,
+            });
+        }
+        self.note(Fact::GreenPending { healthy, desired, detail });
+        self.save_and_announce(release).await?;
+        let wait = READY_POLL_SECONDS.min(seconds_until(self.now(), ready_by));
+        Ok(Answer::waiting(release, State::WaitForGreen, wait))
+    }
+
+    /// The story tells the order once: at the first wait.
+    fn ordered_just_now(&self, release: &Release) -> bool {
+        seconds_until(release.phase_since, self.now()) < READY_POLL_SECONDS
+    }
+}
+
+fn why_not_ready(targets: &[Target], events: &[String]) -> String {
+    let mut parts: Vec<String> = targets
+        .iter()
+        .filter(|target| target.health != TargetHealth::Healthy)
+        .take(3)
+        .map(|target| {
+            let reason = target.reason.as_deref().unwrap_or("no reason given");
+            format!("target {} is {:?} ({reason})", target.id, target.health)
+        })
+        .collect();
+    if targets.is_empty() {
+        parts.push(format!("{}'s target group has no targets yet", Colour::Green));
+    }
+    parts.extend(events.first().map(|event| format!("ECS says: {event}")));
+    parts.join("; ")
+}

@@ -1,0 +1,139 @@
+//! RollBack: every request goes back to blue, and the release does not end before that is certain.
+
+use super::moving::RestoreError;
+use super::{Answer, Step, shorten};
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::ports::{PortError, World};
+use crate::release::{Act, Event, Phase, Release, ReleaseId};
+use crate::route::Colour;
+use crate::state::State;
+use crate::story::Fact;
+use crate::time::seconds_until;
+use serde::{Deserialize, Serialize};
+
+/// Whom to roll back, and the error that led here, as the state machine caught it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RollBackInput {
+    pub release: ReleaseId,
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default)]
+    pub cause: Option<String>,
+}
+
+/// Gives the route back to blue, waits until no act can still be under way, takes green in and ends the release.
+///
+/// # Errors
+/// `Teal.RouteNotSettled` and those of the ports that are worth another try.
+pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) -> TealResult<Answer> {
+    let caught = caught(input);
+    let Some(mut release) = step.world.load(&input.release).await? else {
+        // It failed before there was a record: nothing was touched.
+        return Ok(Answer {
+            release: input.release.clone(),
+            step: 0,
+            next: State::RolledBack,
+            wait_seconds: None,
+            error: Some(caught.name),
+            cause: Some(shorten(&caught.message)),
+        });
+    };
+    match release.phase {
+        Phase::Promoted | Phase::RolledBack => return Ok(Answer::at(&release)),
+        Phase::Refused => return Ok(Answer::to(&release, State::RolledBack)),
+        Phase::RetireBlue => return step.finish_despite(&mut release, &caught).await,
+        _ => {}
+    }
+    step.begin_rollback(&mut release, caught).await?;
+    match step.restore(&mut release).await {
+        Ok(()) => step.finish_rollback(&mut release).await,
+        Err(RestoreError::Again(error)) => Err(error),
+        Err(RestoreError::Impossible { todo }) => step.call_for_help(&mut release, todo).await,
+    }
+}
+
+/// The error as Teal names it; what is not Teal's own keeps its name in the cause.
+fn caught(input: &RollBackInput) -> TealError {
+    let cause = input.cause.as_deref().unwrap_or_default();
+    let Some(error) = input.error.as_deref() else {
+        return TealError::new(ErrorName::Internal, "asked to roll back without a reason");
+    };
+    match error.parse::<ErrorName>() {
+        Ok(name) => TealError::new(name, message_of(cause)),
+        Err(_) => TealError::new(ErrorName::Internal, format!("{error}: {}", message_of(cause))),
+    }
+}
+
+/// Lambda reports an error as JSON with `errorMessage`; a cut-off report is used as it is.
+fn message_of(cause: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(cause)
+        .ok()
+        .and_then(|report| report.get("errorMessage").and_then(|message| message.as_str().map(str::to_owned)))
+        .unwrap_or_else(|| cause.to_owned())
+}
+
+impl<W: World> Step<'_, W> {
+    pub(super) async fn begin_rollback(&mut self, release: &mut Release, error: TealError) -> TealResult<()> {
+        if release.setback.is_none() {
+            self.note(Fact::RollBackDecided { error: error.name, cause: error.message.clone() });
+        }
+        let was = release.phase;
+        let function = self.call.function.clone();
+        release.set_back(error.name, error.message, &function, self.now())?;
+        if release.phase != was {
+            self.note_phase(release);
+        }
+        self.intend(release, Act::Restore).await
+    }
+
+    /// Called with the route just read wholly on blue.
+    async fn finish_rollback(&mut self, release: &mut Release) -> TealResult<Answer> {
+        self.settle(release);
+        self.note_restored(release);
+        if let Some(settled_at) = release.settled_at().filter(|at| *at > self.now()) {
+            self.save_and_announce(release).await?;
+            let seconds = seconds_until(self.now(), settled_at);
+            return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
+        }
+        self.take_green_in(release).await?;
+        release.apply(&Event::RouteRestored, self.now())?;
+        self.note_phase(release);
+        self.save_and_announce(release).await?;
+        Ok(Answer::at(release))
+    }
+
+    pub(super) fn note_restored(&mut self, release: &mut Release) {
+        if release.restored_at.is_none() {
+            release.restored_at = Some(self.now());
+            let since = release.setback.as_ref().map_or(release.phase_since, |setback| setback.decided_at);
+            self.note(Fact::RouteRestored { seconds: seconds_until(since, self.now()) });
+        }
+    }
+
+    async fn take_green_in(&mut self, release: &Release) -> TealResult<()> {
+        let order = &release.green;
+        match self.world.scale_in(&order.cluster, &order.green_service).await {
+            Ok(()) => self.note(Fact::ScaledIn { colour: Colour::Green, service: order.green_service.clone() }),
+            // It was never ordered.
+            Err(PortError::NotFound { .. }) => {}
+            Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),
+            Err(error) => {
+                let note = format!(
+                    "green's service {} may still have tasks: {error}. Scale it in by hand",
+                    order.green_service
+                );
+                self.note(Fact::Noted { note });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn call_for_help(&mut self, release: &mut Release, todo: String) -> TealResult<Answer> {
+        self.settle(release);
+        release.apply(&Event::RestoreFailed, self.now())?;
+        self.note(Fact::NeedsHuman { todo: todo.clone() });
+        self.note_phase(release);
+        self.save_and_announce(release).await?;
+        Ok(Answer { cause: Some(shorten(&todo)), ..Answer::at(release) })
+    }
+}

@@ -1,0 +1,73 @@
+//! ShiftTraffic and Promote: the weights of a stage, written and read back.
+
+use super::{Answer, Step, StepInput, elsewhere};
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::ports::World;
+use crate::release::{Event, Phase, Release};
+use crate::state::State;
+use crate::time::seconds_until;
+
+/// Gives green the weight of the stage that the release has reached.
+///
+/// # Errors
+/// `Teal.RouteNotSettled` while another act may be under way, `Teal.RouteChanged`, `Teal.GreenNotHealthy`, and those of the ports.
+pub async fn shift_traffic<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
+    shift(step, input, |phase| matches!(phase, Phase::ShiftTraffic { .. })).await
+}
+
+/// Gives green everything. Blue stays warm through the bake that follows.
+///
+/// # Errors
+/// As [`shift_traffic`].
+pub async fn promote<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
+    shift(step, input, |phase| phase == Phase::Promote).await
+}
+
+async fn shift<W: World>(
+    step: &mut Step<'_, W>,
+    input: &StepInput,
+    is_due: impl Fn(Phase) -> bool,
+) -> TealResult<Answer> {
+    let mut release = step.load(&input.release).await?;
+    if !is_due(release.phase) {
+        // A second run of a state that is done already goes on from there.
+        elsewhere(&release, |phase| matches!(phase, Phase::Bake { .. }))?;
+        return Ok(step.baking(&release));
+    }
+    let share = release.stage(release.step())?.weight;
+    if let Err(error) = step.move_traffic(&mut release, share).await {
+        return Err(step.undo_if_set_back(&release, error).await);
+    }
+    release.apply(&Event::Shifted, step.now())?;
+    step.note_phase(&release);
+    if let Err(error) = step.save_and_announce(&mut release).await {
+        return Err(step.undo_if_set_back(&release, error).await);
+    }
+    Ok(step.baking(&release))
+}
+
+impl<W: World> Step<'_, W> {
+    fn baking(&self, release: &Release) -> Answer {
+        let every = u64::from(release.timeline.every().as_seconds());
+        let left = release.bake_ends_at().map_or(every, |end| seconds_until(self.now(), end));
+        Answer::waiting(release, State::Bake, every.min(left))
+    }
+
+    /// When the record has changed under this run because somebody decided to roll back, this run's weights may have come
+    /// after theirs: it gives the route back itself before it stops.
+    async fn undo_if_set_back(&mut self, mine: &Release, error: TealError) -> TealError {
+        if error.name != ErrorName::RecordChanged {
+            return error;
+        }
+        let Ok(mut current) = self.load(&mine.id).await else { return error };
+        let Some(setback) = current.setback.clone() else { return error };
+        // Without an intent on record nothing was written. With one, the release cannot have ended, so the lock is still its own.
+        let acted = current.intents.iter().any(|intent| intent.invocation == self.call.id);
+        if acted && self.restore(&mut current).await.is_ok() {
+            self.settle(&mut current);
+            // If this write is late too, the intent stays on record until its time has passed, which is safe.
+            let _ = self.save(&mut current).await;
+        }
+        TealError::new(setback.error, setback.cause)
+    }
+}

@@ -1,0 +1,106 @@
+//! ValidateGreen: green answers as it should before any production request reaches it.
+
+use super::{Answer, Step, StepInput, elsewhere};
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::plan::limits::ATTEMPT_PAUSE;
+use crate::plan::{HttpCheck, Method, TestRoute};
+use crate::ports::{Endpoint, ProbeAnswer, World};
+use crate::release::{Event, Phase, Release};
+use crate::route::Colour;
+use crate::story::Fact;
+
+/// Runs every check of the plan against green.
+///
+/// # Errors
+/// `Teal.ValidationFailed` with every check that failed and what came back; `Teal.GreenNotHealthy`; those of the ports.
+pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
+    let mut release = step.load(&input.release).await?;
+    if release.phase != Phase::ValidateGreen {
+        let begun = |phase| {
+            matches!(phase, Phase::AwaitApproval { stage: 0 } | Phase::ShiftTraffic { stage: 0 } | Phase::Promote)
+        };
+        elsewhere(&release, begun)?;
+        return Ok(Answer::at(&release));
+    }
+    step.require_healthy(&release, Colour::Green).await?;
+    step.run_checks(&release).await?;
+    release.apply(&Event::Validated, step.now())?;
+    step.note_phase(&release);
+    step.save_and_announce(&mut release).await?;
+    Ok(Answer::at(&release))
+}
+
+impl<W: World> Step<'_, W> {
+    async fn run_checks(&mut self, release: &Release) -> TealResult<()> {
+        let checks = &release.plan.validate.http;
+        if checks.is_empty() {
+            return Ok(());
+        }
+        let endpoint = self.test_endpoint(release).await?;
+        let mut failures = Vec::new();
+        for check in checks {
+            match self.run_check(&endpoint, check).await {
+                Ok(answer) => self.note(Fact::Validated {
+                    check: name(check),
+                    status: answer.status,
+                    millis: u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX),
+                }),
+                Err(failure) => failures.push(format!("{} at {}: {failure}", name(check), endpoint.url)),
+            }
+        }
+        if failures.is_empty() {
+            return Ok(());
+        }
+        Err(TealError::new(ErrorName::ValidationFailed, failures.join("; ")))
+    }
+
+    async fn test_endpoint(&self, release: &Release) -> TealResult<Endpoint> {
+        match (&release.test_route, &release.plan.traffic.test) {
+            (Some(part), _) => Ok(self.world.endpoint(&part.part).await?),
+            (None, Some(TestRoute::Url(url))) => Ok(Endpoint { url: url.to_string(), headers: Vec::new(), path: None }),
+            (None, _) => Err(TealError::new(
+                ErrorName::ValidationFailed,
+                "the plan has checks but traffic.test names no way to reach green",
+            )),
+        }
+    }
+
+    /// The first good answer passes; the last bad one tells why it failed.
+    async fn run_check(&self, endpoint: &Endpoint, check: &HttpCheck) -> Result<ProbeAnswer, String> {
+        let mut failure = String::new();
+        for attempt in 0..check.attempts.max(1) {
+            if attempt > 0 {
+                self.world.pause(ATTEMPT_PAUSE).await;
+            }
+            match self.world.probe(endpoint, check).await {
+                Err(problem) => failure = problem,
+                Ok(answer) => match shortfall(check, &answer) {
+                    None => return Ok(answer),
+                    Some(problem) => failure = problem,
+                },
+            }
+        }
+        Err(format!("{failure} ({} attempts)", check.attempts.max(1)))
+    }
+}
+
+fn name(check: &HttpCheck) -> String {
+    let method = match check.method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+    };
+    format!("{method} {}", check.path)
+}
+
+/// What is wrong with an answer, if anything.
+fn shortfall(check: &HttpCheck, answer: &ProbeAnswer) -> Option<String> {
+    let expect = &check.expect;
+    if answer.status != expect.status {
+        return Some(format!("answered {}, expected {}", answer.status, expect.status));
+    }
+    if answer.elapsed > expect.within.as_duration() {
+        return Some(format!("took {} ms, allowed are {}", answer.elapsed.as_millis(), expect.within));
+    }
+    let wanted = expect.body_contains.as_ref()?;
+    (!answer.body.contains(wanted.as_str())).then(|| format!("the body does not contain {wanted:?}"))
+}
