@@ -1,31 +1,37 @@
 //! The release plan: the user's document, as one type.
 //!
-//! [`check`] turns a document into a [`CheckedPlan`] or says everything that is wrong with it. Reading a [`Plan`] with
+//! [`Plan::check`] turns a document into a [`CheckedPlan`] or says everything that is wrong with it. Reading a [`Plan`] with
 //! serde alone checks each value but no rule that spans several: it is meant for plans that were checked before, such
 //! as the one in a release's record.
 
 mod afterwards;
 mod arn;
+mod check;
 pub mod defaults;
 mod green;
 mod judge;
 pub mod limits;
 mod name;
+mod problem;
+mod texts;
 mod traffic;
 mod url;
 mod validate;
 
 pub use afterwards::Afterwards;
 pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
+pub use check::CheckedPlan;
 pub use green::{Cluster, EcsGreen, EcsServiceName, Green, TaskDefinition};
 pub use judge::{AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit};
 pub use name::{ServiceName, Version};
+pub use problem::{Path, Problem, Problems, Segment};
 pub use traffic::{AlbRoute, TestRoute, Traffic};
 pub use url::{BaseUrl, why_refused};
 pub use validate::{CheckPath, Expectation, HeaderName, HeaderValue, HttpCheck, Method, Validate};
 
 use crate::strategy::Strategy;
 use crate::units::Span;
+use arn::Home;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,14 @@
-//! In which steps the traffic moves to green: what the plan says, and the one list of stages that it is compiled to.
+//! In which steps the traffic moves to green: what the plan says, the one list of stages that it is compiled to, and what
+//! a release along it takes on AWS.
 
+mod cost;
+mod schedule;
 mod spec;
 mod timeline;
+mod usage;
 
+pub use cost::{Cost, CostItem, RATES_AS_OF, RATES_REGION, Rate};
+pub use schedule::{ScheduleRow, ScheduledPart};
 pub use spec::{AllAtOnce, Canary, Gate, GateEntry, GateName, Linear, Shift, StepEntry, Strategy};
-pub use timeline::{Stage, Timeline, compile};
+pub use timeline::{Pace, Stage, Timeline, compile};
+pub use usage::{READY_POLL, RETIREMENT_PATIENCE, RETIREMENT_POLL, Usage};

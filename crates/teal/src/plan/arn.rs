@@ -3,6 +3,7 @@
 //! Forms: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html>
 
 use crate::units::{Invalid, text_newtype};
+use std::fmt;
 
 text_newtype! {
     /// The ARN of a listener of an Application Load Balancer.
@@ -41,8 +42,8 @@ impl ListenerArn {
         load_balancer(self.as_str())
     }
 
-    /// Partition, service, region and account: `aws:elasticloadbalancing:eu-central-1:123456789012`.
-    pub(super) fn home(&self) -> &str {
+    /// Where the listener is.
+    pub(super) fn home(&self) -> Home<'_> {
         home(self.as_str())
     }
 }
@@ -54,7 +55,8 @@ impl RuleArn {
         load_balancer(self.as_str())
     }
 
-    pub(super) fn home(&self) -> &str {
+    /// Where the rule is.
+    pub(super) fn home(&self) -> Home<'_> {
         home(self.as_str())
     }
 }
@@ -72,7 +74,8 @@ impl TargetGroupArn {
         self.dimension().split('/').nth(1).unwrap_or_default()
     }
 
-    pub(super) fn home(&self) -> &str {
+    /// Where the target group is.
+    pub(super) fn home(&self) -> Home<'_> {
         home(self.as_str())
     }
 }
@@ -82,10 +85,30 @@ fn resource(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or_default()
 }
 
-/// Partition, service, region and account.
-fn home(arn: &str) -> &str {
-    let rest = arn.strip_prefix("arn:").unwrap_or(arn);
-    rest.strip_suffix(resource(arn)).unwrap_or(rest).trim_end_matches(':')
+/// Where a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Home<'a> {
+    partition: &'a str,
+    region: &'a str,
+    account: &'a str,
+}
+
+impl fmt::Display for Home<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, account {} ({})", self.region, self.account, self.partition)
+    }
+}
+
+fn home(arn: &str) -> Home<'_> {
+    let mut parts = arn.split(':').skip(1).chain(std::iter::repeat(""));
+    let mut next = || parts.next().unwrap_or_default();
+    let (partition, _service, region, account) = (next(), next(), next(), next());
+    Home { partition, region, account }
+}
+
+/// Where a resource is that may be given by its name alone.
+pub(super) fn home_of(text: &str) -> Option<Home<'_>> {
+    text.starts_with("arn:").then(|| home(text))
 }
 
 /// `app/name/id` of a listener's or a rule's ARN.

@@ -1,7 +1,8 @@
 //! What runs the new version.
 
+use super::arn::{self, Home};
+use super::defaults;
 use super::name::check as check_name;
-use super::{arn, defaults};
 use crate::units::{Invalid, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,20 @@ use serde::{Deserialize, Serialize};
 pub enum Green {
     /// A pair of ECS services, one behind each target group.
     Ecs(EcsGreen),
+}
+
+impl Cluster {
+    /// Where the cluster is, if the plan gives its ARN.
+    pub(super) fn home(&self) -> Option<Home<'_>> {
+        arn::home_of(self.as_str())
+    }
+}
+
+impl TaskDefinition {
+    /// Where the task definition is, if the plan gives its ARN.
+    pub(super) fn home(&self) -> Option<Home<'_>> {
+        arn::home_of(self.as_str())
+    }
 }
 
 impl Green {
@@ -34,7 +49,7 @@ pub struct EcsGreen {
     pub services: [EcsServiceName; 2],
     /// The task definition of the new version.
     pub task_definition: TaskDefinition,
-    /// How long green may take until all its targets are healthy. From 30s to 12h.
+    /// How long green may take until all its targets are healthy. From 30s to 2h.
     #[serde(default = "defaults::ready_within")]
     pub ready_within: Span,
 }

@@ -1,6 +1,6 @@
 //! The ranges that a plan must keep to, with where they come from.
 
-use crate::units::Span;
+use crate::units::{Latency, Span};
 
 /// The shortest look interval: CloudWatch's finest alarm period.
 pub const MIN_LOOK_INTERVAL: Span = Span::seconds(10);
@@ -9,11 +9,12 @@ pub const MIN_LOOK_INTERVAL: Span = Span::seconds(10);
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 pub const METRIC_PERIOD: Span = Span::minutes(1);
 
-/// The longest deadline, and the longest time that blue is kept: the state machine times out after 30 days.
-pub const MAX_RELEASE: Span = Span::days(30);
+/// The longest that a release may take in all, with keeping blue: the state machine times out after 30 days, and a day is
+/// left for rolling back.
+pub const MAX_RELEASE: Span = Span::days(29);
 
 /// The longest that `readyWithin` may be.
-pub const MAX_READY_WITHIN: Span = Span::hours(12);
+pub const MAX_READY_WITHIN: Span = Span::hours(2);
 
 /// How much of a state machine's history a release may use. Step Functions ends an execution at 25,000 events; the
 /// rest is for retries and for rolling back.
@@ -37,5 +38,23 @@ pub const MAX_ROUTE_PARTS: usize = 20;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
 pub const MAX_ALARMS: usize = 100;
 
-/// The longest list that a plan may have where nothing else limits it.
+/// The most steps of a strategy.
 pub const MAX_STEPS: usize = 200;
+
+/// The longest look interval: approvals and the deadline are noticed at looks.
+pub const MAX_LOOK_INTERVAL: Span = Span::hours(1);
+
+/// The longest `settle`.
+pub const MAX_SETTLE: Span = Span::minutes(15);
+
+/// The longest `holdFor`.
+pub const MAX_HOLD: Span = Span::days(1);
+
+/// The shortest time that a gate may wait.
+pub const MIN_GATE: Span = Span::minutes(1);
+
+/// The shortest that `readyWithin` may be.
+pub const MIN_READY_WITHIN: Span = Span::seconds(30);
+
+/// The longest that one attempt of a check may take.
+pub const MAX_CHECK_LATENCY: Latency = Latency::seconds(30);

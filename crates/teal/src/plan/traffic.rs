@@ -35,9 +35,11 @@ pub struct AlbRoute {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum TestRoute {
-    /// A listener for tests, whose default action Teal points at green.
+    /// A listener for tests. Its default action forwards to the same two target groups, like production; Teal points it at
+    /// green when green is ready.
     Listener(ListenerArn),
-    /// A rule for tests, for example one that asks for a header; Teal points it at green.
+    /// A rule for tests, for example one that asks for a header. Its action forwards to the same two target groups, like
+    /// production; Teal points it at green when green is ready.
     Rule(RuleArn),
     /// An address at which green answers directly.
     Url(BaseUrl),

@@ -18,49 +18,96 @@ pub struct Stage {
     pub gate_before: Option<Gate>,
 }
 
+/// How fast a release may go, and how long its parts may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pace {
+    /// The time between two looks.
+    pub every: Span,
+    /// How long a stage may last beyond its bake for want of traffic.
+    pub hold_for: Span,
+    /// How long green may take until it is healthy.
+    pub ready_within: Span,
+    /// How long blue is kept after green got everything.
+    pub keep_blue: Span,
+    /// How long the release may take until the bake at 100% is over.
+    pub deadline: Span,
+}
+
 /// The whole way of a release's traffic: one or more stages, their weights rising, the last of them 100%.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
     stages: Vec<Stage>,
-    /// The time between two looks.
-    every: Span,
+    pace: Pace,
+}
+
+/// The timeline of a plan: every form of strategy becomes the same list of stages.
+#[must_use]
+pub fn compile(plan: &Plan) -> Timeline {
+    let pace = Pace {
+        every: plan.judge.every,
+        hold_for: plan.judge.on_insufficient.hold_for,
+        ready_within: plan.green.ready_within(),
+        keep_blue: plan.afterwards.keep_blue,
+        deadline: plan.deadline,
+    };
+    Timeline::new(&plan.strategy, plan.afterwards.bake, pace)
 }
 
 impl Timeline {
+    /// The timeline of a strategy with the bake at 100%.
+    pub(crate) fn new(strategy: &Strategy, after_bake: Span, pace: Pace) -> Self {
+        let mut stages = Vec::new();
+        let mut gate_before = None;
+        for entry in entries(strategy) {
+            match entry {
+                StepEntry::Gate(entry) => gate_before = Some(entry.gate),
+                StepEntry::Shift(Shift { weight, bake }) => {
+                    stages.push(Stage { weight, bake, gate_before: gate_before.take() });
+                }
+            }
+        }
+        stages.push(Stage { weight: Share::ALL, bake: after_bake, gate_before });
+        Self { stages, pace }
+    }
+
     /// All stages; the last one is 100% with the bake of `afterwards`.
     #[must_use]
     pub fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
+    /// How fast the release may go.
+    #[must_use]
+    pub const fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     /// The time between two looks.
     #[must_use]
-    pub fn every(&self) -> Span {
-        self.every
+    pub const fn every(&self) -> Span {
+        self.pace.every
     }
-}
 
-/// The timeline of a plan: every form of strategy becomes the same list of stages.
-#[must_use]
-pub fn compile(plan: &Plan) -> Timeline {
-    compile_parts(&plan.strategy, plan.afterwards.bake, plan.judge.every)
-}
-
-/// The timeline of a strategy with the bake at 100% and the look interval.
-pub(crate) fn compile_parts(strategy: &Strategy, after_bake: Span, every: Span) -> Timeline {
-    let mut stages = Vec::new();
-    let mut gate_before = None;
-    for entry in entries(strategy) {
-        match entry {
-            StepEntry::Gate(entry) => gate_before = Some(entry.gate),
-            StepEntry::Shift(Shift { weight, bake }) => {
-                stages.push(Stage { weight, bake, gate_before: gate_before.take() });
-            }
-        }
+    /// How long the release takes at least, from the first shift until the bake at 100% is over: all its bakes.
+    #[must_use]
+    pub fn shortest(&self) -> Span {
+        self.stages.iter().map(|stage| stage.bake).sum()
     }
-    stages.push(Stage { weight: Share::ALL, bake: after_bake, gate_before });
-    Timeline { stages, every }
+
+    /// How long blue is kept once the bake at 100% is over.
+    #[must_use]
+    pub fn kept(&self) -> Span {
+        let bake = self.stages.last().map_or(Span::ZERO, |stage| stage.bake);
+        self.pace.keep_blue.minus(bake)
+    }
+
+    /// How long all gates may wait together.
+    #[must_use]
+    pub fn gates(&self) -> Span {
+        self.stages.iter().filter_map(|stage| stage.gate_before.as_ref()).map(|gate| gate.within).sum()
+    }
 }
 
 /// The strategy as if it had been written with `steps`.
@@ -69,7 +116,7 @@ fn entries(strategy: &Strategy) -> Vec<StepEntry> {
         Strategy::Steps(entries) => entries.clone(),
         Strategy::Canary(canary) => vec![StepEntry::Shift(Shift { weight: canary.weight, bake: canary.bake })],
         Strategy::Linear(linear) => (1..)
-            .map_while(|n: u16| linear.by.times(n))
+            .map_while(|times| linear.by.times(times))
             .take_while(|weight| *weight < Share::ALL)
             .map(|weight| StepEntry::Shift(Shift { weight, bake: linear.bake }))
             .collect(),

@@ -1,0 +1,93 @@
+//! Single values of a document that may be wrong elsewhere.
+
+use crate::plan::problem::{Path, Segment};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The fields of a document, read one by one.
+pub(super) struct Fields<'a> {
+    document: &'a Value,
+}
+
+/// What is at a path.
+enum Found<'a> {
+    /// A value, or null.
+    Value(&'a Value),
+    /// Nothing: the field, or one around it, is not there.
+    Nothing,
+    /// It cannot be told: something around it is not what it should be.
+    Unknown,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) const fn new(document: &'a Value) -> Self {
+        Self { document }
+    }
+
+    /// The value at the path, if there is one and it is well-formed.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {
+        match self.find(path) {
+            Found::Value(value) => T::deserialize(value).ok(),
+            Found::Nothing | Found::Unknown => None,
+        }
+    }
+
+    /// The value at the path, or the default if there is none; nothing if there is one that is malformed.
+    pub(super) fn get_or<T: DeserializeOwned>(&self, path: &Path, default: T) -> Option<T> {
+        match self.find(path) {
+            Found::Value(value) => T::deserialize(value).ok(),
+            Found::Nothing => Some(default),
+            Found::Unknown => None,
+        }
+    }
+
+    /// Whether nothing at all is said at the path, or null.
+    pub(super) fn is_absent(&self, path: &Path) -> bool {
+        matches!(self.find(path), Found::Nothing | Found::Value(Value::Null))
+    }
+
+    /// Whether something is said at the path, well-formed or not.
+    pub(super) fn is_present(&self, path: &Path) -> bool {
+        matches!(self.find(path), Found::Value(value) if !value.is_null())
+    }
+
+    /// How many items the list at the path has; none where there is no list.
+    pub(super) fn len(&self, path: &Path) -> usize {
+        match self.find(path) {
+            Found::Value(Value::Array(items)) => items.len(),
+            _ => 0,
+        }
+    }
+
+    /// The well-formed items of the list at the path, with their paths.
+    pub(super) fn items<T: DeserializeOwned>(&self, path: &Path) -> Vec<(Path, T)> {
+        (0..self.len(path))
+            .map(|index| path.item(index))
+            .filter_map(|path| Some((path.clone(), self.get(&path)?)))
+            .collect()
+    }
+
+    /// The names of the fields of the object at the path.
+    pub(super) fn names(&self, path: &Path) -> Vec<&'a str> {
+        match self.find(path) {
+            Found::Value(Value::Object(fields)) => fields.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn find(&self, path: &Path) -> Found<'a> {
+        let mut value = self.document;
+        for segment in path.segments() {
+            let inner = match (segment, value) {
+                (Segment::Field(name), Value::Object(fields)) => fields.get(name),
+                (Segment::Item(index), Value::Array(items)) => items.get(*index),
+                _ => return Found::Unknown,
+            };
+            match inner {
+                Some(inner) => value = inner,
+                None => return Found::Nothing,
+            }
+        }
+        Found::Value(value)
+    }
+}

@@ -1,0 +1,41 @@
+//! Rules that span several values, or that one place adds to a value's own range.
+
+mod pace;
+mod route;
+mod strategy;
+mod validation;
+mod watch;
+
+use super::{Fields, Findings};
+use crate::plan::problem::{Path, Problem};
+use crate::units::Span;
+use std::fmt::Display;
+
+/// Checks all rules.
+pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
+    route::check(fields, findings);
+    strategy::check(fields, findings);
+    validation::check(fields, findings);
+    watch::check(fields, findings);
+    pace::check(fields, findings);
+}
+
+/// Reports a duration that is not from `least` to `most`.
+fn check_span(fields: &Fields<'_>, path: &Path, (least, most): (Span, Span), why: &str, findings: &mut Findings) {
+    if let Some(span) = fields.get::<Span>(path)
+        && !(least..=most).contains(&span)
+    {
+        let remedy = format!("Write a duration from \"{least}\" to \"{most}\"");
+        findings.problem(Problem::new(path.clone(), why, remedy).showing(span));
+    }
+}
+
+/// Reports every item that was there before.
+fn check_duplicates<T: PartialEq + Display>(items: &[(Path, T)], findings: &mut Findings) {
+    for (index, (path, item)) in items.iter().enumerate() {
+        if let Some((first, _)) = items[..index].iter().find(|(_, other)| other == item) {
+            let reason = format!("it stands at {first} already");
+            findings.problem(Problem::new(path.clone(), reason, "Leave it out, or correct it").showing(item));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The route: its parts belong together, and tests do not go through it.
+
+use super::super::{Fields, Findings};
+use super::check_duplicates;
+use crate::plan::limits::MAX_ROUTE_PARTS;
+use crate::plan::problem::{Path, Problem};
+use crate::plan::{Cluster, EcsServiceName, Home, ListenerArn, RuleArn, TargetGroupArn, TaskDefinition, TestRoute};
+use std::fmt::Display;
+
+pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
+    let alb = Path::of("traffic.alb");
+    let listeners = fields.items::<ListenerArn>(&alb.field("listeners"));
+    let rules = fields.items::<RuleArn>(&alb.field("rules"));
+    let groups = fields.items::<TargetGroupArn>(&alb.field("targetGroups"));
+    let services = fields.items::<EcsServiceName>(&Path::of("green.ecs.services"));
+
+    if fields.is_present(&alb) {
+        check_number(fields, &alb, findings);
+    }
+    check_duplicates(&listeners, findings);
+    check_duplicates(&rules, findings);
+    check_duplicates(&groups, findings);
+    check_duplicates(&services, findings);
+
+    let test_path = Path::of("traffic.test");
+    let test = fields.get::<TestRoute>(&test_path);
+    if let Some(test) = &test {
+        check_test_apart(test, &test_path, &listeners, &rules, findings);
+    }
+
+    let mut parts = Parts::default();
+    for (path, listener) in &listeners {
+        parts.add(path, listener, listener.home(), Some(listener.load_balancer()));
+    }
+    for (path, rule) in &rules {
+        parts.add(path, rule, rule.home(), Some(rule.load_balancer()));
+    }
+    for (path, group) in &groups {
+        parts.add(path, group, group.home(), None);
+    }
+    let test_part = |name: &str| test_path.field(name);
+    match &test {
+        Some(TestRoute::Listener(arn)) => parts.add(&test_part("listener"), arn, arn.home(), Some(arn.load_balancer())),
+        Some(TestRoute::Rule(arn)) => parts.add(&test_part("rule"), arn, arn.home(), Some(arn.load_balancer())),
+        Some(TestRoute::Url(_)) | None => {}
+    }
+    let ecs = Path::of("green.ecs");
+    let cluster = fields.get::<Cluster>(&ecs.field("cluster"));
+    if let Some((cluster, home)) = cluster.as_ref().and_then(|cluster| Some((cluster, cluster.home()?))) {
+        parts.add(&ecs.field("cluster"), cluster, home, None);
+    }
+    let task = fields.get::<TaskDefinition>(&ecs.field("taskDefinition"));
+    if let Some((task, home)) = task.as_ref().and_then(|task| Some((task, task.home()?))) {
+        parts.add(&ecs.field("taskDefinition"), task, home, None);
+    }
+    parts.report(findings);
+}
+
+fn check_number(fields: &Fields<'_>, alb: &Path, findings: &mut Findings) {
+    let lists = [alb.field("listeners"), alb.field("rules")];
+    // A list that is not a list was reported as such.
+    if lists.iter().any(|list| fields.is_present(list) && fields.get::<Vec<serde_json::Value>>(list).is_none()) {
+        return;
+    }
+    let number: usize = lists.iter().map(|list| fields.len(list)).sum();
+    if number == 0 {
+        findings.problem(Problem::new(
+            alb.clone(),
+            "it names nothing that splits traffic",
+            "Add at least one listener to `listeners` or one rule to `rules`",
+        ));
+    } else if number > MAX_ROUTE_PARTS {
+        findings.problem(Problem::new(
+            alb.clone(),
+            format!("it names {number} listeners and rules; Elastic Load Balancing takes {MAX_ROUTE_PARTS} changes at once, and rolling back must not queue"),
+            format!("Name at most {MAX_ROUTE_PARTS}"),
+        ));
+    }
+}
+
+fn check_test_apart(
+    test: &TestRoute,
+    path: &Path,
+    listeners: &[(Path, ListenerArn)],
+    rules: &[(Path, RuleArn)],
+    findings: &mut Findings,
+) {
+    let shared = match test {
+        TestRoute::Listener(arn) => listeners.iter().find(|(_, other)| other == arn).map(|(at, _)| ("listener", at)),
+        TestRoute::Rule(arn) => rules.iter().find(|(_, other)| other == arn).map(|(at, _)| ("rule", at)),
+        TestRoute::Url(_) => None,
+    };
+    if let Some((kind, production)) = shared {
+        findings.problem(Problem::new(
+            path.field(kind),
+            format!("{production} takes production traffic through the same {kind}, so a test would not reach green"),
+            format!("Name a {kind} that is only for tests"),
+        ));
+    }
+}
+
+/// What must be in one place: everything in one account and region, what splits traffic on one load balancer.
+#[derive(Default)]
+struct Parts<'a> {
+    all: Vec<Part<'a>>,
+}
+
+struct Part<'a> {
+    path: Path,
+    arn: String,
+    home: Home<'a>,
+    load_balancer: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn add(&mut self, path: &Path, arn: &impl Display, home: Home<'a>, load_balancer: Option<&'a str>) {
+        self.all.push(Part { path: path.clone(), arn: arn.to_string(), home, load_balancer });
+    }
+
+    fn report(&self, findings: &mut Findings) {
+        let Some(first) = self.all.first() else { return };
+        let balanced = self.all.iter().find_map(|part| Some((part, part.load_balancer?)));
+        for part in &self.all {
+            if part.home != first.home {
+                findings.problem(
+                    Problem::new(
+                        part.path.clone(),
+                        format!("it is in {}, but {} is in {}", part.home, first.path, first.home),
+                        "Name resources of one account and region",
+                    )
+                    .showing(&part.arn),
+                );
+            } else if let (Some(own), Some((other, expected))) = (part.load_balancer, balanced)
+                && own != expected
+            {
+                findings.problem(
+                    Problem::new(
+                        part.path.clone(),
+                        format!(
+                            "it belongs to the load balancer {own}, but {} to {expected}; a target group has only one",
+                            other.path
+                        ),
+                        "Name listeners and rules of one load balancer",
+                    )
+                    .showing(&part.arn),
+                );
+            }
+        }
+    }
+}

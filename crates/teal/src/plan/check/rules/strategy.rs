@@ -1,0 +1,91 @@
+//! The strategy: weights rise, every step has time, gates stand between steps.
+
+use super::super::{Fields, Findings};
+use super::check_span;
+use crate::plan::limits::{MAX_RELEASE, MAX_STEPS, MIN_GATE};
+use crate::plan::problem::{Path, Problem};
+use crate::units::{Share, Span};
+
+pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
+    check_steps(fields, &Path::of("strategy.steps"), findings);
+
+    let canary = Path::of("strategy.canary");
+    check_weight(fields, &canary.field("weight"), findings);
+    check_bake(fields, &canary.field("bake"), findings);
+
+    let linear = Path::of("strategy.linear");
+    check_weight(fields, &linear.field("by"), findings);
+    check_bake(fields, &linear.field("bake"), findings);
+    check_number(fields, &linear.field("by"), findings);
+}
+
+fn check_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
+    let mut before: Option<(Path, Share)> = None;
+    let mut gate_before: Option<Path> = None;
+    for index in 0..fields.len(steps) {
+        let step = steps.item(index);
+        let gate = step.field("gate");
+        check_span(
+            fields,
+            &gate.field("within"),
+            (MIN_GATE, MAX_RELEASE),
+            "a person cannot answer in that time, or need not",
+            findings,
+        );
+        if fields.is_present(&gate) {
+            if let Some(first) = &gate_before {
+                findings.problem(Problem::new(
+                    gate.clone(),
+                    format!("it follows the gate at {first}, with no step in between"),
+                    "Make one gate of both, or put a step between them",
+                ));
+            }
+            gate_before = Some(gate);
+            continue;
+        }
+        gate_before = None;
+        check_bake(fields, &step.field("bake"), findings);
+        let weight_path = step.field("weight");
+        let Some(weight) = check_weight(fields, &weight_path, findings) else { continue };
+        if let Some((path, previous)) = before.filter(|(_, previous)| weight <= *previous) {
+            let remedy = format!("Write more than \"{previous}\", or leave the step out");
+            let reason = format!("it is not more than {path}, which is {previous}: green's share only rises");
+            findings.problem(Problem::new(weight_path.clone(), reason, remedy).showing(weight));
+        }
+        before = Some((weight_path, weight));
+    }
+}
+
+/// Reports a weight of nothing or everything. Gives the weight if it is a step's weight.
+fn check_weight(fields: &Fields<'_>, path: &Path, findings: &mut Findings) -> Option<Share> {
+    let weight = fields.get::<Share>(path)?;
+    let problem = match weight {
+        Share::NONE => Problem::new(
+            path.clone(),
+            "green takes no traffic at 0%, so there is nothing to judge",
+            "Write a weight above 0%, or a gate if somebody is to look first",
+        ),
+        Share::ALL => Problem::new(
+            path.clone(),
+            "100% is not a step: it comes behind the last one by itself",
+            "Leave the step out and write its bake as `afterwards.bake`; for no step at all, write `allAtOnce: {}`",
+        ),
+        _ => return Some(weight),
+    };
+    findings.problem(problem.showing(weight));
+    None
+}
+
+fn check_bake(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
+    let why = "a step needs time in which green is judged";
+    check_span(fields, path, (Span::seconds(1), MAX_RELEASE), why, findings);
+}
+
+fn check_number(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
+    let Some(by) = fields.get::<Share>(path).filter(|by| *by > Share::NONE) else { return };
+    let steps = usize::from(Share::ALL.permille()).div_ceil(usize::from(by.permille())) - 1;
+    if steps > MAX_STEPS {
+        let reason = format!("it makes {steps} steps, more than {MAX_STEPS}");
+        findings.problem(Problem::new(path.clone(), reason, "Write a larger share, such as \"5%\"").showing(by));
+    }
+}

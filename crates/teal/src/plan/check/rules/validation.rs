@@ -1,0 +1,78 @@
+//! The checks before traffic: there is a way to green, and they end in time.
+
+use super::super::{Fields, Findings};
+use crate::plan::limits::{ATTEMPT_PAUSE, MAX_CHECK_LATENCY, VALIDATION_BUDGET};
+use crate::plan::problem::{Path, Problem};
+use crate::plan::{Expectation, Method, defaults};
+use crate::units::Latency;
+use std::time::Duration;
+
+pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
+    let http = Path::of("validate.http");
+    let checks = fields.len(&http);
+    let test = Path::of("traffic.test");
+    if checks > 0 && fields.is_absent(&test) {
+        findings.problem(Problem::new(
+            test,
+            "`validate.http` has checks, but nothing says how they reach green before it takes traffic",
+            "Add a `listener`, a `rule` or a `url` for tests, or leave `validate` out",
+        ));
+    } else if checks == 0 && fields.is_present(&test) {
+        findings.warning(Problem::new(
+            test,
+            "there is a way to test green, but `validate.http` has no checks, so nothing is tested",
+            "Add checks to `validate.http`, or leave this out",
+        ));
+    }
+    for index in 0..checks {
+        check_one(fields, &http.item(index), findings);
+    }
+    check_budget(fields, &http, findings);
+}
+
+fn check_one(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
+    let expect = path.field("expect");
+    let body = expect.field("bodyContains");
+    if fields.get::<Method>(&path.field("method")) == Some(Method::Head) && fields.is_present(&body) {
+        findings.problem(Problem::new(
+            body,
+            "the answer to HEAD has no body",
+            "Write `method: GET`, or leave this out",
+        ));
+    }
+    let within = expect.field("within");
+    if let Some(latency) = fields.get::<Latency>(&within).filter(|latency| *latency > MAX_CHECK_LATENCY) {
+        let reason = format!("a check may take at most {MAX_CHECK_LATENCY}");
+        let remedy = format!("Write at most \"{MAX_CHECK_LATENCY}\"");
+        findings.problem(Problem::new(within, reason, remedy).showing(latency));
+    }
+    let headers = path.field("headers");
+    let names = fields.names(&headers);
+    for (index, name) in names.iter().enumerate() {
+        if let Some(first) = names[..index].iter().find(|other| other.eq_ignore_ascii_case(name)) {
+            let reason = format!("it is the same header as {first:?}: case does not matter");
+            findings.problem(Problem::new(headers.field(name), reason, "Keep one of them"));
+        }
+    }
+}
+
+fn check_budget(fields: &Fields<'_>, http: &Path, findings: &mut Findings) {
+    let longest: Duration = (0..fields.len(http))
+        .filter_map(|index| {
+            let check = http.item(index);
+            let attempts = fields.get_or(&check.field("attempts"), defaults::attempts())?;
+            let expect = fields.get_or::<Expectation>(&check.field("expect"), defaults::expectation())?;
+            Some((expect.within.as_duration() + ATTEMPT_PAUSE.as_duration()).saturating_mul(attempts))
+        })
+        .fold(Duration::ZERO, Duration::saturating_add);
+    if longest > VALIDATION_BUDGET.as_duration() {
+        findings.problem(Problem::new(
+            http.clone(),
+            format!(
+                "all attempts together may take {}s, with {ATTEMPT_PAUSE} between attempts; {VALIDATION_BUDGET} are allowed",
+                longest.as_secs()
+            ),
+            "Write fewer checks, fewer `attempts` or a shorter `expect.within`",
+        ));
+    }
+}

@@ -1,0 +1,65 @@
+//! The values of a plan that are written as one string, by their names in the JSON Schema.
+
+use super::{
+    AlarmName, BaseUrl, CheckPath, Cluster, EcsServiceName, HeaderName, HeaderValue, ListenerArn, Percentile, RuleArn,
+    ServiceName, TargetGroupArn, TaskDefinition, Version,
+};
+use crate::strategy::GateName;
+use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
+
+/// A kind of value that is written as one string.
+pub(super) struct TextKind {
+    pub(super) name: &'static str,
+    pub(super) noun: &'static str,
+    pub(super) pattern: &'static str,
+    pub(super) example: &'static str,
+    pub(super) unit: Option<&'static str>,
+    /// Whether a message may repeat such a value.
+    pub(super) may_be_shown: bool,
+    pub(super) check: fn(&str) -> Result<(), Invalid>,
+}
+
+const fn kind<T: Text>() -> TextKind {
+    TextKind {
+        name: T::NAME,
+        noun: T::NOUN,
+        pattern: T::PATTERN,
+        example: T::EXAMPLES[0],
+        unit: T::UNIT,
+        may_be_shown: true,
+        check: |text| text.parse::<T>().map(drop),
+    }
+}
+
+const KINDS: [TextKind; 19] = [
+    kind::<AlarmName>(),
+    kind::<BaseUrl>(),
+    kind::<CheckPath>(),
+    kind::<Cluster>(),
+    kind::<EcsServiceName>(),
+    kind::<GateName>(),
+    kind::<HeaderName>(),
+    // Somebody will put a token there.
+    TextKind { may_be_shown: false, ..kind::<HeaderValue>() },
+    kind::<Latency>(),
+    kind::<ListenerArn>(),
+    kind::<Percent>(),
+    kind::<Percentile>(),
+    kind::<RuleArn>(),
+    kind::<ServiceName>(),
+    kind::<Share>(),
+    kind::<Span>(),
+    kind::<TargetGroupArn>(),
+    kind::<TaskDefinition>(),
+    kind::<Version>(),
+];
+
+/// The kind with this name in the JSON Schema.
+pub(super) fn by_name(name: &str) -> Option<&'static TextKind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// The kind with this pattern: schemars describes the keys of a map by their pattern alone.
+pub(super) fn by_pattern(pattern: &str) -> Option<&'static TextKind> {
+    KINDS.iter().find(|kind| kind.pattern == pattern)
+}

@@ -1,0 +1,135 @@
+//! What a release costs on AWS, estimated: list prices of one region, free tiers left out.
+
+use super::usage::Usage;
+use crate::plan::Judge;
+use serde::Serialize;
+
+/// The month in which the list prices were read.
+pub const RATES_AS_OF: &str = "2026-11";
+/// The region whose list prices they are: US East (N. Virginia). Others differ a little.
+pub const RATES_REGION: &str = "us-east-1";
+
+/// A list price.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rate {
+    /// The service that charges it.
+    pub service: &'static str,
+    /// What is counted.
+    pub unit: &'static str,
+    /// US dollars for a million of them.
+    pub usd_per_million: f64,
+    /// Where the price stands.
+    pub source: &'static str,
+}
+
+const TRANSITIONS: Rate = Rate {
+    service: "Step Functions",
+    unit: "state transitions",
+    usd_per_million: 25.0,
+    source: "https://aws.amazon.com/step-functions/pricing/",
+};
+const REQUESTS: Rate = Rate {
+    service: "Lambda",
+    unit: "requests",
+    usd_per_million: 0.20,
+    source: "https://aws.amazon.com/lambda/pricing/",
+};
+const DURATION: Rate = Rate {
+    service: "Lambda",
+    unit: "GB-seconds (arm64)",
+    usd_per_million: 13.3334,
+    source: "https://aws.amazon.com/lambda/pricing/",
+};
+const WRITES: Rate = Rate {
+    service: "DynamoDB",
+    unit: "write request units",
+    usd_per_million: 0.625,
+    source: "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+};
+const READS: Rate = Rate {
+    service: "DynamoDB",
+    unit: "read request units",
+    usd_per_million: 0.125,
+    source: "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+};
+const METRICS: Rate = Rate {
+    service: "CloudWatch",
+    unit: "metrics read (GetMetricData)",
+    usd_per_million: 10.0,
+    source: "https://aws.amazon.com/cloudwatch/pricing/",
+};
+const ALARM_READS: Rate = Rate {
+    service: "CloudWatch",
+    unit: "requests (DescribeAlarms)",
+    usd_per_million: 10.0,
+    source: "https://aws.amazon.com/cloudwatch/pricing/",
+};
+const EVENTS: Rate = Rate {
+    service: "EventBridge",
+    unit: "events",
+    usd_per_million: 1.0,
+    source: "https://aws.amazon.com/eventbridge/pricing/",
+};
+
+/// What one function call is taken to need: 128 MB for 200 ms, most of it spent waiting for AWS.
+const GB_SECONDS_PER_CALL: f64 = 0.125 * 0.2;
+/// What one function call is taken to write: a record of about 6 KB in a transaction, which counts twice.
+const WRITE_UNITS_PER_CALL: f64 = 12.0;
+/// What one function call is taken to read: the record twice, consistently, and what people asked of the release.
+const READ_UNITS_PER_CALL: f64 = 5.0;
+
+/// One line of a cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CostItem {
+    /// The list price.
+    pub rate: Rate,
+    /// How many of its units.
+    pub quantity: f64,
+    /// US dollars.
+    pub usd: f64,
+}
+
+/// An estimate of what a part of a release costs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cost {
+    /// The parts of the sum.
+    pub items: Vec<CostItem>,
+    /// US dollars in all.
+    pub usd: f64,
+}
+
+impl Usage {
+    /// What this costs, when green is judged like that.
+    #[must_use]
+    pub fn cost(&self, judge: &Judge) -> Cost {
+        let (calls, looks) = (f64::from(self.invocations), f64::from(self.looks));
+        let alarm_reads = if judge.alarms.is_empty() { 0.0 } else { looks };
+        let items: Vec<CostItem> = [
+            (TRANSITIONS, f64::from(self.transitions)),
+            (REQUESTS, calls),
+            (DURATION, calls * GB_SECONDS_PER_CALL),
+            (WRITES, calls * WRITE_UNITS_PER_CALL),
+            (READS, calls * READ_UNITS_PER_CALL),
+            (METRICS, looks * f64::from(metrics_per_look(judge))),
+            (ALARM_READS, alarm_reads),
+            (EVENTS, f64::from(self.announcements)),
+        ]
+        .into_iter()
+        .map(|(rate, quantity)| CostItem { rate, quantity, usd: quantity * rate.usd_per_million / 1e6 })
+        .collect();
+        let usd = items.iter().map(|item| item.usd).sum();
+        Cost { items, usd }
+    }
+}
+
+/// How many metrics one look reads.
+fn metrics_per_look(judge: &Judge) -> u32 {
+    let Some(limits) = &judge.limits else { return 0 };
+    // RequestCount and three classes of answers; RequestCount and 5xx; how many answers, and how many slow ones.
+    limits.bad_share.as_ref().map_or(0, |_| 4)
+        + limits.load_balancer_5xx.as_ref().map_or(0, |_| 2)
+        + limits.latency.as_ref().map_or(0, |_| 2)
+}
