@@ -9,8 +9,9 @@ mod load;
 mod ministack;
 mod places;
 mod progress;
+mod scenario;
 mod setup;
-mod yaml;
+pub mod yaml;
 mod zip;
 
 pub use aws::Aws;
