@@ -161,6 +161,9 @@ impl fmt::Display for CalibrationBasis {
                 "only {bad} bad requests in {points} points of blue against blue: much noise is assumed, which makes the \
                  judge slower"
             ),
+            Self::NoHistory { points: 0 } => {
+                write!(f, "no history of blue against blue: much noise is assumed, which makes the judge slower")
+            }
             Self::NoHistory { points } => write!(
                 f,
                 "{points} points of blue against blue are too few (at least {MIN_POINTS}): much noise is assumed, which \

@@ -1,0 +1,145 @@
+//! `teal judge`: the judge on recorded counts, so that people can try it on their own history before they trust it.
+
+mod batch;
+mod input;
+mod replay;
+
+use clap::Args;
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use teal::judge::{Calibration, ConfigError, HistoryPoint, JudgeConfig};
+
+/// Runs the judge offline, on recorded counts.
+///
+/// Writes one JSON object a line for each interval, then a summary with the intervals at which a roll-back and an accept
+/// were first reached. Neither stops the run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct JudgeArgs {
+    /// Recorded counts, one row an interval: a JSON array, JSON lines, or CSV with the header
+    /// step,green_total,green_bad,blue_total,blue_bad[,metric]; "-" reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// FILE holds one run a line: {"phi": 1.2, "cv": 0.1, "intervals": [[step, g, b, x, y], ...]}; writes one summary a
+    /// line
+    #[arg(long, conflicts_with = "history")]
+    batch: bool,
+
+    /// The mean size of a clump of bad requests, at least 1 [default: 8]
+    #[arg(long, value_name = "NUMBER")]
+    phi: Option<f64>,
+
+    /// The relative noise between the two colours in one interval, above 0 [default: 0.5]
+    #[arg(long, value_name = "NUMBER")]
+    cv: Option<f64>,
+
+    /// Learns phi and cv from blue against blue: rows as in FILE, with a and b in place of green and blue
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["phi", "cv"])]
+    history: Option<PathBuf>,
+
+    /// The tolerated ratio of green's rate of bad requests to blue's, at least 1
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.1)]
+    rho: f64,
+
+    /// The share of healthy releases that may be rolled back
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.01)]
+    alpha: f64,
+
+    /// Trusts no calibration: slower, but valid whatever the noise
+    #[arg(long)]
+    strict: bool,
+
+    /// How many traffic steps the plan has
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    steps: u32,
+}
+
+/// Why `teal judge` gave up. The message names the row and the field.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JudgeError {
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The result could not be written.
+    #[error("cannot write the result: {0}")]
+    Write(#[from] io::Error),
+    /// An option is out of range.
+    #[error("--{0}")]
+    Option(#[from] ConfigError),
+    /// Something is wrong with the input.
+    #[error("{place}: {problem}")]
+    Input {
+        /// The file and the row.
+        place: String,
+        /// The field, what is wrong with it, and what is expected.
+        problem: String,
+    },
+}
+
+impl JudgeError {
+    fn input(path: &Path, row: impl std::fmt::Display, problem: impl Into<String>) -> Self {
+        Self::Input { place: format!("{}, {row}", shown(path)), problem: problem.into() }
+    }
+}
+
+/// Runs the judge and writes JSON lines: one an interval and a summary, or with `--batch` one a run.
+///
+/// # Errors
+/// When an option is out of range, or a file cannot be read or understood.
+pub(crate) fn run(args: &JudgeArgs, out: impl Write) -> Result<(), JudgeError> {
+    let config = JudgeConfig::default()
+        .with_rho(args.rho)?
+        .with_alpha(args.alpha)?
+        .with_steps(args.steps)?
+        .with_strict(args.strict);
+    let assumed = Calibration::without_history();
+    let calibration = match (args.phi, args.cv) {
+        (None, None) => assumed,
+        (phi, cv) => Calibration::given(phi.unwrap_or(assumed.phi()), cv.unwrap_or(assumed.cv()))?,
+    };
+    let mut out = BufWriter::new(out);
+    if args.batch {
+        batch::run(&args.file, open(&args.file)?, &config, calibration, &mut out)?;
+    } else {
+        let recording = input::recording(&args.file, &read(&args.file)?)?;
+        let calibrations = match &args.history {
+            Some(path) => learn(path, &recording)?,
+            None => recording.metrics.keys().map(|metric| (metric.clone(), calibration)).collect(),
+        };
+        replay::run(&recording, &config, &calibrations, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Each metric's noise, from its own history; a metric without any is told so in the summary.
+fn learn(path: &Path, recording: &input::Recording) -> Result<BTreeMap<String, Calibration>, JudgeError> {
+    let history = input::history(path, &read(path)?)?;
+    let points = |metric: &String| -> Vec<HistoryPoint> { history.get(metric).cloned().unwrap_or_default() };
+    Ok(recording.metrics.keys().map(|metric| (metric.clone(), Calibration::from_history(&points(metric)))).collect())
+}
+
+fn open(path: &Path) -> Result<Box<dyn BufRead>, JudgeError> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = std::fs::File::open(path).map_err(|source| unreadable(path, source))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+fn read(path: &Path) -> Result<String, JudgeError> {
+    io::read_to_string(open(path)?).map_err(|source| unreadable(path, source))
+}
+
+fn unreadable(path: &Path, source: io::Error) -> JudgeError {
+    JudgeError::Read { path: shown(path), source }
+}
+
+fn shown(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
+}
