@@ -1,0 +1,239 @@
+//! `template.yaml` against the functions' code and the state machine.
+
+use crate::repository::{document, folders, sources, text, words};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Actions that know no resource but "*", as the service authorization reference lists them.
+const WITHOUT_RESOURCE: &[&str] = &[
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DescribeScheduledActions",
+    "cloudwatch:GetMetricData",
+    "ecs:DescribeTaskDefinition",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeRules",
+    "elasticloadbalancing:DescribeTargetGroupAttributes",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+];
+
+/// What begins without anybody waiting for its answer.
+const TRIGGERS: &[&str] = &["OnAlarmFunction", "OnExecutionEndFunction", "SweepFunction"];
+
+fn template() -> Value {
+    document("template.yaml")
+}
+
+fn resources<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
+    let resources: &Map<String, Value> = template["Resources"].as_object().unwrap();
+    let wanted = resources.iter().filter(|(_, resource)| resource["Type"] == kind);
+    wanted.map(|(name, resource)| (name.as_str(), resource)).collect()
+}
+
+fn functions(template: &Value) -> BTreeMap<&str, &Value> {
+    resources(template, "AWS::Serverless::Function")
+}
+
+fn list(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    }
+}
+
+/// Every policy statement of the template, with where it stands.
+fn statements(template: &Value) -> Vec<(&str, &Value)> {
+    let managed = resources(template, "AWS::IAM::ManagedPolicy");
+    let managed = managed.into_iter().map(|(name, policy)| (name, &policy["Properties"]["PolicyDocument"]));
+    let own = functions(template).into_iter().chain(resources(template, "AWS::Serverless::StateMachine"));
+    let own = own
+        .flat_map(|(name, owner)| list(&owner["Properties"]["Policies"]).into_iter().map(move |policy| (name, policy)));
+    managed
+        .chain(own)
+        .flat_map(|(name, document)| list(&document["Statement"]).into_iter().map(move |one| (name, one)))
+        .collect()
+}
+
+/// The functions that the state machine calls, by the name of their substitution.
+fn substitutions(template: &Value) -> &Map<String, Value> {
+    template["Resources"]["ReleaseStateMachine"]["Properties"]["DefinitionSubstitutions"].as_object().unwrap()
+}
+
+#[test]
+fn every_function_folder_has_its_resource_and_every_resource_its_folder() {
+    let template = template();
+    let binaries: BTreeSet<String> = functions(&template)
+        .values()
+        .map(|function| function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(binaries, folders("functions"));
+    for binary in &binaries {
+        let manifest = text(&format!("functions/{binary}/Cargo.toml"));
+        assert!(manifest.contains(&format!("name = \"{binary}\"")), "cargo lambda names the binary after the package");
+    }
+}
+
+#[test]
+fn functions_are_named_as_their_binaries() {
+    for (name, function) in functions(&template()) {
+        let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
+        let words = binary.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+        assert_eq!(name, words.collect::<String>() + "Function");
+        let tag = &function["Properties"]["Environment"]["Variables"]["AWS_SDK_UA_APP_ID"];
+        assert_eq!(tag, &format!("teal-{binary}"), "calls are told apart by it");
+    }
+}
+
+#[test]
+fn the_state_machine_calls_published_versions_only() {
+    let template = template();
+    let substitutions = substitutions(&template);
+    for (name, value) in substitutions {
+        assert_eq!(value["Ref"], format!("{name}.Version"));
+    }
+    let used: BTreeSet<String> = document("statemachine/release.asl.json")["States"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(|state| state["Arguments"]["FunctionName"].as_str())
+        .map(|name| name.trim_start_matches("${").trim_end_matches('}').to_owned())
+        .collect();
+    assert_eq!(used, substitutions.keys().cloned().collect());
+    for (name, function) in functions(&template) {
+        let all = &function["Properties"]["AutoPublishAliasAllProperties"];
+        assert_eq!(all, true, "{name}: a change of its settings alone is a new version, too");
+    }
+}
+
+#[test]
+fn the_state_machine_may_call_what_it_calls() {
+    let template = template();
+    let allowed: BTreeSet<String> = statements(&template)
+        .into_iter()
+        .filter(|(owner, statement)| *owner == "ReleaseStateMachine" && statement["Action"] == "lambda:InvokeFunction")
+        .flat_map(|(_, statement)| list(&statement["Resource"]))
+        .map(|resource| resource["Fn::Sub"].as_str().unwrap().to_owned())
+        .collect();
+    let called = substitutions(&template).keys().map(|name| format!("${{{name}.Arn}}:*")).collect();
+    assert_eq!(allowed, called);
+}
+
+#[test]
+fn functions_give_up_before_their_tasks_do() {
+    let template = template();
+    let usual = template["Globals"]["Function"]["Timeout"].as_u64().unwrap();
+    let machine = document("statemachine/release.asl.json");
+    for (state, task) in machine["States"].as_object().unwrap().iter().filter(|(_, state)| state["Type"] == "Task") {
+        let name = task["Arguments"]["FunctionName"].as_str().unwrap();
+        let name = name.trim_start_matches("${").trim_end_matches('}');
+        let function = &template["Resources"][name]["Properties"];
+        let timeout = function["Timeout"].as_u64().unwrap_or(usual);
+        assert!(timeout < task["TimeoutSeconds"].as_u64().unwrap(), "{state}: {name}");
+    }
+}
+
+#[test]
+fn the_environment_is_what_the_code_reads() {
+    let template = template();
+    let variables = |owner: &Value| -> BTreeSet<String> {
+        let variables = owner["Environment"]["Variables"].as_object();
+        variables.into_iter().flat_map(Map::keys).filter(|name| name.starts_with("TEAL_")).cloned().collect()
+    };
+    let mut given = variables(&template["Globals"]["Function"]);
+    given.extend(functions(&template).values().flat_map(|function| variables(&function["Properties"])));
+    let code = ["crates/teal-aws/src", "crates/teal-lambda/src", "functions"].map(sources).concat();
+    let read: BTreeSet<String> =
+        words(&code, "TEAL_").into_iter().filter(|name| !name.starts_with("TEAL_LAB_")).collect();
+    assert_eq!(given, read);
+}
+
+#[test]
+fn logs_are_kept_for_a_time_and_not_for_ever() {
+    let template = template();
+    let group = &template["Globals"]["Function"]["LoggingConfig"]["LogGroup"];
+    assert_eq!(group["Ref"], "FunctionLogs");
+    for (name, group) in resources(&template, "AWS::Logs::LogGroup") {
+        assert!(!group["Properties"]["RetentionInDays"].is_null(), "{name}");
+    }
+}
+
+#[test]
+fn permissions_name_their_actions_and_their_resources() {
+    let template = template();
+    for (owner, statement) in statements(&template) {
+        assert_eq!(statement["Effect"], "Allow", "{owner}");
+        let actions: Vec<&str> =
+            list(&statement["Action"]).into_iter().map(|action| action.as_str().unwrap()).collect();
+        for action in &actions {
+            assert!(!action.contains('*'), "{owner}: {action}");
+        }
+        if list(&statement["Resource"]).iter().any(|resource| **resource == "*") {
+            let scoped: Vec<_> = actions.iter().filter(|action| !WITHOUT_RESOURCE.contains(action)).collect();
+            assert!(scoped.is_empty(), "{owner}: {scoped:?} can be given a resource");
+        }
+    }
+}
+
+#[test]
+fn every_policy_is_some_functions() {
+    let template = template();
+    let used: BTreeSet<&str> = functions(&template)
+        .values()
+        .flat_map(|function| list(&function["Properties"]["Policies"]))
+        .filter_map(|policy| policy["Ref"].as_str())
+        .collect();
+    let written: BTreeSet<&str> = resources(&template, "AWS::IAM::ManagedPolicy").into_keys().collect();
+    assert_eq!(used, written);
+}
+
+#[test]
+fn what_rolls_back_has_its_share_of_concurrency_and_a_dead_letter_queue() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let properties = &function["Properties"];
+        let reserved = ["RollBackFunction", "OnAlarmFunction"].contains(&name);
+        assert_eq!(properties.get("ReservedConcurrentExecutions").is_some(), reserved, "{name}");
+        assert_eq!(properties.get("DeadLetterQueue").is_some(), TRIGGERS.contains(&name), "{name}");
+        for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
+            assert!(event["Properties"].get("DeadLetterConfig").is_some(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_metrics_on_the_dashboard_and_of_the_alarms_are_published() {
+    let template = template();
+    let code = sources("crates/teal-lambda/src");
+    let dashboard = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str().unwrap();
+    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
+    let mut shown: BTreeSet<&str> = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        let mut namespace = None;
+        for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            // The dashboard's short forms: "." repeats the field above, "..." all fields above.
+            let fields: Vec<&str> = metric.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            namespace = if fields[0] == "." || fields[0] == "..." { namespace } else { Some(fields[0]) };
+            shown.extend((namespace == Some("Teal")).then(|| fields.get(1)).flatten());
+        }
+    }
+    for alarm in resources(&template, "AWS::CloudWatch::Alarm").values() {
+        if alarm["Properties"]["Namespace"] == "Teal" {
+            shown.extend(alarm["Properties"]["MetricName"].as_str());
+        }
+    }
+    assert!(shown.len() > 3, "{shown:?}");
+    for name in shown {
+        assert!(code.contains(&format!("\"{name}\"")), "no code publishes {name}");
+    }
+}
