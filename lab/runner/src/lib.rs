@@ -2,13 +2,16 @@
 
 mod aws;
 mod binaries;
+mod check;
 mod cloudformation;
 mod deploy;
 mod error;
 mod load;
 mod ministack;
+mod observe;
 mod places;
 mod progress;
+mod result;
 mod scenario;
 mod setup;
 pub mod yaml;

@@ -1,0 +1,174 @@
+//! Whether what happened is what was expected.
+
+use crate::result::{Check, ReleaseResult, ScenarioResult};
+use crate::scenario::{Bounds, Expectation, FinalRoute, Outcome};
+use serde_json::Value;
+use teal::state::State;
+
+/// The actions of one listener or rule at the start and at the end.
+#[derive(Clone, Debug)]
+pub(crate) struct PartActions {
+    pub(crate) part: String,
+    pub(crate) before: Value,
+    pub(crate) after: Value,
+}
+
+/// Checks the release under test with everything around it.
+pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, route: &[PartActions]) -> Vec<Check> {
+    let mut checks = check_release(expected, &result.release);
+    for (service, bounds) in &expected.requests {
+        let found = result.requests.get(service).map_or(0, |totals| totals.requests);
+        checks.push(within(&format!("requests answered by {service}"), bounds, found as f64));
+    }
+    for (service, bounds) in &expected.errors {
+        let found = result.requests.get(service).map_or(0, |totals| totals.errors);
+        checks.push(within(&format!("errors of {service}"), bounds, found as f64));
+    }
+    if let Some(bounds) = &expected.wrongly_served {
+        checks.push(within("requests served wrongly by the load balancer", bounds, result.wrongly_served as f64));
+    }
+    if let Some(bounds) = &expected.seconds_to_blue {
+        checks.push(match result.seconds_to_blue {
+            Some(found) => within("seconds from the first trouble to blue", bounds, found),
+            None => Check::new("seconds from the first trouble to blue", bounds, "it never came to that", false),
+        });
+    }
+    let wanted = expected.final_route.unwrap_or(match expected.outcome {
+        Outcome::Promoted => FinalRoute::Exchanged,
+        Outcome::RolledBack | Outcome::Refused => FinalRoute::Original,
+        Outcome::NeedsHuman | Outcome::Unfinished => FinalRoute::Any,
+    });
+    checks.extend(route.iter().filter_map(|part| check_route(wanted, part)));
+    let violations = &result.policy_violations;
+    let found = if violations.is_empty() { "none".to_owned() } else { violations.join("; ") };
+    checks.push(Check::new("calls that a function's policy does not allow", "none", found, violations.is_empty()));
+    checks
+}
+
+/// Checks one release by itself.
+pub(crate) fn check_release(expected: &Expectation, release: &ReleaseResult) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let of = |what: &str| format!("{}: {what}", release.id);
+    let outcome = format!("{:?}", expected.outcome);
+    let found = format!("{:?}", release.outcome);
+    let passed = expected.outcome == release.outcome;
+    let found = match &release.cause {
+        Some(cause) if !passed => format!("{found} ({cause})"),
+        _ => found,
+    };
+    checks.push(Check::new(of("outcome"), outcome, found, passed));
+    if let Some(error) = expected.error {
+        let found = release.error.clone().unwrap_or_else(|| "none".into());
+        let passed = found == error.as_str();
+        checks.push(Check::new(of("error"), error, found, passed));
+    }
+    let reasons = release.reasons();
+    for text in &expected.reasons {
+        let passed = reasons.contains(text.as_str());
+        checks.push(Check::new(of("the reasons contain"), text, if passed { text } else { &reasons }, passed));
+    }
+    let visited: Vec<&str> = release.states.iter().map(|visit| visit.state.as_str()).collect();
+    if !expected.states.is_empty() {
+        let passed = is_subsequence(&expected.states, &visited);
+        checks.push(Check::new(of("states in this order"), listed(&expected.states), visited.join(", "), passed));
+    }
+    for state in &expected.never {
+        let passed = !visited.contains(&state.to_string().as_str());
+        checks.push(Check::new(of("never enters"), state, if passed { "never" } else { "entered" }, passed));
+    }
+    if let Some(bounds) = &expected.seconds {
+        checks.push(within(&of("seconds"), bounds, release.seconds));
+    }
+    if let Some(bounds) = &expected.state_transitions {
+        checks.push(within(&of("state transitions"), bounds, release.state_transitions as f64));
+    }
+    checks
+}
+
+fn check_route(wanted: FinalRoute, part: &PartActions) -> Option<Check> {
+    let expected = match wanted {
+        FinalRoute::Any => return None,
+        FinalRoute::Original => part.before.clone(),
+        FinalRoute::Exchanged => with_weights_exchanged(&part.before),
+    };
+    let passed = expected == part.after;
+    let what = format!("actions of {}", part.part);
+    let found = if passed { "the same".to_owned() } else { part.after.to_string() };
+    Some(Check::new(what, expected, found, passed))
+}
+
+/// The actions with the two weights of every forward exchanged: what a promotion leaves.
+fn with_weights_exchanged(actions: &Value) -> Value {
+    let mut actions = actions.clone();
+    for action in actions.as_array_mut().into_iter().flatten() {
+        let groups = action.pointer_mut("/ForwardConfig/TargetGroups").and_then(Value::as_array_mut);
+        if let Some([first, second]) = groups.map(Vec::as_mut_slice) {
+            let weights = (first["Weight"].take(), second["Weight"].take());
+            (second["Weight"], first["Weight"]) = weights;
+        }
+    }
+    actions
+}
+
+fn is_subsequence(wanted: &[State], visited: &[&str]) -> bool {
+    let mut visited = visited.iter();
+    wanted.iter().all(|state| {
+        let name = state.to_string();
+        visited.any(|visited| *visited == name)
+    })
+}
+
+fn listed(states: &[State]) -> String {
+    states.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn within(what: &str, bounds: &Bounds, found: f64) -> Check {
+    let shown = if found.fract() == 0.0 { format!("{found}") } else { format!("{found:.1}") };
+    Check::new(what, bounds, shown, bounds.contains(found))
+}
+
+impl Check {
+    fn new(what: impl Into<String>, expected: impl ToString, found: impl ToString, passed: bool) -> Self {
+        Self { what: what.into(), expected: expected.to_string(), found: found.to_string(), passed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn actions(first: &str, second: &str) -> Value {
+        json!([
+            {"Type": "authenticate-oidc", "Order": "1"},
+            {"Type": "forward", "Order": "2", "ForwardConfig": {"TargetGroups": [
+                {"TargetGroupArn": "a", "Weight": first}, {"TargetGroupArn": "b", "Weight": second}],
+                "TargetGroupStickinessConfig": {"Enabled": "true"}}},
+        ])
+    }
+
+    fn part(after: Value) -> PartActions {
+        PartActions { part: "l".into(), before: actions("100", "0"), after }
+    }
+
+    #[test]
+    fn a_promoted_route_differs_by_the_exchanged_weights_only() {
+        let passed = |wanted, after| check_route(wanted, &part(after)).map(|check| check.passed);
+        assert_eq!(passed(FinalRoute::Exchanged, actions("0", "100")), Some(true));
+        assert_eq!(passed(FinalRoute::Exchanged, actions("0", "1000")), Some(false));
+        assert_eq!(passed(FinalRoute::Original, actions("100", "0")), Some(true));
+        assert_eq!(passed(FinalRoute::Original, actions("0", "100")), Some(false));
+        let mut without_auth = actions("0", "100");
+        without_auth.as_array_mut().unwrap().remove(0);
+        assert_eq!(passed(FinalRoute::Exchanged, without_auth), Some(false));
+        assert_eq!(passed(FinalRoute::Any, json!([])), None);
+    }
+
+    #[test]
+    fn states_may_have_others_between_them_but_not_another_order() {
+        let visited = ["Accept", "PrepareGreen", "WaitForGreen", "PrepareGreen", "ValidateGreen"];
+        assert!(is_subsequence(&[State::Accept, State::ValidateGreen], &visited));
+        assert!(is_subsequence(&[State::PrepareGreen, State::PrepareGreen], &visited));
+        assert!(!is_subsequence(&[State::ValidateGreen, State::PrepareGreen], &visited));
+    }
+}

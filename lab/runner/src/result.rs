@@ -1,0 +1,119 @@
+//! What came of a scenario: the JSON that `cargo lab run --json` prints.
+
+use crate::load::Totals;
+use crate::scenario::Outcome;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything about one run. Times are lab seconds since the load began, durations lab seconds, unless a name says
+/// otherwise.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScenarioResult {
+    pub scenario: String,
+    pub description: String,
+    /// Whether every expectation was met.
+    pub passed: bool,
+    pub expectations: Vec<Check>,
+    /// The release under test.
+    pub release: ReleaseResult,
+    /// Releases that events started.
+    pub other_releases: Vec<ReleaseResult>,
+    /// Green's share of each listener and rule, whenever it changed.
+    pub weights: Vec<WeightChange>,
+    /// Answers by service (`blue`, `green`, ...).
+    pub requests: BTreeMap<String, Totals>,
+    /// Answers of the load balancer itself, whatever their status.
+    pub load_balancer: Totals,
+    /// Requests that got no answer.
+    pub unanswered: u64,
+    /// 5xx of the load balancer itself, and requests without an answer.
+    pub wrongly_served: u64,
+    /// Alarm transitions during the run.
+    pub alarms: Vec<AlarmChange>,
+    /// When the first alarm or the verdict that led to rolling back came.
+    pub first_trouble_at: Option<f64>,
+    /// From then until every listener and rule was wholly on blue.
+    pub seconds_to_blue: Option<f64>,
+    /// AWS calls by function: operation and count.
+    pub calls: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Calls that the function's policy does not allow.
+    pub policy_violations: Vec<String>,
+    /// Lab seconds in a real second.
+    pub scale: f64,
+    pub real_seconds: f64,
+}
+
+/// What became of one release.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseResult {
+    /// The name of its execution.
+    pub id: String,
+    pub outcome: Outcome,
+    /// As Step Functions names it: SUCCEEDED, FAILED, ABORTED, ...
+    pub execution_status: String,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+    /// The release's own story, line by line.
+    pub story: Vec<String>,
+    pub started_at: f64,
+    pub seconds: f64,
+    pub states: Vec<StateVisit>,
+    /// What AWS bills: states entered, and retries.
+    pub state_transitions: u64,
+    pub history_events: u64,
+}
+
+impl ReleaseResult {
+    /// Everything that says why: the cause and the story.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        let mut lines: Vec<_> = self.cause.iter().map(String::as_str).collect();
+        lines.extend(self.story.iter().map(String::as_str));
+        lines.join("\n")
+    }
+}
+
+/// One visit of a state of the machine.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateVisit {
+    pub state: String,
+    pub entered_at: f64,
+    /// Absent while it lasts.
+    pub left_at: Option<f64>,
+}
+
+/// A change of weights as the load balancer accepted it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WeightChange {
+    pub at: f64,
+    /// The listener's or rule's ARN.
+    pub part: String,
+    /// 0 to 1.
+    pub green_share: f64,
+    /// Who asked for it: a function, or `lab` for the scenario's own calls.
+    pub by: String,
+}
+
+/// An alarm's transition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlarmChange {
+    pub at: f64,
+    pub alarm: String,
+    pub state: String,
+    pub reason: String,
+}
+
+/// One expectation and what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    pub what: String,
+    pub expected: String,
+    pub found: String,
+    pub passed: bool,
+}

@@ -1,0 +1,328 @@
+//! What a scenario file says. The format is documented for people in docs/scenarios.md.
+
+mod expectation;
+mod placeholder;
+
+pub use expectation::{Bounds, Expectation, FinalRoute, Outcome};
+pub(crate) use placeholder::fill;
+
+use crate::LabError;
+use crate::load::Arrivals;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use teal::state::State;
+use teal::units::Span;
+use teal_lab_demo::Behaviour;
+
+/// A release, what surrounds it, and what must come of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scenario {
+    /// Lower case letters, digits and hyphens, at most 21 characters: it names the load balancer and the cluster.
+    pub name: String,
+    pub description: String,
+    /// Lab seconds in a real second, when the scenario has a lab of its own. Several scenarios in one lab share its
+    /// clock.
+    #[serde(default = "default_scale")]
+    pub scale: f64,
+    /// Seed of the load's arrivals.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Changes to infra/cloudformation/alb-ecs.yaml for this scenario.
+    #[serde(default)]
+    pub infrastructure: Infrastructure,
+    pub load: LoadSpec,
+    /// The versions of the service, by colour or any other name; `blue` runs at the start, the others become task
+    /// definitions `${taskDefinition.<name>}`.
+    pub services: BTreeMap<String, ServiceSpec>,
+    pub release: ReleaseSpec,
+    #[serde(default)]
+    pub events: Vec<EventSpec>,
+    /// How long the scenario may take (lab time) before it is given up.
+    #[serde(default = "default_limit")]
+    pub limit: Span,
+    pub expect: Expectation,
+}
+
+/// What differs from the template.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Infrastructure {
+    /// Parameters of the template.
+    pub parameters: BTreeMap<String, Value>,
+    /// Laid over the template's Resources, in CloudFormation's own words: objects are merged, lists and values are
+    /// replaced, `null` takes a resource away.
+    pub resources: Map<String, Value>,
+}
+
+/// The load on production listeners.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LoadSpec {
+    /// Requests per real second from the beginning on.
+    pub rate: f64,
+    /// Later rates.
+    #[serde(default)]
+    pub changes: Vec<RateChange>,
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Users who keep their cookies and send the requests in turn; 0 for users without cookies.
+    #[serde(default)]
+    pub sessions: usize,
+    /// Where requests go, in turn.
+    #[serde(default = "default_targets")]
+    pub targets: Vec<TargetSpec>,
+}
+
+/// From when on another rate holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateChange {
+    /// Lab time since the load began.
+    pub at: Span,
+    pub rate: f64,
+}
+
+/// A port of the load balancer, and a path on it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetSpec {
+    #[serde(default = "default_port")]
+    pub port: u16,
+    #[serde(default = "default_path")]
+    pub path: String,
+}
+
+/// One version of the service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceSpec {
+    /// What it answers in `x-version`; another one for each service of the scenario.
+    pub version: String,
+    /// What it does over time, from the beginning of the load on (lab time); see the demo service.
+    #[serde(default)]
+    pub behaviour: Behaviour,
+}
+
+/// The release under test.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReleaseSpec {
+    /// Lab time since the load began.
+    #[serde(default = "default_release_at")]
+    pub at: Span,
+    /// The plan, with placeholders.
+    pub plan: Value,
+}
+
+/// Something that happens once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventSpec {
+    /// Lab time since the load began; or else `entering`.
+    #[serde(default)]
+    pub at: Option<Span>,
+    /// When the release's execution enters this state for the first time; or else `at`.
+    #[serde(default)]
+    pub entering: Option<State>,
+    /// Lab time to wait after entering.
+    #[serde(default)]
+    pub after: Option<Span>,
+    #[serde(rename = "do")]
+    pub action: Action,
+}
+
+/// What can be done.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Action {
+    /// A person says yes at the gate where the release waits.
+    Approve,
+    /// A person says no there.
+    Reject,
+    /// A person ends the release.
+    Abort,
+    /// Somebody stops the execution in the console.
+    StopExecution,
+    /// A task of this service (by its name under `services`) crashes.
+    KillTask { service: String },
+    /// Any AWS operation, as the account's administrator.
+    Call { service: String, action: String, parameters: Value },
+    /// Another release starts, its plan like the first with these changes, and must come out like this.
+    StartRelease { plan_changes: Value, expect: Expectation },
+}
+
+fn default_scale() -> f64 {
+    25.0
+}
+
+fn default_seed() -> u64 {
+    1
+}
+
+fn default_limit() -> Span {
+    Span::hours(2)
+}
+
+fn default_release_at() -> Span {
+    Span::seconds(30)
+}
+
+fn default_targets() -> Vec<TargetSpec> {
+    vec![TargetSpec { port: default_port(), path: default_path() }]
+}
+
+/// The port of the template's production listener in the lab.
+pub const PRODUCTION_PORT: u16 = 8080;
+
+fn default_port() -> u16 {
+    PRODUCTION_PORT
+}
+
+fn default_path() -> String {
+    "/".into()
+}
+
+impl Scenario {
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not a scenario; the message names the field.
+    pub fn read(file: &Path) -> Result<Self, LabError> {
+        let text = std::fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))?;
+        Self::parse(&text).map_err(|problem| LabError::document(file, problem))
+    }
+
+    /// Reads a scenario from YAML or JSON.
+    ///
+    /// # Errors
+    /// What is wrong, with the path of the field.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let document = crate::yaml::parse(text)?;
+        let scenario: Self = serde_path_to_error::deserialize(&document).map_err(|error| error.to_string())?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The scenario files that come with the lab, in the order of their names.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn shipped(repository: &Path) -> Result<Vec<PathBuf>, LabError> {
+        let directory = repository.join("lab/scenarios");
+        let entries =
+            std::fs::read_dir(&directory).map_err(LabError::io(format!("listing {}", directory.display())))?;
+        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+        files.sort();
+        Ok(files)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let starts_with_letter = self.name.starts_with(|c: char| c.is_ascii_lowercase());
+        if !starts_with_letter || self.name.len() > 21 || !self.name.chars().all(is_name) {
+            return Err(format!("name: {:?} is not 1 to 21 lower case letters, digits and hyphens", self.name));
+        }
+        if !(self.scale.is_finite() && (0.1..=1000.0).contains(&self.scale)) {
+            return Err(format!("scale: {} is not a number from 0.1 to 1000", self.scale));
+        }
+        if !self.services.contains_key("blue") {
+            return Err("services: there is no `blue`, which is what runs at the start".into());
+        }
+        let rates = std::iter::once(self.load.rate).chain(self.load.changes.iter().map(|change| change.rate));
+        if let Some(rate) = rates.into_iter().find(|rate| !(rate.is_finite() && *rate >= 0.0)) {
+            return Err(format!("load: {rate} is not a rate"));
+        }
+        if self.load.targets.is_empty() {
+            return Err("load.targets: there is none".into());
+        }
+        for (name, service) in &self.services {
+            if let Some(problem) = service.behaviour.problems().into_iter().next() {
+                return Err(format!("services.{name}.behaviour: {problem}"));
+            }
+            let same = self.services.iter().find(|(other, spec)| *other != name && spec.version == service.version);
+            if let Some((other, _)) = same {
+                return Err(format!("services: {name} and {other} have the same version"));
+            }
+        }
+        for (index, event) in self.events.iter().enumerate() {
+            if event.at.is_some() == event.entering.is_some() {
+                return Err(format!("events[{index}]: exactly one of `at` and `entering` says when"));
+            }
+            if event.after.is_some() && event.entering.is_none() {
+                return Err(format!("events[{index}]: `after` needs `entering`"));
+            }
+            if let Action::KillTask { service } = &event.action
+                && !self.services.contains_key(service)
+            {
+                return Err(format!("events[{index}]: there is no service {service}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of the service that answers with this version.
+    #[must_use]
+    pub fn service_of_version(&self, version: &str) -> Option<&str> {
+        self.services.iter().find(|(_, spec)| spec.version == version).map(|(name, _)| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "
+name: small
+description: d
+load: {rate: 100}
+services: {blue: {version: '1'}, green: {version: '2', behaviour: {phases: [{errorRate: 0.2}]}}}
+release: {plan: {service: x}}
+events:
+  - {entering: Bake, after: 30s, do: abort}
+  - {at: 2m, do: {killTask: {service: green}}}
+expect: {outcome: rolledBack}
+";
+
+    #[test]
+    fn a_small_scenario_takes_its_defaults() {
+        let scenario = Scenario::parse(SMALL).unwrap();
+        assert_eq!(scenario.load.targets[0].port, PRODUCTION_PORT);
+        assert_eq!(scenario.release.at, Span::seconds(30));
+        assert_eq!(scenario.events[0].entering, Some(State::Bake));
+        assert_eq!(scenario.service_of_version("2"), Some("green"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        for (from, to, place) in [
+            ("load: {rate: 100}", "load: {rates: 100}", "load"),
+            ("outcome: rolledBack", "outcome: perfect", "expect.outcome"),
+            ("after: 30s, do: abort", "do: explode", "events[0]"),
+            ("entering: Bake, after", "entering: Cook, after", "events[0].entering"),
+            ("at: 2m, do", "do", "events[1]"),
+            ("service: green", "service: grün", "grün"),
+            ("blue: {", "azure: {", "blue"),
+            ("version: '2'", "version: '1'", "same version"),
+            ("errorRate: 0.2", "errorRate: 2", "services.green.behaviour"),
+            ("name: small", "name: Small", "name"),
+        ] {
+            let problem = Scenario::parse(&SMALL.replace(from, to)).unwrap_err();
+            assert!(problem.contains(place), "{to} gives {problem:?}, which does not name {place}");
+        }
+    }
+
+    #[test]
+    fn every_shipped_scenario_reads_and_is_named_like_its_file() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let files = Scenario::shipped(&repository).unwrap();
+        assert!(!files.is_empty());
+        for file in files {
+            let scenario = Scenario::read(&file).unwrap();
+            assert_eq!(file.file_stem().and_then(|stem| stem.to_str()), Some(scenario.name.as_str()));
+        }
+    }
+}
