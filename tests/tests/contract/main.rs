@@ -1,5 +1,7 @@
 //! What the code, the state machine and the template promise each other, read from the files themselves.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod repository;
 mod state_machine;
 mod template;
