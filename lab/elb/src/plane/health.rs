@@ -1,0 +1,87 @@
+//! Health checks: real HTTP requests at the group's interval on the lab clock.
+
+use super::group::{Group, Target};
+use bytes::Bytes;
+use http::{Method, Request, header::HOST, header::USER_AGENT};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use teal_lab_wire::LabClock;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How a group's targets are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// `None` for the port that the target gets its traffic on.
+    pub(crate) port: Option<u16>,
+    pub(crate) path: String,
+    /// Lab time.
+    pub(crate) interval: Duration,
+    /// Lab time.
+    pub(crate) timeout: Duration,
+    pub(crate) healthy_threshold: u32,
+    pub(crate) unhealthy_threshold: u32,
+    /// The status codes that count as healthy, as ranges.
+    pub(crate) codes: Vec<(u16, u16)>,
+}
+
+/// Why a check failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// `Target.ResponseCodeMismatch`
+    Code(u16),
+    /// `Target.Timeout`
+    Timeout,
+    /// `Target.FailedHealthChecks`: no connection, or no valid answer.
+    Connection,
+}
+
+/// An answer takes real time however fast the lab clock runs, so a scaled timeout is never shorter than this.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Between registration and the first check.
+const REGISTRATION: Duration = Duration::from_secs(1);
+
+/// Checks a target again and again, until the task is aborted.
+pub(crate) async fn check(group: Arc<Group>, target: Arc<Target>, clock: LabClock) {
+    clock.sleep(REGISTRATION).await;
+    loop {
+        let started = Instant::now();
+        let settings = group.policy().health_check.clone();
+        group.checking(&target);
+        let limit = clock.real(settings.timeout).max(settings.timeout.min(SHORTEST_TIMEOUT));
+        let mut address = target.address.address;
+        address.set_port(settings.port.unwrap_or(address.port()));
+        let result = match timeout(limit, status(address, &settings.path)).await {
+            Err(_) => Err(Failure::Timeout),
+            Ok(None) => Err(Failure::Connection),
+            Ok(Some(code)) if settings.codes.iter().any(|(from, to)| (*from..=*to).contains(&code)) => Ok(()),
+            Ok(Some(code)) => Err(Failure::Code(code)),
+        };
+        group.checked(&target, result);
+        sleep_until(started + clock.real(settings.interval)).await;
+    }
+}
+
+/// The status of one GET on a connection of its own; `None` if there is no valid answer.
+async fn status(address: SocketAddr, path: &str) -> Option<u16> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let request = Request::builder()
+        .method(Method::GET)
+        .uri(path)
+        .header(HOST, address.to_string())
+        .header(USER_AGENT, "ELB-HealthChecker/2.0")
+        .body(Empty::<Bytes>::new())
+        .ok()?;
+    let answer = sender.send_request(request);
+    tokio::pin!(connection, answer);
+    tokio::select! {
+        answer = &mut answer => answer.ok(),
+        _ = &mut connection => answer.await.ok(),
+    }
+    .map(|answer| answer.status().as_u16())
+}
