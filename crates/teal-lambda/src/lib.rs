@@ -1,0 +1,10 @@
+//! One shell for all of Teal's functions: it decodes the event, gives the step its world and its clock, names errors as the
+//! state machine matches them, and writes logs and metrics. What a function decides is in `teal::steps`.
+
+mod events;
+mod logs;
+mod metrics;
+mod serve;
+
+pub use events::{AlarmChange, ExecutionChange, decode_alarm_change, decode_execution_change};
+pub use serve::{Failure, serve};

@@ -282,6 +282,12 @@ pub struct Series {
     pub points: Vec<(Timestamp, f64)>,
 }
 
+/// Executions of the state machine.
+pub trait Executions {
+    /// The status that an execution has ended with (`FAILED`, `ABORTED`, …), `GONE` when it does not exist any more; `None` while it runs.
+    async fn ended_with(&self, execution: &str) -> PortResult<Option<String>>;
+}
+
 /// HTTP requests for validation.
 pub trait Prober {
     /// Sends one request; redirects are not followed.

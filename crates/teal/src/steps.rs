@@ -7,15 +7,17 @@ mod evaluate_health;
 mod look;
 mod moving;
 mod prepare_green;
+mod recover;
 mod retire_blue;
 mod roll_back;
 mod shift_traffic;
 mod validate_green;
 
 pub use accept::{AcceptInput, accept};
-pub use alarm::{AlarmOutcome, on_alarm};
+pub use alarm::{AlarmEffect, AlarmOutcome, on_alarm};
 pub use evaluate_health::evaluate_health;
 pub use prepare_green::prepare_green;
+pub use recover::{Swept, on_execution_end, sweep};
 pub use retire_blue::retire_blue;
 pub use roll_back::{RollBackInput, roll_back};
 pub use shift_traffic::{promote, shift_traffic};
@@ -45,6 +47,14 @@ pub struct Invocation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepInput {
     pub release: ReleaseId,
+}
+
+/// The same for a function that serves two states.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateInput {
+    pub state: State,
+    #[serde(flatten)]
+    pub step: StepInput,
 }
 
 /// What a function answers: where to go next, and how long to wait there.
@@ -99,7 +109,7 @@ pub struct Step<'a, W> {
     world: &'a W,
     call: &'a Invocation,
     unsaved: Vec<StoryEntry>,
-    told: Vec<StoryEntry>,
+    told: Vec<(ReleaseId, StoryEntry)>,
 }
 
 impl<'a, W: World> Step<'a, W> {
@@ -108,9 +118,9 @@ impl<'a, W: World> Step<'a, W> {
         Self { world, call, unsaved: Vec::new(), told: Vec::new() }
     }
 
-    /// What happened in this step and is on record: for logs and metrics.
+    /// What happened in this step and is on record, with the release it happened to: for logs and metrics.
     #[must_use]
-    pub fn into_story(self) -> Vec<StoryEntry> {
+    pub fn into_story(self) -> Vec<(ReleaseId, StoryEntry)> {
         self.told
     }
 
@@ -131,7 +141,7 @@ impl<'a, W: World> Step<'a, W> {
     /// Writes the record with what is to be told.
     async fn save(&mut self, release: &mut Release) -> TealResult<()> {
         self.world.save(release, &self.unsaved).await?;
-        self.told.append(&mut self.unsaved);
+        self.told.extend(self.unsaved.drain(..).map(|entry| (release.id.clone(), entry)));
         Ok(())
     }
 

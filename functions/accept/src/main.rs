@@ -1,1 +1,7 @@
-fn main() {}
+//! Checks the plan, takes the route's lock and writes the record.
+use teal::steps;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    teal_lambda::serve("accept", async |step, input| steps::accept(step, &input).await).await
+}

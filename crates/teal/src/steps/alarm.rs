@@ -5,11 +5,21 @@ use super::moving::RestoreError;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::AlarmName;
 use crate::ports::World;
-use crate::release::{Phase, ReleaseId};
+use crate::release::{Phase, Release, ReleaseId};
 use crate::story::Fact;
+use serde::Serialize;
 
 /// What an alarm did to one release.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlarmEffect {
+    pub release: ReleaseId,
+    pub outcome: AlarmOutcome,
+}
+
+/// What became of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum AlarmOutcome {
     /// Its route is wholly on blue.
     Restored,
@@ -19,39 +29,59 @@ pub enum AlarmOutcome {
     NeedsHuman,
 }
 
-/// Puts one release that watches the alarm back on blue. The state machine finds that done, verifies it and ends the release.
+/// Puts every release that watches the alarm back on blue, those first whose green has most of the traffic. The state machine finds
+/// that done, verifies it and ends the release.
 ///
 /// # Errors
-/// `Teal.RouteNotSettled`, `Teal.RecordChanged` and those of the ports that are worth another try.
+/// The first error, after every release was tried: the event is to be delivered again.
 pub async fn on_alarm<W: World>(
     step: &mut Step<'_, W>,
-    release: &ReleaseId,
     alarm: &AlarmName,
     reason: &str,
-) -> TealResult<AlarmOutcome> {
-    let Some(mut release) = step.world.load(release).await? else { return Ok(AlarmOutcome::TooLate) };
-    match release.phase {
-        Phase::RetireBlue => {
-            step.note(Fact::Noted { note: format!("alarm {alarm} was raised after the point of no return: {reason}") });
-            step.save(&mut release).await?;
-            return Ok(AlarmOutcome::TooLate);
-        }
-        Phase::Promoted | Phase::RolledBack | Phase::Refused => return Ok(AlarmOutcome::TooLate),
-        _ => {}
+) -> TealResult<Vec<AlarmEffect>> {
+    let mut releases = Vec::new();
+    for id in step.world.watching(alarm).await? {
+        releases.extend(step.world.load(&id).await?);
     }
-    let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {alarm} is in ALARM ({reason})"));
-    step.begin_rollback(&mut release, error).await?;
-    match step.restore(&mut release).await {
-        Ok(()) => {
-            step.settle(&mut release);
-            step.note_restored(&mut release);
-            step.save_and_announce(&mut release).await?;
-            Ok(AlarmOutcome::Restored)
+    releases.sort_by_key(|release| std::cmp::Reverse(release.green_share));
+    let mut effects = Vec::new();
+    let mut failure = None;
+    for release in releases {
+        let id = release.id.clone();
+        let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {alarm} is in ALARM ({reason})"));
+        match step.restore_now(release, error).await {
+            Ok(outcome) => effects.push(AlarmEffect { release: id, outcome }),
+            Err(error) => failure = failure.or(Some(error)),
         }
-        Err(RestoreError::Again(error)) => Err(error),
-        Err(RestoreError::Impossible { todo }) => {
-            step.call_for_help(&mut release, todo).await?;
-            Ok(AlarmOutcome::NeedsHuman)
+    }
+    failure.map_or(Ok(effects), Err)
+}
+
+impl<W: World> Step<'_, W> {
+    /// Decides to roll back, and gives the route back in the same breath.
+    pub(super) async fn restore_now(&mut self, mut release: Release, error: TealError) -> TealResult<AlarmOutcome> {
+        match release.phase {
+            Phase::RetireBlue => {
+                self.note(Fact::Noted { note: format!("after the point of no return: {}", error.message) });
+                self.save(&mut release).await?;
+                return Ok(AlarmOutcome::TooLate);
+            }
+            Phase::Promoted | Phase::RolledBack | Phase::Refused => return Ok(AlarmOutcome::TooLate),
+            _ => {}
+        }
+        self.begin_rollback(&mut release, error).await?;
+        match self.restore(&mut release).await {
+            Ok(()) => {
+                self.settle(&mut release);
+                self.note_restored(&mut release);
+                self.save_and_announce(&mut release).await?;
+                Ok(AlarmOutcome::Restored)
+            }
+            Err(RestoreError::Again(error)) => Err(error),
+            Err(RestoreError::Impossible { todo }) => {
+                self.call_for_help(&mut release, todo).await?;
+                Ok(AlarmOutcome::NeedsHuman)
+            }
         }
     }
 }

@@ -1,0 +1,97 @@
+//! The loop around a step.
+
+use crate::{logs, metrics};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use teal::error::{ErrorName, TealError, TealResult};
+use teal::steps::{Invocation, Step};
+use teal_aws::{Aws, Clock};
+
+/// How long after its own timeout a function counts as still able to act: Lambda may take a moment to end it, and clocks differ.
+const ACT_MARGIN: Duration = Duration::from_secs(2);
+
+/// Runs one function until Lambda ends it: each event is decoded to `I` and handed to `step`.
+///
+/// # Errors
+/// When the function cannot start: its environment is not what the template gives it, or the Lambda runtime API is gone.
+pub async fn serve<I, O, F>(function: &'static str, step: F) -> Result<(), lambda_runtime::Error>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    F: AsyncFn(&mut Step<'_, Aws>, I) -> TealResult<O>,
+{
+    logs::start();
+    let clock = Clock::from_env()?;
+    let aws = Aws::from_env().await?;
+    let (aws, clock, step) = (&aws, &clock, &step);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let call = invocation(function, clock, &event);
+        answer(aws, &call, event.payload, step).await
+    }))
+    .await
+}
+
+fn invocation(function: &str, clock: &Clock, event: &LambdaEvent<Value>) -> Invocation {
+    let deadline = UNIX_EPOCH + Duration::from_millis(event.context.deadline);
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    Invocation {
+        id: event.context.request_id.clone(),
+        function: function.to_owned(),
+        now: clock.now(),
+        act_by: clock.after_real(left + ACT_MARGIN),
+    }
+}
+
+async fn answer<I, O, F>(aws: &Aws, call: &Invocation, payload: Value, step: &F) -> Result<Value, Failure>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    F: AsyncFn(&mut Step<'_, Aws>, I) -> TealResult<O>,
+{
+    let labels = logs::Labels::of(&payload, call);
+    let mut run = Step::new(aws, call);
+    let result = match decode(payload) {
+        Ok(input) => step(&mut run, input).await,
+        Err(error) => Err(error),
+    };
+    let story = run.into_story();
+    logs::tell(&labels, &story);
+    metrics::publish(call, &story);
+    match result.and_then(encode) {
+        Ok(answer) => {
+            logs::answered(&labels, &answer);
+            Ok(answer)
+        }
+        Err(error) => {
+            logs::failed(&labels, &error);
+            Err(Failure(error))
+        }
+    }
+}
+
+fn decode<I: DeserializeOwned>(payload: Value) -> TealResult<I> {
+    serde_json::from_value(payload).map_err(|problem| {
+        TealError::new(
+            ErrorName::PlanInvalid,
+            format!("the function's input cannot be read: {problem}. Start releases with the state machine and a plan as input"),
+        )
+    })
+}
+
+fn encode<O: Serialize>(answer: O) -> TealResult<Value> {
+    serde_json::to_value(answer)
+        .map_err(|problem| TealError::new(ErrorName::Internal, format!("the answer cannot be written: {problem}")))
+}
+
+/// An error as Lambda reports it: the error's type is Teal's name for it, which `Catch` and `Retry` match.
+#[derive(Debug)]
+pub struct Failure(TealError);
+
+impl From<Failure> for Diagnostic {
+    fn from(Failure(error): Failure) -> Self {
+        Diagnostic { error_type: error.name.as_str().to_owned(), error_message: error.message }
+    }
+}

@@ -1,0 +1,115 @@
+//! Releases whose state machine is gone: stopped in the console, timed out, failed. They are put back on blue all the same.
+
+use super::{Answer, RollBackInput, Step, roll_back};
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::ports::{Executions, World};
+use crate::release::{Phase, Release, ReleaseId};
+use crate::state::State;
+use crate::time::after;
+use serde::Serialize;
+
+/// How long after its deadline a release is left to the state machine's own looks, in seconds.
+const DEADLINE_GRACE_SECONDS: u64 = 600;
+
+/// Ends the release of an execution that has ended. Does nothing where the release has ended too.
+///
+/// # Errors
+/// `Teal.RouteNotSettled` while an act may still be under way: to be called again later, as sweep does. And those of the ports.
+pub async fn on_execution_end<W: World>(
+    step: &mut Step<'_, W>,
+    release: &ReleaseId,
+    status: &str,
+    error: Option<&str>,
+    cause: Option<&str>,
+) -> TealResult<Answer> {
+    let input = RollBackInput {
+        release: release.clone(),
+        error: Some(match (status, error) {
+            ("ABORTED", _) => ErrorName::Aborted.to_string(),
+            ("TIMED_OUT", _) => ErrorName::DeadlineExceeded.to_string(),
+            (_, Some(error)) => error.to_owned(),
+            (_, None) => ErrorName::Internal.to_string(),
+        }),
+        cause: Some(match cause {
+            Some(cause) if !cause.is_empty() => cause.to_owned(),
+            _ => format!("the execution ended with status {status} before the release had"),
+        }),
+    };
+    let answer = roll_back(step, &input).await?;
+    if answer.next == State::WaitForRollBack {
+        let seconds = answer.wait_seconds.unwrap_or_default();
+        return Err(TealError::new(
+            ErrorName::RouteNotSettled,
+            format!("an act of release {release} may be under way for another {seconds} s"),
+        ));
+    }
+    Ok(answer)
+}
+
+/// What sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swept {
+    /// Releases under way, all told.
+    pub active: usize,
+    /// Those that had to be ended or put back.
+    pub recovered: Vec<ReleaseId>,
+}
+
+/// Looks at every release that holds a lock: where its execution has ended, or its deadline passed unnoticed, it is put back on blue.
+///
+/// # Errors
+/// The first error, after every release was tried.
+pub async fn sweep<W: World + Executions>(step: &mut Step<'_, W>) -> TealResult<Swept> {
+    let ids = step.world.active().await?;
+    let mut swept = Swept { active: ids.len(), ..Swept::default() };
+    let mut failure = None;
+    for id in ids {
+        match step.sweep_one(&id).await {
+            Ok(true) => swept.recovered.push(id),
+            Ok(false) => {}
+            // An act that is still under way: the next sweep finds it settled.
+            Err(error) if error.name == ErrorName::RouteNotSettled => {}
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    failure.map_or(Ok(swept), Err)
+}
+
+impl<W: World + Executions> Step<'_, W> {
+    async fn sweep_one(&mut self, id: &ReleaseId) -> TealResult<bool> {
+        let Some(release) = self.world.load(id).await? else { return Ok(false) };
+        if release.phase.is_terminal() {
+            return Ok(false);
+        }
+        if let Some(status) = self.world.ended_with(&release.execution).await? {
+            on_execution_end(self, id, &status, None, None).await?;
+            return Ok(true);
+        }
+        if self.is_overdue(&release) {
+            let message = format!("the release took longer than its deadline ({})", release.plan.deadline);
+            self.restore_now(release, TealError::new(ErrorName::DeadlineExceeded, message)).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn is_overdue(&self, release: &Release) -> bool {
+        let before_promotion_is_over = match release.phase {
+            Phase::Bake { stage } => stage < release.last_stage(),
+            Phase::PrepareGreen
+            | Phase::ValidateGreen
+            | Phase::AwaitApproval { .. }
+            | Phase::ShiftTraffic { .. }
+            | Phase::Promote => true,
+            Phase::Accept
+            | Phase::RetireBlue
+            | Phase::Promoted
+            | Phase::RollBack
+            | Phase::RolledBack
+            | Phase::RollbackNeedsHuman
+            | Phase::Refused => false,
+        };
+        before_promotion_is_over && self.now() >= after(release.deadline_at, DEADLINE_GRACE_SECONDS)
+    }
+}

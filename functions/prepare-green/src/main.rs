@@ -1,0 +1,7 @@
+//! Brings green up beside blue, at weight 0.
+use teal::steps;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    teal_lambda::serve("prepare-green", async |step, input| steps::prepare_green(step, &input).await).await
+}

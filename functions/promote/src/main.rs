@@ -1,0 +1,12 @@
+//! Gives green everything, and takes blue in when its time is over.
+use teal::state::State;
+use teal::steps::{self, StateInput};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    teal_lambda::serve("promote", async |step, input: StateInput| match input.state {
+        State::RetireBlue => steps::retire_blue(step, &input.step).await,
+        _ => steps::promote(step, &input.step).await,
+    })
+    .await
+}

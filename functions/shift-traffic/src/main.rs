@@ -1,0 +1,7 @@
+//! Gives green the weight of the next stage.
+use teal::steps;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    teal_lambda::serve("shift-traffic", async |step, input| steps::shift_traffic(step, &input).await).await
+}
