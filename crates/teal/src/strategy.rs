@@ -12,3 +12,6 @@ pub use schedule::{ScheduleRow, ScheduledPart};
 pub use spec::{AllAtOnce, Canary, Gate, GateEntry, GateName, Linear, Shift, StepEntry, Strategy};
 pub use timeline::{Pace, Stage, Timeline, compile};
 pub use usage::{READY_POLL, RETIREMENT_PATIENCE, RETIREMENT_POLL, Usage};
+
+#[cfg(test)]
+mod tests;

@@ -8,3 +8,6 @@ pub use duration::{Latency, Span};
 pub use share::{Percent, Share};
 pub use text::{Invalid, Text};
 pub(crate) use text::{impl_text, text_newtype};
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,8 @@ fn check_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
             "a person cannot answer in that time, or need not",
             findings,
         );
-        if fields.is_present(&gate) {
+        // An entry with a gate and a weight was reported; it counts as the step that it also is.
+        if fields.is_present(&gate) && fields.is_absent(&step.field("weight")) {
             if let Some(first) = &gate_before {
                 findings.problem(Problem::new(
                     gate.clone(),

@@ -32,12 +32,6 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
                 "nothing watches green: there are neither alarms nor limits, so every bake passes",
                 "Add `alarms`, or `limits` such as `badShare: {above: 1%}`",
             ));
-        } else if fields.is_present(&judge.field("onInsufficient")) {
-            findings.warning(Problem::new(
-                judge.field("onInsufficient"),
-                "only limits need traffic, so it matters only when an alarm has no data",
-                "Add `limits`, or leave this out",
-            ));
         }
     }
 }
@@ -77,7 +71,8 @@ fn check_look_interval(fields: &Fields<'_>, path: &Path, findings: &mut Findings
 
 /// Reports bakes that are over before the first metric period in them can be read.
 fn check_judgeable(fields: &Fields<'_>, judge: &Path, findings: &mut Findings) {
-    let Some(settle) = fields.get_or(&judge.field("settle"), defaults::settle()) else { return };
+    let settle = fields.get_or(&judge.field("settle"), defaults::settle());
+    let Some(settle) = settle.filter(|settle| *settle <= MAX_SETTLE) else { return };
     let never = settle.plus(METRIC_PERIOD);
     // Periods begin on the minute: a bake that begins just after one waits for the next.
     let always = never.plus(METRIC_PERIOD);
