@@ -4,11 +4,13 @@ use crate::repository::{document, folders, sources, text, words};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Actions that know no resource but "*", as the service authorization reference lists them.
+/// Actions that know no resource but "*", as the service authorization reference lists them, and DescribeAlarms, which
+/// finds composite alarms only so.
 const WITHOUT_RESOURCE: &[&str] = &[
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "ecs:DescribeTaskDefinition",
     "elasticloadbalancing:DescribeListeners",
