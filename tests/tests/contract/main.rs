@@ -5,3 +5,4 @@
 mod repository;
 mod state_machine;
 mod template;
+mod users_side;
