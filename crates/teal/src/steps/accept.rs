@@ -73,9 +73,12 @@ impl<W: World> Step<'_, W> {
     /// Reads what is there, and writes the record with its locks and watches.
     async fn open(&mut self, input: &AcceptInput) -> TealResult<Release> {
         let document = input.plan.get("plan").filter(|inner| inner.is_object()).unwrap_or(&input.plan);
-        let plan: Plan = serde_json::from_value(document.clone())
-            .map_err(|problem| TealError::new(ErrorName::PlanInvalid, problem.to_string()))?;
-        let timeline = crate::strategy::compile(&plan);
+        let checked =
+            Plan::check(document).map_err(|problems| TealError::new(ErrorName::PlanInvalid, problems.to_string()))?;
+        let (plan, timeline, warnings) = checked.into_parts();
+        for warning in warnings {
+            self.note(Fact::Noted { note: warning.to_string() });
+        }
         let (colours, route, test_route) = self.read_route(&plan).await?;
         let Green::Ecs(green) = &plan.green;
         let survey = self.world.survey(green, &colours.blue).await?;
