@@ -185,3 +185,6 @@ impl fmt::Display for Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
