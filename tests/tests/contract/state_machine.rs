@@ -218,3 +218,23 @@ fn the_machine_outlives_every_release() {
     assert_eq!(machine["QueryLanguage"], "JSONata");
     assert!(machine["TimeoutSeconds"].as_u64() > Some(u64::from(MAX_RELEASE.as_seconds())));
 }
+
+#[test]
+fn the_rounds_are_as_long_as_the_timeline_counts_them() {
+    let machine = machine();
+    let kinds = |states: [&str; 3]| states.map(|state| machine["States"][state]["Type"].as_str().unwrap());
+    for round in [
+        ["WaitForGreen", "PrepareGreen", "GreenReady"],
+        ["Bake", "EvaluateHealth", "Judged"],
+        ["AwaitApproval", "EvaluateHealth", "Judged"],
+        ["WaitForRetirement", "RetireBlue", "Retired"],
+    ] {
+        assert_eq!(kinds(round), ["Wait", "Task", "Choice"], "{round:?}");
+        for pair in round.windows(2) {
+            assert_eq!(machine["States"][pair[0]]["Next"], pair[1], "{round:?}");
+        }
+    }
+    for shift in ["ShiftTraffic", "Promote"] {
+        assert_eq!(machine["States"][shift]["Next"], "Bake", "a shift has no choice after it");
+    }
+}

@@ -3,6 +3,7 @@
 use crate::repository::{document, folders, sources, text, words};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use teal::plan::limits::VALIDATION_BUDGET;
 
 /// Actions that know no resource but "*", as the service authorization reference lists them, and DescribeAlarms, which
 /// finds composite alarms only so.
@@ -143,6 +144,13 @@ fn functions_give_up_before_their_tasks_do() {
         let timeout = function["Timeout"].as_u64().unwrap_or(usual);
         assert!(timeout < task["TimeoutSeconds"].as_u64().unwrap(), "{state}: {name}");
     }
+}
+
+#[test]
+fn validating_fits_into_one_call() {
+    let timeout = template()["Resources"]["ValidateGreenFunction"]["Properties"]["Timeout"].as_u64().unwrap();
+    // What is left is for reading and writing the record.
+    assert!(timeout >= u64::from(VALIDATION_BUDGET.as_seconds()) + 30);
 }
 
 #[test]
