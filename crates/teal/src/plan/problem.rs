@@ -42,6 +42,12 @@ impl Path {
         self.with(Segment::Item(index))
     }
 
+    /// What this is a field or an item of; nothing for the document itself.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_last().map(|(_, parents)| Self(parents.to_vec()))
+    }
+
     /// The path of fields that the text names, with dots between them.
     pub(super) fn of(dotted: &str) -> Self {
         Self(dotted.split('.').map(|name| Segment::Field(name.to_owned())).collect())

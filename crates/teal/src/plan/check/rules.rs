@@ -26,7 +26,7 @@ fn check_span(fields: &Fields<'_>, path: &Path, (least, most): (Span, Span), why
         && !(least..=most).contains(&span)
     {
         let remedy = format!("Write a duration from \"{least}\" to \"{most}\"");
-        findings.problem(Problem::new(path.clone(), why, remedy).showing(span));
+        findings.problem(Problem::new(path.clone(), format!("it is out of range: {why}"), remedy).showing(span));
     }
 }
 

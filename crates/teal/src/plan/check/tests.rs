@@ -272,7 +272,7 @@ fn strategies() {
     check("/strategy/steps/2/weight", json!("100%"), "strategy.steps[2].weight", "100% is not a step");
     check("/strategy/steps/2/weight", json!("5%"), "strategy.steps[2].weight", "more than strategy.steps[1].weight");
     check("/strategy/steps/2/bake", json!("0s"), "strategy.steps[2].bake", "needs time");
-    check("/strategy/steps/0/gate/within", json!("10s"), "strategy.steps[0].gate.within", "cannot answer");
+    check("/strategy/steps/0/gate/within", json!("10s"), "strategy.steps[0].gate.within", "needs time to answer");
     let gate = json!({"gate": {"name": "again", "within": "1h"}});
     check("/strategy/steps/1", gate, "strategy.steps[1].gate", "follows the gate at strategy.steps[0].gate");
     let linear = |by: &str| json!({"linear": {"by": by, "bake": "5m"}});

@@ -29,7 +29,7 @@ fn check_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
             fields,
             &gate.field("within"),
             (MIN_GATE, MAX_RELEASE),
-            "a person cannot answer in that time, or need not",
+            "a person needs time to answer, but not for ever",
             findings,
         );
         // An entry with a gate and a weight was reported; it counts as the step that it also is.

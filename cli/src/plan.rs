@@ -1,0 +1,42 @@
+//! `teal plan`: what can be done with a plan before it is released.
+
+mod check;
+mod report;
+mod table;
+
+use crate::exit::Exit;
+use clap::Subcommand;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use teal::plan::Plan;
+
+/// The commands of `teal plan`.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Checks a plan: shows every problem at once, or else the timeline with its looks and its cost.
+    Check(check::CheckArgs),
+    /// Writes the JSON Schema of plans, for editors.
+    Schema,
+}
+
+/// Runs one of them. Plans may also be read from standard input ("-").
+pub(crate) fn run(command: &PlanCommand) -> Result<Exit, Box<dyn Error>> {
+    match command {
+        PlanCommand::Check(args) => check::run(args, io::stdout().lock()),
+        PlanCommand::Schema => {
+            let mut out = io::stdout().lock();
+            serde_json::to_writer_pretty(&mut out, &Plan::schema())?;
+            writeln!(out)?;
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+/// Where a plan comes from: shared by the commands that take one.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PlanFile {
+    /// The plan, YAML or JSON; "-" reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}

@@ -1,0 +1,61 @@
+//! `teal plan check`.
+
+use super::report::{Finding, Report};
+use super::{PlanFile, table};
+use crate::document::{Document, Place, Source};
+use crate::exit::Exit;
+use clap::Args;
+use std::error::Error;
+use std::io::Write;
+use teal::plan::{CheckedPlan, Plan, Problem};
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    plan: PlanFile,
+
+    /// Writes one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks a plan and reports on it.
+///
+/// # Errors
+/// When the file cannot be read or the report cannot be written. A plan with problems is no error here.
+pub(crate) fn run(args: &CheckArgs, mut out: impl Write) -> Result<Exit, Box<dyn Error>> {
+    let source = Source::read(&args.plan.file)?;
+    let (report, checked) = check(&source);
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", report.in_words(&source))?;
+        if let Some(checked) = &checked {
+            write!(out, "{}", table::timeline(checked))?;
+        }
+    }
+    Ok(if checked.is_some() { Exit::Fine } else { Exit::Problems })
+}
+
+fn check(source: &Source) -> (Report, Option<CheckedPlan>) {
+    let document = match Document::parse(&source.text) {
+        Ok(document) => document,
+        Err(flaws) => return (Report::of_flaws(source, flaws), None),
+    };
+    let placed = |problems: &[Problem]| -> Vec<Finding> {
+        let mut findings: Vec<Finding> =
+            problems.iter().map(|problem| Finding::new(problem, place(&document, problem))).collect();
+        findings.sort_by_key(|finding| finding.place);
+        findings
+    };
+    match Plan::check(&document.value) {
+        Ok(checked) => (Report::of_plan(source, &checked, placed(checked.warnings())), Some(checked)),
+        Err(found) => (Report::of_problems(source, placed(&found.problems), placed(&found.warnings)), None),
+    }
+}
+
+/// A value that is wrong is marked itself; anything else by its field's name.
+fn place(document: &Document, problem: &Problem) -> Place {
+    if problem.value.is_some() { document.value_place(&problem.path) } else { document.key_place(&problem.path) }
+}

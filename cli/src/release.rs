@@ -1,0 +1,124 @@
+//! The commands about releases: start, status, watch, approve, reject, abort, releases, report.
+
+mod ask;
+mod connect;
+mod list;
+mod report;
+mod start;
+mod status;
+mod watch;
+
+pub(crate) use connect::ReleaseError;
+
+use crate::exit::Exit;
+use clap::{Args, Subcommand};
+use connect::Connection;
+use std::path::PathBuf;
+use teal::release::ReleaseId;
+
+/// What can be done with releases. They work against AWS by the usual environment (profile, region, endpoint), or against the lab.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ReleaseCommand {
+    /// Starts a release from a plan.
+    ///
+    /// The same name and plan started twice is one release.
+    Start(StartArgs),
+    /// Shows where a release is, and why.
+    Status(ReleaseArgs),
+    /// Follows a release until it ends.
+    ///
+    /// Exit status: 0 promoted; 3 rolled back; 4 a person is needed; 5 refused.
+    Watch(ReleaseArgs),
+    /// Says yes at the gate that a release waits at.
+    Approve(AskArgs),
+    /// Says no at the gate that a release waits at: it rolls back.
+    Reject(AskArgs),
+    /// Ends a release: every request goes back to blue.
+    Abort(AskArgs),
+    /// Lists releases, the newest first.
+    Releases(ListArgs),
+    /// Tells a release's whole story: phases, weights, looks with their evidence, reasons.
+    Report(ReleaseArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    /// Teal's table: the output TableName of its stack
+    #[arg(long, env = "TEAL_TABLE", value_name = "NAME")]
+    table: String,
+    /// Writes JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The plan, YAML or JSON; "-" reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Teal's state machine: the output StateMachineArn of its stack
+    #[arg(long, env = "TEAL_STATE_MACHINE", value_name = "ARN")]
+    state_machine: String,
+    /// The release's name; without it service, version and time make one
+    #[arg(long, value_parser = release_id)]
+    name: Option<ReleaseId>,
+    /// Follows the release until it ends, as `teal watch` does
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// The release: the name of its execution
+    #[arg(value_parser = release_id)]
+    release: ReleaseId,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AskArgs {
+    /// The release: the name of its execution
+    #[arg(value_parser = release_id)]
+    release: ReleaseId,
+    /// Why, in your words; it stands in the release's story
+    #[arg(long)]
+    note: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only releases of this service
+    #[arg(long)]
+    service: Option<String>,
+    /// How many at most
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    #[command(flatten)]
+    target: Target,
+}
+
+fn release_id(text: &str) -> Result<ReleaseId, String> {
+    ReleaseId::new(text)
+}
+
+/// Runs one command.
+pub(crate) fn run(command: ReleaseCommand) -> Result<Exit, ReleaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ReleaseError::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            ReleaseCommand::Start(args) => start::start(&args).await,
+            ReleaseCommand::Status(args) => status::status(&Connection::new(&args.target).await?, &args.release).await,
+            ReleaseCommand::Watch(args) => watch::watch(&Connection::new(&args.target).await?, &args.release).await,
+            ReleaseCommand::Approve(args) => ask::ask(&args, ask::Wish::Approve).await,
+            ReleaseCommand::Reject(args) => ask::ask(&args, ask::Wish::Reject).await,
+            ReleaseCommand::Abort(args) => ask::ask(&args, ask::Wish::Abort).await,
+            ReleaseCommand::Releases(args) => list::list(&args).await,
+            ReleaseCommand::Report(args) => report::report(&Connection::new(&args.target).await?, &args.release).await,
+        }
+    })
+}
