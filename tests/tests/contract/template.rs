@@ -5,14 +5,20 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use teal::plan::limits::VALIDATION_BUDGET;
 
-/// Actions that know no resource but "*", as the service authorization reference lists them, and DescribeAlarms, which
-/// finds composite alarms only so.
+/// Actions that know no resource but "*", as the service authorization reference lists them; DescribeAlarms, which finds
+/// composite alarms only so; and network interfaces, which Lambda chooses itself.
 const WITHOUT_RESOURCE: &[&str] = &[
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
     "ecs:DescribeTaskDefinition",
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeLoadBalancers",
@@ -28,6 +34,8 @@ const WITHOUT_RESOURCE: &[&str] = &[
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 ];
 
 /// What begins without anybody waiting for its answer.
@@ -59,12 +67,25 @@ fn list(value: &Value) -> Vec<&Value> {
 fn statements(template: &Value) -> Vec<(&str, &Value)> {
     let managed = resources(template, "AWS::IAM::ManagedPolicy");
     let managed = managed.into_iter().map(|(name, policy)| (name, &policy["Properties"]["PolicyDocument"]));
-    let own = functions(template).into_iter().chain(resources(template, "AWS::Serverless::StateMachine"));
-    let own = own
-        .flat_map(|(name, owner)| list(&owner["Properties"]["Policies"]).into_iter().map(move |policy| (name, policy)));
-    managed
-        .chain(own)
+    let machines = resources(template, "AWS::Serverless::StateMachine").into_iter();
+    let own = machines
+        .flat_map(|(name, machine)| list(&machine["Properties"]["Policies"]).into_iter().map(move |one| (name, one)));
+    let documents = managed.chain(own);
+    documents
         .flat_map(|(name, document)| list(&document["Statement"]).into_iter().map(move |one| (name, one)))
+        .collect()
+}
+
+/// The policies of each function, by the function's name.
+fn policies(template: &Value) -> BTreeMap<&str, BTreeSet<&str>> {
+    let of_role = |role: &str| -> BTreeSet<&str> {
+        let arns = list(&template["Resources"][role]["Properties"]["ManagedPolicyArns"]).into_iter();
+        // `!If [Condition, !Ref Policy, !Ref AWS::NoValue]` is the policy, where there is a condition.
+        arns.map(|arn| arn["Ref"].as_str().or_else(|| arn["Fn::If"][1]["Ref"].as_str()).unwrap()).collect()
+    };
+    let functions = functions(template).into_iter();
+    functions
+        .map(|(name, function)| (name, of_role(function["Properties"]["Role"]["Fn::GetAtt"][0].as_str().unwrap())))
         .collect()
 }
 
@@ -196,25 +217,38 @@ fn permissions_name_their_actions_and_their_resources() {
 }
 
 #[test]
-fn every_policy_is_some_functions() {
+fn every_function_has_a_role_of_its_own_and_every_policy_is_in_use() {
     let template = template();
-    let used: BTreeSet<&str> = functions(&template)
-        .values()
-        .flat_map(|function| list(&function["Properties"]["Policies"]))
-        .filter_map(|policy| policy["Ref"].as_str())
-        .collect();
+    for (name, function) in functions(&template) {
+        let role = format!("{}Role", name.trim_end_matches("Function"));
+        assert_eq!(function["Properties"]["Role"]["Fn::GetAtt"][0], role);
+        assert!(function["Properties"]["Policies"].is_null(), "{name}: beside a role, SAM ignores them");
+    }
+    let used: BTreeSet<&str> = policies(&template).into_values().flatten().collect();
     let written: BTreeSet<&str> = resources(&template, "AWS::IAM::ManagedPolicy").into_keys().collect();
     assert_eq!(used, written);
 }
 
 #[test]
+fn functions_that_only_look_can_change_nothing() {
+    for (name, policies) in policies(&template()) {
+        let looks_only = ["AcceptFunction", "ValidateGreenFunction", "EvaluateHealthFunction"].contains(&name);
+        assert_eq!(policies.contains("RouteWritePolicy"), !looks_only, "{name}");
+        assert!(!looks_only || !policies.contains("FleetWritePolicy"), "{name}");
+        assert_eq!(policies.contains("FleetCreatePolicy"), name == "PrepareGreenFunction", "{name}");
+    }
+}
+
+#[test]
 fn what_rolls_back_has_its_share_of_concurrency_and_a_dead_letter_queue() {
     let template = template();
+    let policies = policies(&template);
     for (name, function) in functions(&template) {
         let properties = &function["Properties"];
         let reserved = ["RollBackFunction", "OnAlarmFunction"].contains(&name);
         assert_eq!(properties.get("ReservedConcurrentExecutions").is_some(), reserved, "{name}");
         assert_eq!(properties.get("DeadLetterQueue").is_some(), TRIGGERS.contains(&name), "{name}");
+        assert_eq!(policies[name].contains("DeadLetterPolicy"), TRIGGERS.contains(&name), "{name}");
         for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
             assert!(event["Properties"].get("DeadLetterConfig").is_some(), "{name}");
         }
