@@ -1,0 +1,162 @@
+//! `teal judge` as people run it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use serde_json::{Value, json};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+fn teal(args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_teal"))
+        .arg("judge")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // Beside reading the output, so that neither side waits for the other with full pipes.
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    // A run that refuses its options does not read its input.
+    let _ = writer.join().unwrap();
+    output
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[track_caller]
+fn refusal(args: &[&str], input: &str) -> String {
+    let output = teal(args, input);
+    assert!(!output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[track_caller]
+fn assert_close(actual: &Value, expected: f64) {
+    let actual = actual.as_f64().unwrap();
+    assert!((actual - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{actual} is not {expected}");
+}
+
+/// Five minutes at 5 %, five at 25 %, four at 50 % with three times blue's errors.
+fn release() -> Vec<Value> {
+    let minute = |step: u64, g: u64, b: u64, x: u64, y: u64| json!({"step": step, "green": {"total": g, "bad": x}, "blue": {"total": b, "bad": y}});
+    let mut rows = vec![minute(1, 300, 5_700, 1, 6); 5];
+    rows.extend(vec![minute(2, 1_500, 4_500, 4, 4); 5]);
+    rows.extend(vec![minute(3, 3_000, 3_000, 9, 3); 4]);
+    rows
+}
+
+const NOISE: [&str; 4] = ["--phi", "1.18", "--cv", "0.31"];
+
+#[test]
+fn a_release_is_judged_interval_by_interval() {
+    let input = Value::from(release()).to_string();
+    let lines = lines(&teal(&["-", "--phi", "1.18", "--cv", "0.31"], &input));
+    assert_eq!(lines.len(), 15);
+    assert_eq!(lines[0]["interval"], 1);
+    assert_close(&lines[0]["ln_e"], 0.003712812038147);
+    assert_close(&lines[13]["ln_e"], 6.800042035520);
+    let verdicts: Vec<_> = lines[..14].iter().map(|line| line["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts[3..6], ["hold", "clear", "hold"]);
+    assert_eq!(verdicts[10..], ["hold", "rollBack", "rollBack", "rollBack"]);
+    assert!(lines[11]["reason"].as_str().unwrap().contains("at most once in 180 releases; E = 185, limit 100"));
+    let summary = &lines[14];
+    assert_eq!((&summary["rollBackAt"], &summary["acceptAt"]), (&json!(12), &Value::Null));
+}
+
+#[test]
+fn json_lines_and_csv_say_the_same_as_json() {
+    let rows = release();
+    let args: Vec<&str> = ["-"].into_iter().chain(NOISE).collect();
+    let json = teal(&args, &Value::from(rows.clone()).to_string()).stdout;
+    let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+    let mut csv = "step,green_total,green_bad,blue_total,blue_bad\r\n".to_owned();
+    for row in &rows {
+        let (green, blue) = (&row["green"], &row["blue"]);
+        csv += &format!("{}, {}.0,{},{},{}\r\n", row["step"], green["total"], green["bad"], blue["total"], blue["bad"]);
+    }
+    assert_eq!(teal(&args, &lines.join("\n")).stdout, json);
+    assert_eq!(teal(&args, &csv).stdout, json);
+}
+
+#[test]
+fn a_batch_gives_one_summary_a_run_in_order() {
+    let healthy = json!({"phi": 1.2, "cv": 0.1, "intervals": vec![json!([1, 300, 5_700, 3, 57]); 5]});
+    let intervals: Vec<Value> = release()
+        .iter()
+        .map(|row| {
+            json!([row["step"], row["green"]["total"], row["blue"]["total"], row["green"]["bad"], row["blue"]["bad"]])
+        })
+        .collect();
+    let regressed = json!({"phi": 1.18, "cv": 0.31, "intervals": intervals});
+    let strict = json!({"phi": 1.18, "cv": 0.31, "strict": true, "intervals": intervals});
+    let summaries = lines(&teal(&["--batch", "-"], &format!("{healthy}\n{regressed}\n\n{strict}\n")));
+    assert_eq!(summaries.iter().map(|summary| summary["run"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(summaries[0]["rollBackAt"], Value::Null);
+    assert_close(&summaries[0]["ln_e"], -0.4400467399774);
+    assert_eq!(summaries[1]["rollBackAt"], 12);
+    assert_close(&summaries[1]["ln_e"], 6.800042035520);
+    assert!(summaries[2]["ln_e"].as_f64() < summaries[1]["ln_e"].as_f64());
+}
+
+#[test]
+fn several_metrics_are_averaged() {
+    let bad = |metric: &str, x: u64| json!({"step": 1, "metric": metric, "green": {"total": 3_000, "bad": x}, "blue": {"total": 3_000, "bad": 30}});
+    let alone = lines(&teal(&["-"], &Value::from(vec![bad("errors", 90); 8]).to_string()));
+    let mut rows = vec![bad("errors", 90); 8];
+    rows.extend(vec![bad("slow", 30); 8]);
+    let together = lines(&teal(&["-"], &Value::from(rows).to_string()));
+    let last = &together[7];
+    assert_eq!(last["metrics"]["errors"]["ln_e"], alone[7]["ln_e"]);
+    let e = |value: &Value| value.as_f64().unwrap().exp();
+    let average = (e(&last["metrics"]["errors"]["ln_e"]) + e(&last["metrics"]["slow"]["ln_e"])) / 2.0;
+    assert_close(&last["ln_e"], average.ln());
+}
+
+#[test]
+fn noise_is_learnt_from_a_history_file() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("judge-history");
+    std::fs::create_dir_all(&folder).unwrap();
+    let history = folder.join("history.csv");
+    std::fs::write(&history, format!("a_total,a_bad,b_total,b_bad\n{}", "500,5,500,5\n".repeat(60))).unwrap();
+    let args = ["-", "--history", history.to_str().unwrap()];
+    let summary = lines(&teal(&args, &Value::from(release()).to_string())).pop().unwrap();
+    let errors = &summary["calibration"]["errors"];
+    assert_eq!((&errors["phi"], &errors["cv"]), (&json!(1.0), &json!(0.1)));
+    assert_eq!(errors["basis"], "noise measured on 60 points of blue against blue with 600 bad requests");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_row_and_field() {
+    let row = |green: &str| format!(r#"{{"step": 1, "green": {green}, "blue": {{"total": 5, "bad": 1}}}}"#);
+    let good = row(r#"{"total": 3, "bad": 1}"#);
+    for (input, message) in [
+        (format!("{good}\n{}", row(r#"{"total": 3}"#)), "standard input, row 2: green.bad is missing"),
+        (row(r#"{"total": -3, "bad": 1}"#), "row 1: green.total is -3, but must be a whole number of at least 0"),
+        (row(r#"{"total": 3, "bad": 4}"#), "row 1: green has 4 bad requests of 3"),
+        (good.replace("\"step\": 1", "\"step\": 0"), "row 1: step is 0, but steps are counted from 1"),
+        (
+            format!("{}\n{good}", good.replace(": 1, \"green\"", ": 2, \"green\"")),
+            "row 2: step is 1, but the interval before has 2",
+        ),
+        ("step,green_total,green_bad,blue_total\n1,2,3,4".to_owned(), "row 1 (the header): it has no column blue_bad"),
+        ("step,green_total,green_bad,blue_total,blue_bad\n1,2,x,4,5".to_owned(), "row 2: green_bad is \"x\""),
+        (String::new(), "row 1: there is none"),
+    ] {
+        let error = refusal(&["-"], &input);
+        assert!(error.contains(message), "{error:?} does not say {message:?}");
+    }
+    let batch = teal(&["--batch", "-"], "{\"intervals\": []}\n{\"intervals\": [[1, 2, 3, \"x\", 5]]}\n");
+    let error = String::from_utf8(batch.stderr).unwrap();
+    assert!(!batch.status.success());
+    assert!(error.contains("row 2: invalid type: string \"x\", expected a whole number of at least 0"), "{error}");
+    assert!(refusal(&["-", "--phi", "0.5"], &good).contains("--phi is 0.5, but must be a number of at least 1"));
+    assert!(refusal(&["no-such-file"], "").contains("cannot read no-such-file"));
+}
