@@ -190,9 +190,10 @@ impl<'a> Shape<'a> {
 
     fn missing_field(&mut self, name: &str, schema: &Value, path: &Path) {
         let text = definition(self.schema, schema).and_then(|(name, _)| texts::by_name(name));
-        let remedy = match text {
-            Some(kind) => format!("Add {}, such as `{name}: {}`", kind.noun, kind.example),
-            None => format!("Add `{name}`"),
+        let remedy = match (text, schema["description"].as_str()) {
+            (Some(kind), _) => format!("Add {}, such as `{name}: {}`", kind.noun, kind.example),
+            (None, Some(description)) => format!("Add `{name}`: {}", first_sentence(description)),
+            (None, None) => format!("Add `{name}`"),
         };
         self.report(Problem::new(path.field(name), "this field is missing", remedy));
     }
@@ -305,6 +306,13 @@ fn allows_null(schema: &Value) -> bool {
 
 fn field_names(schema: &Value) -> Vec<&str> {
     schema["properties"].as_object().into_iter().flat_map(|fields| fields.keys()).map(String::as_str).collect()
+}
+
+/// The first sentence of a description, to go on a sentence: without its full stop, and in lower case.
+fn first_sentence(description: &str) -> String {
+    let sentence = description.split(['.', ':']).next().unwrap_or_default();
+    let mut letters = sentence.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// The candidate that the text was most probably meant to be.
