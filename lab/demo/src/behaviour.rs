@@ -156,10 +156,18 @@ impl Behaviour {
         self.phases.iter().filter(|phase| phase.from <= elapsed).max_by_key(|phase| phase.from)
     }
 
-    /// The first exit that the phases ask for, as lab time after the origin, with its status.
+    /// When a process that is up at `elapsed` next ends, as lab time after the origin, and with which status.
+    ///
+    /// A process that starts while the phase that applies has an `exit` ends at once: with `since`, tasks are crashing
+    /// all through such a phase, and stay up again from the next one on.
     #[must_use]
-    pub fn exit(&self) -> Option<(Duration, u8)> {
-        self.phases.iter().filter_map(|phase| Some((phase.from, phase.exit?))).min_by_key(|(from, _)| *from)
+    pub fn next_exit(&self, elapsed: Duration) -> Option<(Duration, u8)> {
+        let now = self.phase_at(elapsed).and_then(|phase| Some((elapsed, phase.exit?)));
+        let later = || {
+            let to_come = self.phases.iter().filter(|phase| phase.from > elapsed);
+            to_come.filter_map(|phase| Some((phase.from, phase.exit?))).min_by_key(|(from, _)| *from)
+        };
+        now.or_else(later)
     }
 }
 
@@ -190,9 +198,20 @@ mod tests {
             {"from": "3s", "exit": 1}]}"#;
         let behaviour = parse(text);
         assert_eq!(behaviour.start.delay, Duration::from_secs(90));
-        assert_eq!(behaviour.exit(), Some((Duration::from_secs(3), 1)));
         let written = serde_json::to_string(&behaviour).unwrap();
         assert_eq!(parse(&written), behaviour, "{written}");
+    }
+
+    #[test]
+    fn a_process_ends_when_the_exit_phase_begins_or_at_once_while_it_lasts() {
+        let behaviour =
+            parse(r#"{"phases": [{}, {"from": "5s", "exit": 3}, {"from": "9s"}, {"from": "20s", "exit": 4}]}"#);
+        let next_exit =
+            |seconds| behaviour.next_exit(Duration::from_secs(seconds)).map(|(at, status)| (at.as_secs(), status));
+        assert_eq!(next_exit(0), Some((5, 3)));
+        assert_eq!(next_exit(7), Some((7, 3)));
+        assert_eq!(next_exit(9), Some((20, 4)));
+        assert_eq!(Behaviour::default().next_exit(Duration::MAX), None);
     }
 
     #[test]

@@ -149,7 +149,8 @@ impl Service {
     }
 
     fn end_at_the_exit_phase(self: &Arc<Self>) {
-        if let Some((after, status)) = self.behaviour.exit() {
+        let elapsed = self.clock.elapsed(self.behaviour.since);
+        if let Some((after, status)) = self.behaviour.next_exit(elapsed) {
             let wait = self.clock.real_until(self.behaviour.since, after);
             tokio::spawn(async move {
                 tokio::time::sleep(wait).await;

@@ -42,7 +42,9 @@ pub(crate) fn dispatch(fleet: &Fleet, operation: &str, members: &Members) -> Res
         _ => Err(unknown_operation(operation)),
     };
     drop(state);
-    fleet.changed();
+    if !["Describe", "List"].iter().any(|only_reads| operation.starts_with(only_reads)) {
+        fleet.changed();
+    }
     result
 }
 

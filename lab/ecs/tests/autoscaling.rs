@@ -1,5 +1,4 @@
 //! Application Auto Scaling: what it keeps, and how its bounds act on a service.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
