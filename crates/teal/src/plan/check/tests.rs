@@ -1,7 +1,9 @@
 //! What each problem looks like, one by one and all at once.
 
+mod properties;
+mod texts;
+
 use super::*;
-use proptest::prelude::*;
 use serde_json::json;
 
 const LISTENER: &str =
@@ -178,72 +180,6 @@ fn exactly_one_strategy() {
 }
 
 #[test]
-fn texts() {
-    check("/service", json!("check out"), "service", "it contains ' '");
-    check("/service", json!("x".repeat(41)), "service", "it has 41 characters");
-    check("/version", json!(""), "version", "it is empty");
-    check("/green/ecs/taskDefinition", json!("checkout"), "green.ecs.taskDefinition", "it names no revision");
-    check("/green/ecs/taskDefinition", json!("checkout:latest"), "green.ecs.taskDefinition", "is not a revision");
-    check("/green/ecs/services/0", json!("arn:aws:ecs:x"), "green.ecs.services[0]", "it is an ARN");
-    check("/traffic/alb/listeners/0", json!(RULE), "traffic.alb.listeners[0]", "the ARN of a \"listener-rule\"");
-    check("/traffic/alb/listeners/0", json!(LISTENER.replace("/app/", "/net/")), "traffic.alb.listeners[0]", "Network");
-    check("/traffic/alb/rules/0", json!("arn:aws:s3:::bucket"), "traffic.alb.rules[0]", "it is an ARN of \"s3\"");
-    check("/traffic/alb/rules/0", json!(RULE.replace("arn:aws:", "arn:azure:")), "traffic.alb.rules[0]", "partition");
-    check("/traffic/alb/rules/0", json!(RULE.replace("000000000000", "1")), "traffic.alb.rules[0]", "12 digits");
-    check("/traffic/alb/rules/0", json!("shop"), "traffic.alb.rules[0]", "it is not an ARN");
-    check("/judge/limits/latency/percentile", json!("99"), "judge.limits.latency.percentile", "such as \"p99\"");
-    check("/judge/limits/latency/above", json!("0ms"), "judge.limits.latency.above", "out of range");
-    check("/validate/http/0/path", json!("health"), "validate.http[0].path", "does not begin with a slash");
-    check("/validate/http/0/path", json!("/a#b"), "validate.http[0].path", "fragment");
-    check("/validate/http/0/headers", json!({"X Y": "1"}), "validate.http[0].headers[\"X Y\"]", "no ' '");
-    check("/validate/http/0/headers", json!({"Upgrade": "h2c"}), "validate.http[0].headers.Upgrade", "connection");
-    check("/judge/alarms/0", json!("arn:aws:cloudwatch:…"), "judge.alarms[0]", "it is an ARN");
-}
-
-#[test]
-fn a_headers_value_is_never_repeated() {
-    let found = problems(&with("/validate/http/0/headers", json!({"Authorization": "Bearer s3cret\n"})));
-    assert_eq!(found.len(), 1);
-    assert!(!found[0].contains("s3cret"), "{}", found[0]);
-}
-
-#[test]
-fn metadata_is_no_test_address() {
-    for url in [
-        "http://169.254.169.254",
-        "http://169.254.170.2:80/",
-        "http://[fe80::1]",
-        "http://[fd00:ec2::254]",
-        "http://[::ffff:169.254.169.254]:80",
-        "http://100.100.100.200",
-        "http://2852039166",
-        "http://0xa9fea9fe",
-        "http://0251.0376.0251.0376",
-        "http://169.254.43518",
-    ] {
-        let found = problems(&with("/traffic/test", json!({ "url": url })));
-        assert_eq!(found.len(), 1, "{url}: {found:#?}");
-        assert!(found[0].starts_with("traffic.test.url: "), "{}", found[0]);
-    }
-    for url in ["http://green.internal:8080", "https://10.0.3.4/", "http://[2001:db8::1]:8443", "http://127.8.9.1:8080"]
-    {
-        assert_eq!(problems(&with("/traffic/test", json!({ "url": url }))), Vec::<String>::new(), "{url}");
-    }
-    for (url, words) in [
-        ("ftp://green", "does not begin with http"),
-        ("http://user:pw@green", "names a user"),
-        ("http://green/path", "has a path"),
-        ("http://green:0", "port"),
-        ("http://green:", "port"),
-        ("http://gre en", "not a host name"),
-        ("http://[::1", "malformed"),
-        ("http://", "not a host name"),
-    ] {
-        check("/traffic/test", json!({ "url": url }), "traffic.test.url", words);
-    }
-}
-
-#[test]
 fn routes() {
     check("/traffic/alb", json!({}), "traffic.alb", "it names nothing that splits traffic");
     check(
@@ -390,119 +326,6 @@ fn what_is_no_object_is_one_problem() {
 fn a_long_value_is_cut_short() {
     let found = problems(&with("/service", json!("ä".repeat(10_000))));
     assert!(found[0].len() < 600, "{}", found[0]);
-}
-
-/// Any JSON, with names and values of plans among it so that it gets past the first level.
-fn any_json() -> impl Strategy<Value = Value> {
-    let words = prop::sample::select(vec![
-        "service",
-        "green",
-        "ecs",
-        "traffic",
-        "alb",
-        "test",
-        "url",
-        "strategy",
-        "steps",
-        "gate",
-        "weight",
-        "bake",
-        "judge",
-        "limits",
-        "afterwards",
-        "canary",
-        "linear",
-        "allAtOnce",
-        "validate",
-        "http",
-        "headers",
-        "expect",
-        "within",
-    ]);
-    let texts =
-        prop::sample::select(vec!["5%", "1m", "0s", "p99", "365d", LISTENER, RULE, GROUP_A, "http://[::1", "é"]);
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,8}".prop_map(Value::from),
-        texts.prop_map(Value::from),
-    ];
-    leaf.prop_recursive(6, 64, 6, move |inner| {
-        let name = prop_oneof![4 => words.clone().prop_map(str::to_owned), 1 => ".{0,4}"];
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::hash_map(name, inner, 0..6).prop_map(|map| map.into_iter().collect()),
-        ]
-    })
-}
-
-/// The full plan with something else somewhere.
-fn damaged_plan() -> impl Strategy<Value = Value> {
-    let pointers = vec![
-        "/service",
-        "/green",
-        "/green/ecs",
-        "/green/ecs/services",
-        "/traffic/alb",
-        "/traffic/alb/listeners/0",
-        "/traffic/test",
-        "/strategy",
-        "/strategy/steps",
-        "/strategy/steps/0",
-        "/strategy/steps/1/weight",
-        "/validate",
-        "/validate/http/0",
-        "/validate/http/0/headers",
-        "/judge",
-        "/judge/limits",
-        "/judge/limits/badShare",
-        "/judge/onInsufficient",
-        "/judge/alarms",
-        "/afterwards",
-        "/afterwards/bake",
-        "/deadline",
-    ];
-    (prop::sample::select(pointers), any_json()).prop_map(|(pointer, value)| {
-        let mut plan = full();
-        if let Some(at) = plan.pointer_mut(pointer) {
-            *at = value;
-        }
-        plan
-    })
-}
-
-proptest! {
-    #[test]
-    fn no_document_makes_the_check_panic(document in any_json()) {
-        let _ = Plan::check(&document);
-    }
-
-    /// The schema's shape and the type agree: what the one lets through, the other reads.
-    #[test]
-    fn a_document_has_the_right_shape_exactly_if_it_can_be_read(document in damaged_plan()) {
-        let mut found = Vec::new();
-        shape::check(&document, &mut found);
-        let read = serde_json::from_value::<Plan>(document.clone());
-        if found.is_empty() {
-            prop_assert!(read.is_ok(), "{:?} for {}", read.err(), document);
-        } else if let Ok(plan) = read {
-            // serde knows no ranges and lengths, and takes a list of values for an object; nothing else may pass it.
-            let beyond_serde = ["it is not from", "it has ", "it is a list, not an object"];
-            let bounded = found.iter().all(|problem| beyond_serde.iter().any(|start| problem.reason.starts_with(start)));
-            prop_assert!(bounded, "{found:?} was read as {plan:?}");
-        }
-    }
-
-    #[test]
-    fn what_was_checked_is_written_and_checked_the_same(document in damaged_plan()) {
-        if let Ok(checked) = Plan::check(&document) {
-            let written = serde_json::to_value(checked.plan()).unwrap();
-            let again = Plan::check(&written).unwrap();
-            prop_assert_eq!(again, checked);
-        }
-    }
 }
 
 /// The shape is checked by the schema: every keyword in it must be one that the check understands.

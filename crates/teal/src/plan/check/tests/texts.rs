@@ -1,0 +1,70 @@
+//! Values that are written as one string.
+
+use super::{LISTENER, RULE, check, problems, with};
+use serde_json::json;
+
+#[test]
+fn a_text_that_its_parser_refuses_is_a_problem() {
+    check("/service", json!("check out"), "service", "it contains ' '");
+    check("/service", json!("x".repeat(41)), "service", "it has 41 characters");
+    check("/version", json!(""), "version", "it is empty");
+    check("/green/ecs/taskDefinition", json!("checkout"), "green.ecs.taskDefinition", "it names no revision");
+    check("/green/ecs/taskDefinition", json!("checkout:latest"), "green.ecs.taskDefinition", "is not a revision");
+    check("/green/ecs/services/0", json!("arn:aws:ecs:x"), "green.ecs.services[0]", "it is an ARN");
+    check("/traffic/alb/listeners/0", json!(RULE), "traffic.alb.listeners[0]", "the ARN of a \"listener-rule\"");
+    check("/traffic/alb/listeners/0", json!(LISTENER.replace("/app/", "/net/")), "traffic.alb.listeners[0]", "Network");
+    check("/traffic/alb/rules/0", json!("arn:aws:s3:::bucket"), "traffic.alb.rules[0]", "it is an ARN of \"s3\"");
+    check("/traffic/alb/rules/0", json!(RULE.replace("arn:aws:", "arn:azure:")), "traffic.alb.rules[0]", "partition");
+    check("/traffic/alb/rules/0", json!(RULE.replace("000000000000", "1")), "traffic.alb.rules[0]", "12 digits");
+    check("/traffic/alb/rules/0", json!("shop"), "traffic.alb.rules[0]", "it is not an ARN");
+    check("/judge/limits/latency/percentile", json!("99"), "judge.limits.latency.percentile", "such as \"p99\"");
+    check("/judge/limits/latency/above", json!("0ms"), "judge.limits.latency.above", "out of range");
+    check("/validate/http/0/path", json!("health"), "validate.http[0].path", "does not begin with a slash");
+    check("/validate/http/0/path", json!("/a#b"), "validate.http[0].path", "fragment");
+    check("/validate/http/0/headers", json!({"X Y": "1"}), "validate.http[0].headers[\"X Y\"]", "no ' '");
+    check("/validate/http/0/headers", json!({"Upgrade": "h2c"}), "validate.http[0].headers.Upgrade", "connection");
+    check("/judge/alarms/0", json!("arn:aws:cloudwatch:…"), "judge.alarms[0]", "it is an ARN");
+}
+
+#[test]
+fn a_headers_value_is_never_repeated() {
+    let found = problems(&with("/validate/http/0/headers", json!({"Authorization": "Bearer s3cret\n"})));
+    assert_eq!(found.len(), 1);
+    assert!(!found[0].contains("s3cret"), "{}", found[0]);
+}
+
+#[test]
+fn metadata_is_no_test_address() {
+    for url in [
+        "http://169.254.169.254",
+        "http://169.254.170.2:80/",
+        "http://[fe80::1]",
+        "http://[fd00:ec2::254]",
+        "http://[::ffff:169.254.169.254]:80",
+        "http://100.100.100.200",
+        "http://2852039166",
+        "http://0xa9fea9fe",
+        "http://0251.0376.0251.0376",
+        "http://169.254.43518",
+    ] {
+        let found = problems(&with("/traffic/test", json!({ "url": url })));
+        assert_eq!(found.len(), 1, "{url}: {found:#?}");
+        assert!(found[0].starts_with("traffic.test.url: "), "{}", found[0]);
+    }
+    for url in ["http://green.internal:8080", "https://10.0.3.4/", "http://[2001:db8::1]:8443", "http://127.8.9.1:8080"]
+    {
+        assert_eq!(problems(&with("/traffic/test", json!({ "url": url }))), Vec::<String>::new(), "{url}");
+    }
+    for (url, words) in [
+        ("ftp://green", "does not begin with http"),
+        ("http://user:pw@green", "names a user"),
+        ("http://green/path", "has a path"),
+        ("http://green:0", "port"),
+        ("http://green:", "port"),
+        ("http://gre en", "not a host name"),
+        ("http://[::1", "malformed"),
+        ("http://", "not a host name"),
+    ] {
+        check("/traffic/test", json!({ "url": url }), "traffic.test.url", words);
+    }
+}
