@@ -2,8 +2,9 @@
 
 use super::group::{Group, Target};
 use bytes::Bytes;
-use http::{Method, Request, header::HOST, header::USER_AGENT};
-use http_body_util::Empty;
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http::{Method, Request};
+use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ pub(crate) async fn check(group: Arc<Group>, target: Arc<Target>, clock: LabCloc
     }
 }
 
-/// The status of one GET on a connection of its own; `None` if there is no valid answer.
+/// The status of one GET on a connection of its own, once its body is read too; `None` if there is no valid answer.
 async fn status(address: SocketAddr, path: &str) -> Option<u16> {
     let stream = TcpStream::connect(address).await.ok()?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
@@ -75,13 +76,17 @@ async fn status(address: SocketAddr, path: &str) -> Option<u16> {
         .uri(path)
         .header(HOST, address.to_string())
         .header(USER_AGENT, "ELB-HealthChecker/2.0")
+        .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .ok()?;
-    let answer = sender.send_request(request);
-    tokio::pin!(connection, answer);
-    tokio::select! {
-        answer = &mut answer => answer.ok(),
-        _ = &mut connection => answer.await.ok(),
-    }
-    .map(|answer| answer.status().as_u16())
+    let exchange = async move {
+        let mut answer = sender.send_request(request).await.ok()?;
+        while let Some(frame) = answer.body_mut().frame().await {
+            frame.ok()?;
+        }
+        Some(answer.status().as_u16())
+    };
+    // How the connection ends does not matter once the answer is complete.
+    let (status, _) = tokio::join!(exchange, connection);
+    status
 }
