@@ -9,7 +9,7 @@ mod targets;
 
 use crate::protocol::{Members, Tag, unknown_operation};
 use crate::scheduler::Fleet;
-use crate::state::ServiceStatus;
+use crate::state::{Rollout, Service, ServiceStatus};
 use requests::{Resource, validation};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -101,13 +101,16 @@ impl AutoScaling {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a scaling policy that acts does to a count outside the bounds.
+    /// What a scaling policy that acts does to a count outside the bounds. It does not scale in during a deployment
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html>).
     fn policies_act(&self) {
         for (resource, target) in self.targets().iter().filter(|(_, target)| !target.policies.is_empty()) {
-            self.bring_within(resource, |count| {
+            self.bring_within(resource, |service| {
+                let count = service.desired_count;
+                let deploys = service.deployments.iter().any(|it| it.rollout == Rollout::InProgress);
                 if count < target.min_capacity && !target.suspended.scale_out {
                     target.min_capacity
-                } else if count > target.max_capacity && !target.suspended.scale_in {
+                } else if count > target.max_capacity && !target.suspended.scale_in && !deploys {
                     target.max_capacity
                 } else {
                     count
@@ -117,7 +120,7 @@ impl AutoScaling {
     }
 
     /// Changes the desired count of an ACTIVE service; nothing happens to one that is not.
-    fn bring_within(&self, resource: &Resource, count: impl FnOnce(u32) -> u32) {
+    fn bring_within(&self, resource: &Resource, count: impl FnOnce(&Service) -> u32) {
         let now = self.fleet.clock.now_millis();
         let mut state = self.fleet.state();
         let service = state
@@ -125,7 +128,7 @@ impl AutoScaling {
             .get_mut(&(resource.cluster.clone(), resource.service.clone()))
             .filter(|service| service.status == ServiceStatus::Active);
         if let Some(service) = service {
-            let (old, new) = (service.desired_count, count(service.desired_count));
+            let (old, new) = (service.desired_count, count(service));
             if old != new {
                 service.set_desired_count(new, now);
                 let event = format!(

@@ -6,6 +6,7 @@ mod common;
 use common::{GROUP, Lab, behind, is_alive};
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 fn messages(service: &Value) -> Vec<&str> {
     service["events"].as_array().unwrap().iter().filter_map(|event| event["message"].as_str()).collect()
@@ -173,6 +174,56 @@ async fn a_first_deployment_that_cannot_start_fails_and_says_why() {
 }
 
 #[tokio::test]
+async fn tasks_that_cannot_start_are_tried_again_ever_later() {
+    let lab = Lab::start().await;
+    let bad = lab.define(&[("TASK_FAILS", "7")]).await;
+    lab.create(&bad, 1, json!({})).await;
+    let service = lab.until(|it| it["deployments"][0]["failedTasks"].as_u64() >= Some(4)).await;
+    assert_eq!(service["deployments"][0]["rolloutState"], "IN_PROGRESS", "without the circuit breaker");
+    let event = "is unable to consistently start tasks successfully";
+    assert!(messages(&service).iter().any(|it| it.contains(event)), "{:?}", messages(&service));
+
+    let stopped =
+        lab.call("ListTasks", json!({"cluster": "prod", "desiredStatus": "STOPPED"})).await["taskArns"].take();
+    let tasks = lab.call("DescribeTasks", json!({"cluster": "prod", "tasks": stopped})).await["tasks"].take();
+    let mut times: Vec<_> = tasks.as_array().unwrap().iter().map(|it| it["createdAt"].as_f64().unwrap()).collect();
+    times.sort_by(f64::total_cmp);
+    let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses[0] >= 1.0 && pauses[1] >= 2.0 && pauses[2] >= 4.0, "{pauses:?} s of lab time");
+}
+
+#[tokio::test]
+async fn whatever_happens_meanwhile_the_service_ends_as_wanted() {
+    for seed in 0..5 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let lab = Lab::start().await;
+        let definitions = [lab.define(&[]).await, lab.define(&[]).await];
+        lab.create(&definitions[0], 2, behind(GROUP)).await;
+        for _ in 0..30 {
+            match chance.u8(..5) {
+                0 => drop(lab.update(json!({"desiredCount": chance.u32(..5)})).await),
+                1 => drop(lab.update(json!({"taskDefinition": definitions[chance.usize(..2)]})).await),
+                2 => drop(lab.update(json!({"forceNewDeployment": true})).await),
+                _ => {
+                    if let Some(task) = chance.choice(lab.ecs.tasks()) {
+                        // It may not have a process yet.
+                        let _ = lab.ecs.kill_task(&task.id);
+                    }
+                }
+            }
+            // Long enough for some tasks to come up, and short enough for others to be caught on the way.
+            tokio::time::sleep(Duration::from_millis(chance.u64(..15))).await;
+        }
+        lab.update(json!({"desiredCount": 3, "taskDefinition": definitions[1]})).await;
+        lab.until_steady(3).await;
+        let tasks = lab.until_tasks(|tasks| tasks.len() == 3).await;
+        assert!(tasks.iter().all(|task| task.task_definition == definitions[1]), "seed {seed}: {tasks:#?}");
+        let targets: HashSet<_> = lab.registry.targets().into_iter().map(|target| Some(target.address)).collect();
+        assert_eq!(targets, tasks.iter().map(|task| task.address).collect(), "seed {seed}");
+    }
+}
+
+#[tokio::test]
 async fn a_stopped_task_is_replaced() {
     let lab = Lab::start().await;
     let definition = lab.define(&[]).await;
@@ -244,9 +295,9 @@ async fn dropping_it_kills_every_task() {
     lab.until_steady(2).await;
     let pids: Vec<_> = lab.ecs.tasks().iter().filter_map(|task| task.pid).collect();
     drop(lab);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while pids.iter().any(|pid| is_alive(*pid)) {
-        assert!(std::time::Instant::now() < deadline, "tasks outlive the lab");
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        assert!(Instant::now() < deadline, "tasks outlive the lab");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

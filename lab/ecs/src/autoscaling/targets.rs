@@ -79,7 +79,7 @@ pub(super) fn register(
     suspended.scale_out = state.dynamic_scaling_out_suspended.unwrap_or(suspended.scale_out);
     suspended.scheduled = state.scheduled_scaling_suspended.unwrap_or(suspended.scheduled);
     let answer = json!({"ScalableTargetARN": target.arn});
-    autoscaling.bring_within(&resource, |count| count.clamp(min_capacity, max_capacity));
+    autoscaling.bring_within(&resource, |service| service.desired_count.clamp(min_capacity, max_capacity));
     Ok(answer)
 }
 

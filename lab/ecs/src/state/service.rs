@@ -126,6 +126,7 @@ impl Service {
     }
 
     pub(crate) fn say(&mut self, at: Millis, message: String) {
+        tracing::debug!(cluster = self.cluster, "{message}");
         self.events.push_front(Event { id: names::new_uuid(), at, message });
         self.events.truncate(EVENTS_KEPT);
     }
