@@ -1,0 +1,279 @@
+//! The lab's one AWS endpoint.
+//!
+//! Everything in the lab is given this endpoint: functions, the runner, boto3 and the AWS CLI. A request goes by the
+//! service in its credential scope to the emulator that [`Gateway::serve`] named for it, and otherwise, unchanged, to
+//! ministack. On the way it is logged ([`Gateway::calls`]), checked against its caller's policy
+//! ([`Gateway::policy_report`]), and hit by the faults that a scenario injects ([`Gateway::inject`]).
+//!
+//! The gateway also plays EventBridge for events that ministack cannot take ([`Gateway::send_event`]).
+
+mod call;
+mod call_log;
+mod events;
+mod fault;
+mod iam;
+mod identity;
+mod refusal;
+mod server;
+mod service;
+mod upstream;
+mod wildcard;
+
+pub use call_log::{CallKey, CallRecord};
+pub use events::{DeliveryOutcome, DeliveryRecord};
+pub use fault::{CallPattern, FaultId, FaultKind, FaultRule};
+pub use iam::{PermissionUse, PolicyError, PolicyReport, ResourceTags, Violation};
+pub use identity::{ROOT_ACCESS_KEY, execution_access_key};
+pub use service::{BoxFuture, Service};
+
+use call::Call;
+use call_log::CallLog;
+use events::{Delivery, delivery_call};
+use fault::Faults;
+use iam::Ledger;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+use teal_lab_wire::{AwsAnswer, AwsFault, AwsRequest, LabClock};
+use tokio::task::JoinHandle;
+use upstream::Upstream;
+
+/// The lab's own name among the callers: whoever uses the account's root key.
+const LAB: &str = "lab";
+
+/// The endpoint. It stops listening when it is dropped.
+pub struct Gateway {
+    core: Arc<Core>,
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+/// What requests are answered with.
+struct Core {
+    clock: LabClock,
+    services: RwLock<HashMap<String, Arc<dyn Service>>>,
+    upstream: Upstream,
+    log: CallLog,
+    ledger: Ledger,
+    faults: Faults,
+    delivery: Delivery,
+    /// Where deliveries run: whoever sends an event need not be on the runtime's threads.
+    runtime: tokio::runtime::Handle,
+}
+
+/// Gives events to the gateway from anywhere, without waiting.
+#[derive(Clone)]
+pub struct EventSender(Arc<Core>);
+
+impl Gateway {
+    /// Listens on a free port of 127.0.0.1. `seed` makes the choices of faults with a probability repeatable.
+    ///
+    /// # Errors
+    /// If the port cannot be bound.
+    pub async fn start(clock: LabClock, seed: u64) -> std::io::Result<Self> {
+        let core = Arc::new(Core {
+            clock,
+            services: RwLock::default(),
+            upstream: Upstream::new(),
+            log: CallLog::default(),
+            ledger: Ledger::default(),
+            faults: Faults::new(seed),
+            delivery: Delivery::default(),
+            runtime: tokio::runtime::Handle::current(),
+        });
+        // A root user has no policy, so nothing can be wrong with it.
+        let _ = core.ledger.register([ROOT_ACCESS_KEY.to_owned()], LAB, None);
+        let (address, server) = server::start(Arc::clone(&core)).await?;
+        Ok(Self { core, address, server })
+    }
+
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// As clients take it in `AWS_ENDPOINT_URL`.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves the requests with this service in their credential scope (`elasticloadbalancing`, `monitoring`, `ecs`, ...).
+    pub fn serve(&self, scope: &str, service: impl Service + 'static) {
+        let mut services = self.core.services.write().unwrap_or_else(PoisonError::into_inner);
+        services.insert(scope.to_owned(), Arc::new(service));
+    }
+
+    /// Forwards all other requests to ministack at this address.
+    pub fn forward_to(&self, upstream: SocketAddr) {
+        self.core.upstream.set_address(upstream);
+    }
+
+    /// Names the caller behind access keys and limits it to its identity policies: the documents as
+    /// `iam get-role-policy` gives them, with ARNs resolved. See [`execution_access_key`] for a function's keys.
+    ///
+    /// # Errors
+    /// If a document holds what the gateway cannot check.
+    pub fn register_caller(
+        &self,
+        access_keys: impl IntoIterator<Item = String>,
+        name: &str,
+        policies: &[Value],
+    ) -> Result<(), PolicyError> {
+        self.core.ledger.register(access_keys, name, Some(policies))
+    }
+
+    /// Names the caller behind access keys; it may do everything.
+    pub fn name_caller(&self, access_keys: impl IntoIterator<Item = String>, name: &str) {
+        // Without policies there is nothing to refuse.
+        let _ = self.core.ledger.register(access_keys, name, None);
+    }
+
+    /// Where conditions on `aws:ResourceTag` find a resource's tags, by its ARN.
+    pub fn set_resource_tags(&self, tags: impl Fn(&str) -> BTreeMap<String, String> + Send + Sync + 'static) {
+        self.core.ledger.set_tags(Box::new(tags));
+    }
+
+    /// Puts a fault in force.
+    #[must_use]
+    pub fn inject(&self, fault: FaultRule) -> FaultId {
+        self.core.faults.inject(fault)
+    }
+
+    /// Ends a fault; says how many calls it hit.
+    pub fn end_fault(&self, fault: FaultId) -> u32 {
+        self.core.faults.end(fault)
+    }
+
+    /// All calls so far (the latest 100,000), oldest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.core.log.calls()
+    }
+
+    /// How many calls of which operation each caller made: requests on the wire, retries included.
+    #[must_use]
+    pub fn call_counts(&self) -> BTreeMap<CallKey, u64> {
+        self.core.log.counts()
+    }
+
+    /// What callers were refused, and which of their permissions were used.
+    #[must_use]
+    pub fn policy_report(&self) -> PolicyReport {
+        self.core.ledger.report()
+    }
+
+    /// What became of events, one entry per target.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<DeliveryRecord> {
+        self.core.delivery.records()
+    }
+
+    /// Forgets calls, violations, uses and deliveries; callers, policies and faults stay. For the next scenario.
+    pub fn clear_records(&self) {
+        self.core.log.clear();
+        self.core.ledger.clear();
+        self.core.delivery.clear();
+    }
+
+    /// For services that have events to send, CloudWatch's alarms above all.
+    #[must_use]
+    pub fn event_sender(&self) -> EventSender {
+        EventSender(Arc::clone(&self.core))
+    }
+
+    /// Delivers an event to the targets of the rules on ministack's default bus, in the background.
+    pub fn send_event(&self, event: Value) {
+        self.event_sender().send(event);
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl EventSender {
+    /// Delivers an event to the targets of the rules on ministack's default bus, in the background.
+    ///
+    /// Faults can hit it as the call `Deliver` of the service `events` by the caller `EventBridge`: a latency delays it,
+    /// every other kind loses it.
+    pub fn send(&self, event: Value) {
+        let core = Arc::clone(&self.0);
+        let happened = core.clock.now_millis();
+        let delivery = async move {
+            let CallKey { caller, service, operation } = delivery_call();
+            let lost = match core.faults.strike(&service, &operation, &caller) {
+                None => false,
+                Some(FaultKind::Latency { millis }) => {
+                    tokio::time::sleep(Duration::from_millis(millis)).await;
+                    false
+                }
+                Some(FaultKind::Error { .. } | FaultKind::Throttle | FaultKind::LostAnswer) => true,
+            };
+            core.delivery.deliver(&event, happened, lost, &core.upstream, &core.clock).await;
+        };
+        self.0.runtime.spawn(delivery);
+    }
+}
+
+impl Core {
+    /// Answers a request; `None` is a connection that is to be closed without an answer.
+    async fn answer(&self, request: AwsRequest) -> Option<AwsAnswer> {
+        let started = Instant::now();
+        let (at, real_time) = (self.clock.now_millis(), SystemTime::now());
+        let call = Call::read(&request);
+        let caller = self.ledger.caller(&call.access_key);
+        let fault = self.faults.strike(&call.service, &call.operation, &caller);
+        let answer = self.answer_with(request, &call, &caller, fault.as_ref()).await;
+        let lost = fault == Some(FaultKind::LostAnswer);
+        let mut resources: Vec<String> =
+            iam::needed(&call).into_iter().flatten().map(|needed| needed.resource).filter(|arn| arn != "*").collect();
+        resources.dedup();
+        self.log.add(CallRecord {
+            at,
+            real_time,
+            caller,
+            service: call.service,
+            operation: call.operation,
+            resources,
+            status: if lost { 0 } else { answer.status.as_u16() },
+            error_code: refusal::code_of(&answer),
+            duration: started.elapsed(),
+        });
+        (!lost).then_some(answer)
+    }
+
+    async fn answer_with(
+        &self,
+        request: AwsRequest,
+        call: &Call,
+        caller: &str,
+        fault: Option<&FaultKind>,
+    ) -> AwsAnswer {
+        match fault {
+            Some(FaultKind::Error { status, code, message }) => {
+                let status = http::StatusCode::from_u16(*status).unwrap_or(http::StatusCode::BAD_REQUEST);
+                let fault = AwsFault { status, code: code.clone(), message: message.clone() };
+                return refusal::answer(call, &fault);
+            }
+            Some(FaultKind::Throttle) => return refusal::answer(call, &refusal::throttled(call)),
+            Some(FaultKind::Latency { millis }) => tokio::time::sleep(Duration::from_millis(*millis)).await,
+            Some(FaultKind::LostAnswer) | None => {}
+        }
+        if let Err(message) = self.ledger.check(caller, call, self.clock.now_millis()) {
+            return refusal::answer(call, &refusal::access_denied(call, message));
+        }
+        let service = self.services.read().unwrap_or_else(PoisonError::into_inner).get(&call.service).map(Arc::clone);
+        match service {
+            Some(service) => service.handle(request).await,
+            None => match self.upstream.forward(&request).await {
+                Ok(answer) => answer,
+                Err(error) => upstream::bad_gateway(&error),
+            },
+        }
+    }
+}

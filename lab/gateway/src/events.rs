@@ -1,0 +1,7 @@
+//! Events of emulated AWS services, delivered to the targets of EventBridge rules.
+
+mod delivery;
+mod pattern;
+
+pub(crate) use delivery::{Delivery, delivery_call};
+pub use delivery::{DeliveryOutcome, DeliveryRecord};

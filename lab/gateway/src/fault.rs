@@ -1,0 +1,170 @@
+//! Faults that a scenario injects into calls.
+
+use fastrand::Rng;
+use serde::Deserialize;
+use std::sync::{Mutex, PoisonError};
+
+/// Which calls a fault is for. What is absent matches every call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CallPattern {
+    /// The service of the credential scope, for example `elasticloadbalancing`, `monitoring`, `dynamodb`.
+    pub service: Option<String>,
+    /// The API operation, for example `ModifyListener`.
+    pub operation: Option<String>,
+    /// The caller's name, for example a function's logical id.
+    pub caller: Option<String>,
+}
+
+/// What happens to a call.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum FaultKind {
+    /// The call has no effect and is answered with this AWS error.
+    Error {
+        /// HTTP status, 400 to 599.
+        status: u16,
+        code: String,
+        message: String,
+    },
+    /// The call has no effect and is answered as over the rate limit.
+    Throttle,
+    /// The call takes so much longer, in real milliseconds.
+    Latency { millis: u64 },
+    /// The call has its effect, but the connection is closed before the answer.
+    LostAnswer,
+}
+
+/// A fault and how often it strikes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FaultRule {
+    /// Which calls it is for.
+    #[serde(default, rename = "match")]
+    pub calls: CallPattern,
+    pub kind: FaultKind,
+    /// How many matching calls go through before the first one is hit.
+    #[serde(default)]
+    pub after: u32,
+    /// How many calls it hits in all; without a number, every one.
+    pub times: Option<u32>,
+    /// With which probability it hits a call, 0 to 1.
+    #[serde(default = "always")]
+    pub probability: f64,
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+/// Names an injected fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultId(u64);
+
+/// The faults that are in force.
+#[derive(Debug)]
+pub(crate) struct Faults(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    rules: Vec<(FaultId, FaultRule, Progress)>,
+    next: u64,
+    random: Rng,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    passed: u32,
+    hits: u32,
+}
+
+impl Faults {
+    /// The same seed gives the same choices for the same calls in the same order.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Mutex::new(State { rules: Vec::new(), next: 0, random: Rng::with_seed(seed) }))
+    }
+
+    pub(crate) fn inject(&self, rule: FaultRule) -> FaultId {
+        let mut state = self.state();
+        let id = FaultId(state.next);
+        state.next += 1;
+        state.rules.push((id, rule, Progress::default()));
+        id
+    }
+
+    /// Ends a fault, and says how many calls it hit.
+    pub(crate) fn end(&self, id: FaultId) -> u32 {
+        let mut state = self.state();
+        let hits = state.rules.iter().find(|(other, ..)| *other == id).map_or(0, |(.., progress)| progress.hits);
+        state.rules.retain(|(other, ..)| *other != id);
+        hits
+    }
+
+    /// What happens to this call: the first rule that matches and strikes decides.
+    pub(crate) fn strike(&self, service: &str, operation: &str, caller: &str) -> Option<FaultKind> {
+        let mut state = self.state();
+        let State { rules, random, .. } = &mut *state;
+        rules.iter_mut().find_map(|(_, rule, progress)| {
+            let wanted = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
+            let matches = wanted(&rule.calls.service, service)
+                && wanted(&rule.calls.operation, operation)
+                && wanted(&rule.calls.caller, caller);
+            if !matches || rule.times.is_some_and(|times| progress.hits >= times) {
+                return None;
+            }
+            if progress.passed < rule.after {
+                progress.passed += 1;
+                return None;
+            }
+            let strikes = rule.probability >= 1.0 || random.f64() < rule.probability;
+            progress.hits += u32::from(strikes);
+            strikes.then(|| rule.kind.clone())
+        })
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> FaultRule {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_rule_strikes_what_it_matches_as_often_as_it_says() {
+        let faults = Faults::new(1);
+        let text = r#"{"match": {"service": "elasticloadbalancing", "operation": "ModifyListener", "caller": "RollBack"},
+                       "kind": "throttle", "after": 1, "times": 2}"#;
+        let id = faults.inject(rule(text));
+        let strike = |operation, caller| faults.strike("elasticloadbalancing", operation, caller).is_some();
+        assert!(!strike("DescribeRules", "RollBack"));
+        assert!(!strike("ModifyListener", "OnAlarm"));
+        assert_eq!([(); 4].map(|()| strike("ModifyListener", "RollBack")), [false, true, true, false]);
+        assert_eq!(faults.end(id), 2);
+        assert_eq!(faults.end(id), 0);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_choices() {
+        let choices = |seed| {
+            let faults = Faults::new(seed);
+            faults.inject(rule(r#"{"kind": {"latency": {"millis": 5}}, "probability": 0.5}"#));
+            (0..64).map(|_| faults.strike("s", "o", "c").is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(choices(7), choices(7));
+        assert_ne!(choices(7), choices(8));
+        let hits = choices(7).iter().filter(|hit| **hit).count();
+        assert!((16..48).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn a_misspelt_fault_is_refused() {
+        assert!(serde_json::from_str::<FaultRule>(r#"{"kind": "throttle", "time": 1}"#).is_err());
+        assert!(serde_json::from_str::<FaultRule>(r#"{"kind": "thunder"}"#).is_err());
+    }
+}
