@@ -1,6 +1,6 @@
 //! Teal's judge and other tools' rules on simulated releases: prints the tables and checks what the judge must show.
 //!
-//! `cargo bench -p teal-bench --bench simulation [-- --runs N] [-- --write FOLDER]`: `--runs` sets the releases of each
+//! `cargo bench -p teal-bench --bench simulation [-- [--runs N] [--write FOLDER]]`: `--runs` sets the releases of each
 //! healthy cell (regressed ones get a fifth), `--write` also writes tables and pictures.
 
 use rand::SeedableRng;
@@ -150,11 +150,11 @@ fn write(
     std::fs::write(folder.join("simulation.md"), format!("{heading}{tables}"))?;
     std::fs::write(folder.join("wealth.svg"), wealth())?;
 
-    let errors = (0.01, 0.02);
+    let errors = (0.001, 0.005);
     if let Some(outcomes) = find(regressed, Noise::Plain, 100, errors) {
         let shown = [TEAL, 1, 3, 4, KAYENTA_STEP_ENDS, 8];
         let chart = LineChart {
-            title: "Errors rise from 1 % to 2 % at 100 rps: share of releases rolled back by each minute",
+            title: "Errors rise from 0.1 % to 0.5 % at 100 rps: share of releases rolled back by each minute",
             y_label: "share rolled back",
             scale: Scale::Linear(0.0, 1.0),
             lines: shown.map(|i| Line { name: rules[i].name().to_owned(), values: outcomes[i].by_minute() }).into(),
