@@ -9,8 +9,14 @@ pub(crate) enum Exit {
     Fine,
     /// 1: what was checked has problems.
     Problems,
-    /// 2: there was nothing to check.
+    /// 2: the command could not do its work.
     Unusable,
+    /// 3: the release rolled back.
+    RolledBack,
+    /// 4: the release needs a person.
+    NeedsHuman,
+    /// 5: the release was refused.
+    Refused,
 }
 
 impl From<Exit> for ExitCode {
@@ -19,6 +25,9 @@ impl From<Exit> for ExitCode {
             Exit::Fine => 0,
             Exit::Problems => 1,
             Exit::Unusable => 2,
+            Exit::RolledBack => 3,
+            Exit::NeedsHuman => 4,
+            Exit::Refused => 5,
         })
     }
 }

@@ -4,17 +4,20 @@ mod document;
 mod exit;
 mod judge;
 mod plan;
+mod release;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
-/// Progressive delivery on AWS: plans and judges releases.
+/// Progressive delivery on AWS: plans, releases, judges.
 ///
-/// Exit status: 0 all is well; 1 the plan or the data has problems; 2 the command line is wrong, or a file cannot be
-/// read.
+/// Releases are reached by the SDK's usual environment: profile, region, endpoint.
+///
+/// Exit status: 0 all is well; 1 the plan or the data has problems; 2 the command line is wrong, or a file or AWS cannot be read;
+/// of a release that was watched: 3 it rolled back, 4 it needs a person, 5 it was refused.
 #[derive(Debug, Parser)]
 #[command(name = "teal", version, propagate_version = true)]
 struct Cli {
@@ -28,12 +31,24 @@ enum Command {
     #[command(subcommand)]
     Plan(plan::PlanCommand),
     Judge(judge::JudgeArgs),
+    #[command(flatten)]
+    Release(release::ReleaseCommand),
+    /// Writes a script that completes this command's words in a shell.
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Plan(command) => plan::run(&command),
         Command::Judge(args) => judge(&args),
+        Command::Release(command) => release::run(command).map_err(Into::into),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "teal", &mut io::stdout());
+            Ok(Exit::Fine)
+        }
     };
     match outcome {
         Ok(exit) => exit.into(),

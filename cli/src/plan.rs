@@ -4,6 +4,8 @@ mod check;
 mod report;
 mod table;
 
+pub(crate) use check::read_checked;
+
 use crate::exit::Exit;
 use clap::Subcommand;
 use std::error::Error;

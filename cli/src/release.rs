@@ -11,9 +11,9 @@ mod watch;
 pub(crate) use connect::ReleaseError;
 
 use crate::exit::Exit;
+use crate::plan::PlanFile;
 use clap::{Args, Subcommand};
 use connect::Connection;
-use std::path::PathBuf;
 use teal::release::ReleaseId;
 
 /// What can be done with releases. They work against AWS by the usual environment (profile, region, endpoint), or against the lab.
@@ -53,9 +53,8 @@ pub(crate) struct Target {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StartArgs {
-    /// The plan, YAML or JSON; "-" reads standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    plan: PlanFile,
     /// Teal's state machine: the output StateMachineArn of its stack
     #[arg(long, env = "TEAL_STATE_MACHINE", value_name = "ARN")]
     state_machine: String,

@@ -2,9 +2,10 @@
 
 use super::report::{Finding, Report};
 use super::{PlanFile, table};
-use crate::document::{Document, Place, Source};
+use crate::document::{Document, Place, Source, Unreadable};
 use crate::exit::Exit;
 use clap::Args;
+use serde_json::Value;
 use std::error::Error;
 use std::io::Write;
 use teal::plan::{CheckedPlan, Plan, Problem};
@@ -36,6 +37,23 @@ pub(crate) fn run(args: &CheckArgs, mut out: impl Write) -> Result<Exit, Box<dyn
         }
     }
     Ok(if checked.is_some() { Exit::Fine } else { Exit::Problems })
+}
+
+/// Reads a plan that is to be used at once: its problems go to standard error, and there is no plan then.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn read_checked(file: &PlanFile) -> Result<Option<(CheckedPlan, Value)>, Unreadable> {
+    let source = Source::read(&file.file)?;
+    let (report, checked) = check(&source);
+    let document = Document::parse(&source.text).ok();
+    match (checked, document) {
+        (Some(checked), Some(document)) => Ok(Some((checked, document.value))),
+        _ => {
+            eprint!("{}", report.in_words(&source));
+            Ok(None)
+        }
+    }
 }
 
 fn check(source: &Source) -> (Report, Option<CheckedPlan>) {

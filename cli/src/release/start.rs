@@ -10,11 +10,12 @@ use teal::release::ReleaseId;
 use teal_aws::Started;
 
 pub(super) async fn start(args: &StartArgs) -> Result<Exit, ReleaseError> {
-    let Some((plan, document)) = read_checked(&args.file)? else { return Ok(Exit::Problems) };
+    let Some((checked, document)) = read_checked(&args.plan)? else { return Ok(Exit::Problems) };
+    let plan = checked.plan();
     let connection = Connection::new(&args.target).await?;
     let name = match &args.name {
         Some(name) => name.clone(),
-        None => default_name(&plan, &connection)?,
+        None => default_name(plan, &connection)?,
     };
     match connection.aws.start_release(&args.state_machine, &name, &document.to_string()).await? {
         Started::Running { execution } if connection.json => {

@@ -7,10 +7,12 @@ use crate::release::{Act, Event, Phase, Release};
 use crate::route::{Colour, RoutePart};
 use crate::state::State;
 use crate::story::Fact;
+use crate::strategy::READY_POLL;
 use crate::time::{after, seconds_until};
 
-/// How long to wait between two looks at green while it comes up, in seconds.
-const READY_POLL_SECONDS: u64 = 15;
+fn poll() -> u64 {
+    READY_POLL.as_seconds().into()
+}
 
 /// Orders green if it is not ordered, and sees how far it has come.
 ///
@@ -93,13 +95,13 @@ impl<W: World> Step<'_, W> {
         }
         self.note(Fact::GreenPending { healthy, desired, detail });
         self.save_and_announce(release).await?;
-        let wait = READY_POLL_SECONDS.min(seconds_until(self.now(), ready_by));
+        let wait = poll().min(seconds_until(self.now(), ready_by));
         Ok(Answer::waiting(release, State::WaitForGreen, wait))
     }
 
     /// The story tells the order once: at the first wait.
     fn ordered_just_now(&self, release: &Release) -> bool {
-        seconds_until(release.phase_since, self.now()) < READY_POLL_SECONDS
+        seconds_until(release.phase_since, self.now()) < poll()
     }
 }
 

@@ -7,13 +7,8 @@ use crate::release::{Event, Phase, Release};
 use crate::route::Colour;
 use crate::state::State;
 use crate::story::Fact;
+use crate::strategy::{RETIREMENT_PATIENCE, RETIREMENT_POLL};
 use crate::time::seconds_until;
-
-/// How long to wait between two looks at blue while its tasks drain and stop, in seconds.
-const RETIREMENT_POLL_SECONDS: u64 = 30;
-
-/// After this long the release ends although blue still has tasks: the route has been on green all the while.
-const RETIREMENT_PATIENCE_SECONDS: u64 = 3600;
 
 /// Takes blue to zero tasks and waits until they are gone.
 ///
@@ -34,8 +29,8 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     step.world.scale_in(&order.cluster, &order.blue_service).await?;
     let progress = step.world.progress(&order.cluster, &order.blue_service).await?;
     let waited = seconds_until(release.phase_since, step.now());
-    if progress.running > 0 && waited < RETIREMENT_PATIENCE_SECONDS {
-        return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL_SECONDS));
+    if progress.running > 0 && waited < u64::from(RETIREMENT_PATIENCE.as_seconds()) {
+        return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
     }
     step.note(Fact::ScaledIn { colour: Colour::Blue, service: order.blue_service });
     step.finish_promoted(&mut release).await
