@@ -1,5 +1,7 @@
 //! How releases end, from Accept to the last state, on the in-memory world.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde_json::{Value, json};
 use teal::error::ErrorName;
 use teal::ports::{AlarmState, Ledger};

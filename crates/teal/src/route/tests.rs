@@ -37,7 +37,8 @@ fn colours() -> Colours {
 
 #[test]
 fn blue_is_the_group_with_all_the_weight() {
-    let table: [(&[(&str, u16)], Option<(&str, &str)>); 7] = [
+    type Case = (&'static [(&'static str, u16)], Option<(&'static str, &'static str)>);
+    let table: [Case; 7] = [
         (&[(A, 100), (B, 0)], Some((A, B))),
         (&[(A, 0), (B, 1)], Some((B, A))),
         (&[(A, 999), (B, 0)], Some((A, B))),
@@ -78,7 +79,7 @@ fn a_lone_group_is_joined_at_weight_nothing() {
 #[test]
 fn only_the_two_weights_ever_change() {
     let original = vec![login(), forward(&[(A, 200), (B, 0)])];
-    let part = RoutePart { part: listener(), original: original.clone(), expected: original.clone() };
+    let part = RoutePart { part: listener(), expected: original.clone(), original };
     let table = [("0%", (200, 0)), ("0.1%", (999, 1)), ("5%", (950, 50)), ("99.9%", (1, 999)), ("100%", (0, 200))];
     for (share, (blue, green)) in table {
         let share: Share = share.parse().unwrap();

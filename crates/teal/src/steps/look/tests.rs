@@ -13,7 +13,7 @@ fn only_whole_periods_begun_after_the_shift_and_long_over_are_read() {
         (1, 120, 180, Err(60)),
         (1, 120, 240, Ok((60, 120))),
         (59, 0, 125, Ok((60, 120))),
-        (10, 120, 300 + 59, Ok((60, 180 + 0))),
+        (10, 120, 300 + 59, Ok((60, 180))),
         (10, 120, 360, Ok((60, 240))),
     ];
     for (shifted, settle, now, expected) in table {
