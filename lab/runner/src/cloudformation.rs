@@ -26,6 +26,8 @@ pub struct Resource {
 #[derive(Clone, Debug)]
 pub struct Stack {
     aws: Aws,
+    /// By name, the pseudo parameters included.
+    pub parameters: BTreeMap<String, String>,
     /// By logical id.
     pub resources: BTreeMap<String, Resource>,
     pub outputs: BTreeMap<String, String>,
@@ -110,7 +112,8 @@ impl Template {
                 outputs.insert(name, evaluate::text(&value));
             }
         }
-        Ok(Stack { aws: aws.clone(), resources: scope.resources, outputs })
+        let parameters = scope.parameters.iter().map(|(name, value)| (name.clone(), evaluate::text(value))).collect();
+        Ok(Stack { aws: aws.clone(), parameters, resources: scope.resources, outputs })
     }
 }
 

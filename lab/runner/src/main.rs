@@ -1,1 +1,68 @@
-fn main() {}
+//! `cargo lab`: the whole of Teal on this machine.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use teal_lab_runner::commands;
+
+/// Runs Teal on this machine: its functions, its state machine and its template as they are, on emulated AWS services
+/// with real traffic. Without a command: one good and one bad release, live.
+#[derive(Debug, Parser)]
+#[command(name = "cargo lab", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// One good and one bad release under live traffic; succeeds only if both end as they should.
+    Demo,
+    /// Starts everything, prints the environment for the AWS CLI, SDKs and `teal`, and stays up until Ctrl-C.
+    Up {
+        /// Lab seconds in a real second.
+        #[arg(long, default_value_t = 25.0)]
+        scale: f64,
+    },
+    /// Runs one scenario file.
+    Run {
+        /// A scenario file, or the name of one that comes with the lab.
+        scenario: PathBuf,
+        /// Prints the result as JSON instead of a live display.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists the scenarios that come with the lab.
+    List,
+    /// Says what the lab needs and what of it is missing on this machine.
+    Doctor,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Demo);
+    let work = async {
+        match command {
+            Command::Demo => commands::demo().await,
+            Command::Up { scale } => commands::up(scale).await,
+            Command::Run { scenario, json } => commands::run(&scenario, json).await,
+            Command::List => commands::list(),
+            Command::Doctor => commands::doctor().await,
+        }
+    };
+    // Leaving this block drops the work, and with it everything that was started.
+    tokio::select! {
+        result = work => match result {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("lab: {error}");
+                ExitCode::from(2)
+            }
+        },
+        signal = commands::interrupted() => {
+            eprintln!("lab: {signal}, cleaning up");
+            ExitCode::from(130)
+        }
+    }
+}

@@ -33,6 +33,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// What ministack and the functions in it are to be told.
 #[derive(Clone, Debug)]
 pub struct MinistackOptions {
+    /// Where it is to listen: a loopback address.
+    pub address: SocketAddr,
     /// The virtual environment's Python.
     pub python: PathBuf,
     /// A directory of its own for everything it writes.
@@ -62,7 +64,6 @@ impl Ministack {
     /// If it cannot be started, or is not healthy within a minute; the end of its log is part of the message.
     pub async fn start(options: &MinistackOptions, progress: &Progress) -> Result<Self, LabError> {
         progress.say("starting ministack");
-        let port = free_port()?;
         let log = options.directory.join("ministack.log");
         let output = File::create(&log).map_err(LabError::io(format!("creating {}", log.display())))?;
         let errors = output.try_clone().map_err(LabError::io("sharing ministack's log"))?;
@@ -76,8 +77,8 @@ impl Ministack {
             .env("PATH", format!("{}:{path}", venv.display()))
             .env("HOME", &options.directory)
             .env("TMPDIR", &options.directory)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
+            .env("BIND_HOST", options.address.ip().to_string())
+            .env("GATEWAY_PORT", options.address.port().to_string())
             .env("AUTH", "true")
             .env("AWS_ENDPOINT_URL", &options.endpoint)
             .env("AWS_MAX_ATTEMPTS", "3")
@@ -93,8 +94,7 @@ impl Ministack {
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(LabError::io("starting ministack"))?;
         let stdin = child.stdin.take();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut ministack = Self { address, log, child, stdin };
+        let mut ministack = Self { address: options.address, log, child, stdin };
         ministack.wait_until_healthy().await?;
         Ok(ministack)
     }
@@ -150,10 +150,10 @@ impl Ministack {
     }
 }
 
-/// A loopback port that was free a moment ago.
-fn free_port() -> Result<u16, LabError> {
+/// A loopback address whose port was free a moment ago.
+pub fn free_address() -> Result<SocketAddr, LabError> {
     let find = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr();
-    find().map(|address| address.port()).map_err(LabError::io("finding a free port"))
+    find().map_err(LabError::io("finding a free port"))
 }
 
 async fn answers_ok(address: SocketAddr) -> bool {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use teal::state::State;
 use teal::units::Span;
 use teal_lab_demo::Behaviour;
+use teal_lab_gateway::FaultRule;
 
 /// A release, what surrounds it, and what must come of it.
 #[derive(Clone, Debug, Deserialize)]
@@ -136,7 +137,7 @@ pub struct EventSpec {
 
 /// What can be done.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Action {
     /// A person says yes at the gate where the release waits.
     Approve,
@@ -150,6 +151,11 @@ pub enum Action {
     KillTask { service: String },
     /// Any AWS operation, as the account's administrator.
     Call { service: String, action: String, parameters: Value },
+    /// From now on calls of this kind go wrong, until `endFaults` or the scenario's end. Faults hit everybody in the lab:
+    /// such a scenario needs a lab of its own.
+    InjectFault(FaultRule),
+    /// All injected faults end.
+    EndFaults,
     /// Another release starts, its plan like the first with these changes, and must come out like this.
     StartRelease { plan_changes: Value, expect: Expectation },
 }
@@ -323,6 +329,44 @@ expect: {outcome: rolledBack}
         for file in files {
             let scenario = Scenario::read(&file).unwrap();
             assert_eq!(file.file_stem().and_then(|stem| stem.to_str()), Some(scenario.name.as_str()));
+        }
+    }
+
+    /// What placeholders stand for in a lab, as far as plans use them.
+    fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
+        let arn =
+            |kind: &str| format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{kind}/app/x/0123456789abcdef");
+        let mut names: BTreeMap<String, String> = [
+            ("Name", scenario.name.clone()),
+            ("ClusterName", scenario.name.clone()),
+            ("ListenerArn", format!("{}/0000000000000001", arn("listener"))),
+            ("SecondListener", format!("{}/0000000000000002", arn("listener"))),
+            ("SecureListener", format!("{}/0000000000000003", arn("listener"))),
+            ("TestListenerArn", format!("{}/0000000000000004", arn("listener"))),
+            ("ShopRule", format!("{}/0000000000000001/0000000000000005", arn("listener-rule"))),
+            ("BadShareAlarmA", "x-a-bad-share".to_owned()),
+            ("BadShareAlarmB", "x-b-bad-share".to_owned()),
+            ("LoadBalancer5xxAlarm", "x-5xx".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        for service in scenario.services.keys() {
+            names.insert(format!("taskDefinition.{service}"), format!("x:{}", service.len()));
+        }
+        names
+    }
+
+    #[test]
+    fn the_plans_of_shipped_scenarios_are_valid_unless_that_is_what_they_are_about() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for file in Scenario::shipped(&repository).unwrap() {
+            let scenario = Scenario::read(&file).unwrap();
+            let plan = fill(&scenario.release.plan, &names_in_a_lab(&scenario)).unwrap();
+            let is_refused = scenario.expect.error == Some(teal::error::ErrorName::PlanInvalid);
+            match teal::plan::Plan::check(&plan) {
+                Ok(_) => assert!(!is_refused, "{}: the plan has no problem", scenario.name),
+                Err(problems) => assert!(is_refused, "{}: {problems}", scenario.name),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use teal_lab_wire::{ACCOUNT, REGION};
 
 /// What expressions may refer to.
 pub(super) struct Scope {
-    parameters: BTreeMap<String, Value>,
+    pub(super) parameters: BTreeMap<String, Value>,
     conditions: Map<String, Value>,
     pub(super) resources: BTreeMap<String, Resource>,
 }
@@ -39,8 +39,12 @@ impl Scope {
                 None => declaration.get("Default").cloned().ok_or(format!("parameter {name} has no value"))?,
             };
             let kind = declaration["Type"].as_str().unwrap_or_default();
-            let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
-            let value = if is_list { text(&value).split(',').map(str::trim).collect() } else { value };
+            let value = match kind {
+                "CommaDelimitedList" => listed(&value),
+                list if list.starts_with("List<") => listed(&value),
+                "Number" => number(&value).ok_or_else(|| format!("parameter {name} is {value}, not a number"))?,
+                _ => value,
+            };
             parameters.insert(name.clone(), value);
         }
         Ok(Self { parameters, conditions, resources: BTreeMap::new() })
@@ -200,6 +204,14 @@ fn collect_references(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
+fn listed(value: &Value) -> Value {
+    text(value).split(',').map(str::trim).collect()
+}
+
+fn number(value: &Value) -> Option<Value> {
+    serde_json::from_str(&text(value)).ok().filter(Value::is_number)
+}
+
 /// The one field of an object that has exactly one.
 fn single(value: &Value) -> Option<(&str, &Value)> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
@@ -221,8 +233,8 @@ mod tests {
     use serde_json::json;
 
     fn scope() -> Scope {
-        let declared = json!({"Port": {"Type": "Number", "Default": 80}, "Zones": {"Type": "CommaDelimitedList"}});
-        let given = BTreeMap::from([("Zones".to_owned(), "a, b".to_owned())]);
+        let declared = json!({"Port": {"Type": "Number", "Default": 8080}, "Zones": {"Type": "CommaDelimitedList"}});
+        let given = BTreeMap::from([("Zones", "a, b"), ("Port", "80")].map(|(k, v)| (k.to_owned(), v.to_owned())));
         let conditions = json!({
             "OnEighty": {"Fn::Equals": [{"Ref": "Port"}, "80"]},
             "Not": {"Fn::Not": [{"Condition": "OnEighty"}]},
@@ -239,11 +251,13 @@ mod tests {
         let value = json!({
             "ref": {"Ref": "Role"},
             "sub": {"Fn::Sub": ["${AWS::StackName}/${Role.Arn}/${Own}/${!Kept}", {"Own": {"Ref": "Port"}}]},
+            "number": {"Ref": "Port"},
             "if": {"Fn::If": ["OnEighty", {"Fn::Select": [1, {"Ref": "Zones"}]}, "no"]},
             "gone": {"Fn::If": ["Not", "x", {"Ref": "AWS::NoValue"}]},
             "join": {"Fn::Join": ["+", [1, {"Fn::GetAtt": ["Role", "Arn"]}]]},
         });
-        let expected = json!({"ref": "role-1", "sub": "shop/arn:x/80/${Kept}", "if": "b", "join": "1+arn:x"});
+        let expected =
+            json!({"ref": "role-1", "sub": "shop/arn:x/80/${Kept}", "number": 80, "if": "b", "join": "1+arn:x"});
         assert_eq!(scope().evaluate(&value), Ok(expected));
     }
 

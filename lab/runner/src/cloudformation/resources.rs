@@ -44,6 +44,9 @@ pub(super) async fn create(
             same_as_id(&answer["taskDefinition"]["taskDefinitionArn"], "TaskDefinitionArn")
         }
         "AWS::ECS::Service" => {
+            let mut properties = properties;
+            // What CloudFormation starts a service with when its template does not say.
+            properties.entry("DesiredCount").or_insert_with(|| 1.into());
             let answer = ecs(aws, "CreateService", "serviceName", physical, properties).await?;
             let service = &answer["service"];
             let named = [("Name", &service["serviceName"]), ("ServiceArn", &service["serviceArn"])];
@@ -175,7 +178,8 @@ async fn ecs(
     aws.call("ecs", action, parameters).await
 }
 
-/// CloudFormation's property names as the ECS API writes them. Maps that users fill (labels, log options) keep theirs.
+/// CloudFormation's properties as the ECS API takes them: names begin in lower case, except in the maps that users fill
+/// (labels, log options), and what a tag or an environment variable is set to is text, whatever a parameter was.
 fn lower_camel(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(lower_camel).collect(),
@@ -185,7 +189,12 @@ fn lower_camel(value: Value) -> Value {
                 let mut characters = name.chars();
                 let first = characters.next().map(|first| first.to_ascii_lowercase());
                 let name: String = first.into_iter().chain(characters).collect();
-                (name, if is_user_map { value } else { lower_camel(value) })
+                let value = match value {
+                    Value::Number(number) if name == "value" => number.to_string().into(),
+                    value if is_user_map => value,
+                    value => lower_camel(value),
+                };
+                (name, value)
             });
             Value::Object(renamed.collect())
         }
@@ -253,12 +262,12 @@ mod tests {
     fn ecs_properties_get_the_apis_case_and_user_maps_keep_theirs() {
         let properties = json!({
             "NetworkConfiguration": {"AwsvpcConfiguration": {"AssignPublicIp": "DISABLED"}},
-            "ContainerDefinitions": [{"Name": "Web", "DockerLabels": {"Team": "Shop"},
+            "ContainerDefinitions": [{"Name": "Web", "Environment": [{"Name": "PORT", "Value": 80}], "DockerLabels": {"Team": "Shop"},
                                       "LogConfiguration": {"Options": {"Awslogs-Group": "g"}}}],
         });
         let expected = json!({
             "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}},
-            "containerDefinitions": [{"name": "Web", "dockerLabels": {"Team": "Shop"},
+            "containerDefinitions": [{"name": "Web", "environment": [{"name": "PORT", "value": "80"}], "dockerLabels": {"Team": "Shop"},
                                       "logConfiguration": {"options": {"Awslogs-Group": "g"}}}],
         });
         assert_eq!(lower_camel(properties), expected);

@@ -1,0 +1,237 @@
+//! The lab: gateway, emulators and Teal's stack, up together.
+
+use crate::binaries::{Binaries, DEMO_SERVICE};
+use crate::deploy::{Deployment, deploy};
+use crate::directory::RunDirectory;
+use crate::emulators::Emulators;
+use crate::ledger::Ledger;
+use crate::ministack::{Ministack, MinistackOptions, free_address};
+use crate::scenario::Scenario;
+use crate::watch::Watcher;
+use crate::{Aws, LabError, Places, Progress, ScenarioResult};
+use crate::{run, setup};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use teal_lab_ecs::TaskView;
+use teal_lab_elb::WeightChange;
+use teal_lab_gateway::{CallKey, Gateway, execution_access_key};
+use teal_lab_wire::{LabClock, Millis, REGION};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// How often Teal's sweep runs by its schedule (lab time). The emulator's schedules run on the wall's time, so the lab
+/// invokes it.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// How a lab runs.
+#[derive(Clone)]
+pub struct LabOptions {
+    /// Lab seconds in a real second, above 0.
+    pub scale: f64,
+    pub progress: Progress,
+}
+
+/// A running lab. Scenarios may run in it at the same time: each has load balancer, cluster and alarms of its own.
+///
+/// Dropping it ends every process it started and removes its files.
+pub struct Lab {
+    clock: LabClock,
+    places: Places,
+    aws: Aws,
+    emulators: Emulators,
+    ledger: Ledger,
+    deployment: Deployment,
+    /// Functions by access key.
+    callers: BTreeMap<String, String>,
+    sweeper: JoinHandle<()>,
+    ministack: Mutex<Ministack>,
+    // After everything that writes into it.
+    _directory: RunDirectory,
+}
+
+impl Lab {
+    /// Builds what is missing, starts everything and deploys Teal's stack.
+    ///
+    /// # Errors
+    /// If something the lab needs is missing on the machine, does not build or does not start.
+    pub async fn start(options: LabOptions) -> Result<Self, LabError> {
+        let LabOptions { scale, progress } = options;
+        let places = Places::find()?;
+        let python = setup::ensure_venv(&places, &progress).await?;
+        let binaries = Binaries::build(&places, &progress).await?;
+        let directory = RunDirectory::create(&places.cache())?;
+        let clock = LabClock::starting_now(scale);
+        let emulators = Emulators::start(&clock, binaries.path(DEMO_SERVICE)).await?;
+        let address = free_address()?;
+        emulators.gateway.forward_to(address);
+        let endpoint = emulators.gateway.endpoint_url();
+        let options = MinistackOptions {
+            address,
+            python,
+            directory: directory.path().to_owned(),
+            endpoint: endpoint.clone(),
+            scale,
+            environment: vec![("TEAL_LAB_CLOCK".into(), format!("{}:{scale}", clock.origin_millis()))],
+        };
+        let ministack = Ministack::start(&options, &progress).await?;
+        let aws = Aws::new(endpoint.clone());
+        let deployment = deploy(&aws, &places, &binaries, &progress).await?;
+        let callers = register_functions(&emulators.gateway, &deployment)?;
+        let ledger = Ledger::new(&endpoint, &deployment.table, clock.clone()).await?;
+        let sweeper = tokio::spawn(sweep_by_schedule(aws.clone(), clock.clone(), sweep_function(&deployment)));
+        progress.say("the lab is up");
+        Ok(Self {
+            clock,
+            places,
+            aws,
+            emulators,
+            ledger,
+            deployment,
+            callers,
+            sweeper,
+            ministack: Mutex::new(ministack),
+            _directory: directory,
+        })
+    }
+
+    /// Runs a scenario to its end.
+    ///
+    /// # Errors
+    /// If the lab itself fails. A release that ends otherwise than expected is a result with `passed` false.
+    pub async fn run(&self, scenario: &Scenario, watcher: &mut dyn Watcher) -> Result<ScenarioResult, LabError> {
+        run::run(self, scenario, watcher).await
+    }
+
+    /// Ends everything and waits for that.
+    pub async fn stop(self) {
+        self.sweeper.abort();
+        self.emulators.stop().await;
+        self.ministack.lock().await.stop().await;
+    }
+
+    /// The lab's clock.
+    #[must_use]
+    pub fn clock(&self) -> &LabClock {
+        &self.clock
+    }
+
+    /// A client with the account's administrator's rights.
+    #[must_use]
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// Where the repository and the build are.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Teal's stack.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The environment that points the AWS CLI, SDKs and `teal` to this lab.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let clock = format!("{}:{}", self.clock.origin_millis(), self.clock.scale());
+        vec![
+            ("AWS_ENDPOINT_URL", self.aws.endpoint().to_owned()),
+            ("AWS_ACCESS_KEY_ID", crate::aws::LAB_ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "lab".to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            ("TEAL_STATE_MACHINE", self.deployment.state_machine.clone()),
+            ("TEAL_TABLE", self.deployment.table.clone()),
+            ("TEAL_LAB_CLOCK", clock),
+        ]
+    }
+
+    pub(crate) fn weight_changes(&self) -> Vec<WeightChange> {
+        self.emulators.elb.weight_changes()
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<TaskView> {
+        self.emulators.ecs.tasks()
+    }
+
+    pub(crate) fn kill_task(&self, task: &str) -> bool {
+        self.emulators.ecs.kill_task(task)
+    }
+
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.emulators.gateway
+    }
+
+    /// How often everybody called what so far.
+    pub(crate) fn call_counts(&self) -> BTreeMap<CallKey, u64> {
+        self.gateway().call_counts()
+    }
+
+    /// The calls of functions since an earlier count: by function, and by service and operation.
+    pub(crate) fn calls_since(&self, before: &BTreeMap<CallKey, u64>) -> BTreeMap<String, BTreeMap<String, u64>> {
+        let mut calls = BTreeMap::<String, BTreeMap<String, u64>>::new();
+        for (key, count) in self.call_counts() {
+            let count = count - before.get(&key).copied().unwrap_or_default();
+            let is_function = self.deployment.functions.iter().any(|function| function.binary == key.caller);
+            if is_function && count > 0 {
+                calls.entry(key.caller).or_default().insert(format!("{}:{}", key.service, key.operation), count);
+            }
+        }
+        calls
+    }
+
+    /// Calls since a lab time that the caller's policy does not allow, one sentence each.
+    pub(crate) fn policy_violations(&self, since: Millis) -> Vec<String> {
+        let report = self.gateway().policy_report();
+        let violations = report.violations.iter().filter(|violation| violation.at >= since);
+        violations
+            .map(|violation| format!("{} may not {} on {}", violation.caller, violation.action, violation.resource))
+            .collect()
+    }
+
+    /// The function that an access key belongs to, or `lab`.
+    pub(crate) fn caller_name(&self, access_key: &str) -> &str {
+        self.callers.get(access_key).map_or("lab", String::as_str)
+    }
+}
+
+/// Tells the gateway each function's name and policies. Gives the functions by access key.
+fn register_functions(gateway: &Gateway, deployment: &Deployment) -> Result<BTreeMap<String, String>, LabError> {
+    let mut callers = BTreeMap::new();
+    for function in &deployment.functions {
+        let keys: Vec<_> = function.arns.iter().map(|arn| execution_access_key(arn, &function.role)).collect();
+        callers.extend(keys.iter().map(|key| (key.clone(), function.binary.clone())));
+        gateway.register_caller(keys, &function.binary, &function.policies).map_err(|error| {
+            LabError::document("template.yaml", format!("the policies of {}: {error}", function.binary))
+        })?;
+    }
+    Ok(callers)
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.sweeper.abort();
+    }
+}
+
+fn sweep_function(deployment: &Deployment) -> String {
+    let sweep = deployment.functions.iter().find(|function| function.binary == "sweep");
+    sweep.map(|function| function.name.clone()).unwrap_or_default()
+}
+
+/// Invokes sweep as its schedule does. An error is sweep's own and is in its log; the next one comes anyway.
+async fn sweep_by_schedule(aws: Aws, clock: LabClock, function: String) {
+    let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
+    loop {
+        clock.sleep(SWEEP_EVERY).await;
+        let _ = aws.invoke(&function, &event).await;
+    }
+}

@@ -1,0 +1,262 @@
+//! One scenario from its first resource to its result.
+
+mod collect;
+mod events;
+
+use crate::LabError;
+use crate::check::{PartActions, check_release, check_scenario};
+use crate::lab::Lab;
+use crate::load::{Load, Tally};
+use crate::observe::{Observer, Timeline};
+use crate::result::{Check, ScenarioResult};
+use crate::scenario::{Expectation, Scenario, fill};
+use crate::stage::Stage;
+use crate::watch::{Status, Watcher};
+use events::Schedule;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use teal_lab_gateway::{CallKey, FaultId};
+use teal_lab_wire::Millis;
+
+/// How often executions and weights are looked at (real time).
+const TICK: Duration = Duration::from_millis(100);
+/// How long the load goes on after the end, to see where requests go then (lab time).
+const AFTERMATH: Duration = Duration::from_secs(20);
+
+/// A release under way.
+#[derive(Debug)]
+struct Running {
+    observer: Observer,
+    expected: Expectation,
+}
+
+/// A scenario under way.
+pub(crate) struct Run<'a> {
+    lab: &'a Lab,
+    scenario: &'a Scenario,
+    stage: &'a Stage,
+    timeline: Timeline,
+    plan: Value,
+    /// The production parts of the route: listeners, then rules.
+    route: Vec<PartActions>,
+    schedule: Schedule,
+    /// The release under test first.
+    releases: Vec<Running>,
+    /// Where the logs of the shared lab stood when this run began.
+    calls_before: BTreeMap<CallKey, u64>,
+    begun_at: Millis,
+    /// Faults to be ended with the run.
+    faults: Vec<FaultId>,
+    weights_seen: usize,
+    story_seen: Vec<usize>,
+    watcher: &'a mut dyn Watcher,
+}
+
+/// Runs a scenario in a lab.
+///
+/// # Errors
+/// If the lab itself fails: a resource cannot be made, an endpoint does not answer. A release that ends otherwise than
+/// expected is a result.
+pub(crate) async fn run(lab: &Lab, scenario: &Scenario, watcher: &mut dyn Watcher) -> Result<ScenarioResult, LabError> {
+    let stage = Stage::set(lab.aws(), lab.clock(), &lab.places().repository, scenario).await?;
+    let result = Run::on(lab, scenario, &stage, watcher).await;
+    let struck = stage.strike().await;
+    let result = result?;
+    struck.map(|()| result)
+}
+
+impl<'a> Run<'a> {
+    async fn on(
+        lab: &'a Lab,
+        scenario: &'a Scenario,
+        stage: &'a Stage,
+        watcher: &'a mut dyn Watcher,
+    ) -> Result<ScenarioResult, LabError> {
+        let problem = |problem: String| LabError::document(format!("scenario {}", scenario.name), problem);
+        let plan = fill(&scenario.release.plan, &stage.names).map_err(problem)?;
+        let mut run = Self {
+            lab,
+            scenario,
+            stage,
+            timeline: Timeline::from(lab.clock().clone(), lab.clock().now_millis()),
+            route: Vec::new(),
+            plan,
+            schedule: Schedule::of(scenario),
+            releases: Vec::new(),
+            calls_before: lab.call_counts(),
+            begun_at: lab.clock().now_millis(),
+            faults: Vec::new(),
+            weights_seen: lab.weight_changes().len(),
+            story_seen: Vec::new(),
+            watcher,
+        };
+        run.route = run.read_route().await?;
+        let begun = Instant::now();
+        let load = Load::start(stage.load(scenario, lab.clock()), lab.clock().clone());
+        let ended = run.until_the_end(&load.tally()).await;
+        run.end_faults();
+        ended?;
+        lab.clock().sleep(AFTERMATH).await;
+        let tally = load.stop().await;
+        for part in &mut run.route {
+            part.after = read_actions(lab, &part.part).await?;
+        }
+        let mut result = run.collect(&tally, begun.elapsed()).await?;
+        result.expectations = run.checks(&result);
+        result.passed = result.expectations.iter().all(|check| check.passed);
+        Ok(result)
+    }
+
+    async fn until_the_end(&mut self, tally: &Tally) -> Result<(), LabError> {
+        let mut tick = tokio::time::interval(TICK);
+        let mut next_status = Instant::now();
+        let release_at = f64::from(self.scenario.release.at.as_seconds());
+        let limit = f64::from(self.scenario.limit.as_seconds());
+        loop {
+            tick.tick().await;
+            let now = self.timeline.now();
+            if self.releases.is_empty() && now >= release_at {
+                let plan = self.plan.clone();
+                self.start_release(&plan, self.scenario.expect.clone()).await?;
+            }
+            for index in 0..self.releases.len() {
+                self.follow(index).await?;
+            }
+            for action in self.schedule.due(now) {
+                self.perform(&action).await?;
+            }
+            self.show_weights();
+            if Instant::now() >= next_status {
+                next_status += Duration::from_secs(1);
+                self.show_story().await?;
+                self.show_status(tally);
+            }
+            if now > limit || self.has_ended().await? {
+                self.show_weights();
+                self.show_story().await?;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn start_release(&mut self, plan: &Value, expected: Expectation) -> Result<(), LabError> {
+        let name = format!("{}-{}", self.scenario.name, self.releases.len() + 1);
+        let parameters = json!({
+            "stateMachineArn": self.lab.deployment().state_machine,
+            "name": name,
+            "input": plan.to_string(),
+        });
+        let answer = self.lab.aws().call("states", "StartExecution", parameters).await?;
+        let execution = answer["executionArn"].as_str().unwrap_or_default().to_owned();
+        self.watcher.event(self.timeline.now(), "event", &format!("release {name} starts"));
+        let observer = Observer::new(self.lab.aws().clone(), self.timeline.clone(), execution);
+        self.releases.push(Running { observer, expected });
+        self.story_seen.push(0);
+        Ok(())
+    }
+
+    /// Reads on in one execution's history.
+    async fn follow(&mut self, index: usize) -> Result<(), LabError> {
+        let Some(running) = self.releases.get_mut(index) else { return Ok(()) };
+        if running.observer.end.is_some() {
+            return Ok(());
+        }
+        let seen = running.observer.visits.len();
+        running.observer.poll().await?;
+        let prefix = if index == 0 { String::new() } else { format!("{}: ", running.observer.name()) };
+        for visit in running.observer.visits.get(seen..).unwrap_or_default() {
+            self.watcher.event(visit.entered_at, "state", &format!("{prefix}{}", visit.state));
+            if index == 0 {
+                self.schedule.entered(&visit.state, visit.entered_at);
+            }
+        }
+        if let Some(end) = &running.observer.end {
+            let why = end.cause.as_deref().or(end.error.as_deref()).unwrap_or_default();
+            self.watcher.event(end.at, "event", &format!("{prefix}execution {} {why}", end.status));
+        }
+        Ok(())
+    }
+
+    /// Whether every release has ended, also those whose execution was stopped and which Teal ends behind it.
+    async fn has_ended(&self) -> Result<bool, LabError> {
+        if self.releases.is_empty() || self.schedule.starts_releases() {
+            return Ok(false);
+        }
+        for running in &self.releases {
+            let Some(end) = &running.observer.end else { return Ok(false) };
+            if end.status == "ABORTED" || end.status == "TIMED_OUT" {
+                let record = self.lab.ledger().record(running.observer.name()).await?;
+                if record.is_some_and(|record| !record.phase.is_terminal()) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn show_weights(&mut self) {
+        let changes = self.lab.weight_changes();
+        for change in changes.iter().skip(self.weights_seen) {
+            if let Some(change) = self.weight_change(change) {
+                let part = change.part.rsplit('/').next().unwrap_or(&change.part);
+                let line = format!("{part}: green {:.1} % by {}", change.green_share * 100.0, change.by);
+                self.watcher.event(change.at, "weight", &line);
+            }
+        }
+        self.weights_seen = changes.len();
+    }
+
+    async fn show_story(&mut self) -> Result<(), LabError> {
+        for (running, seen) in self.releases.iter().zip(&mut self.story_seen) {
+            let story = self.lab.ledger().story(running.observer.name()).await?;
+            for entry in story.iter().skip(*seen) {
+                let at = self.timeline.of_lab_millis(entry.at.as_millisecond());
+                self.watcher.event(at, "story", &format!("{}: {}", entry.by, entry.fact));
+            }
+            *seen = story.len();
+        }
+        Ok(())
+    }
+
+    fn show_status(&mut self, tally: &Tally) {
+        let state = self.releases.first().and_then(|running| running.observer.state()).unwrap_or("before");
+        let green_share = self.green_share_now();
+        let status = Status { at: self.timeline.now(), state: state.to_owned(), green_share, counts: tally.counts() };
+        self.watcher.status(&status);
+    }
+
+    /// The production parts that the plan names, as they are before the release.
+    async fn read_route(&self) -> Result<Vec<PartActions>, LabError> {
+        let alb = &self.plan["traffic"]["alb"];
+        let listed = |field: &str| alb[field].as_array().cloned().unwrap_or_default();
+        let mut route = Vec::new();
+        for part in listed("listeners").into_iter().chain(listed("rules")) {
+            let part = part.as_str().unwrap_or_default().to_owned();
+            // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
+            if let Ok(before) = read_actions(self.lab, &part).await {
+                route.push(PartActions { part, after: before.clone(), before });
+            }
+        }
+        Ok(route)
+    }
+
+    fn checks(&self, result: &ScenarioResult) -> Vec<Check> {
+        let mut checks = check_scenario(&self.scenario.expect, result, &self.route);
+        for (running, release) in self.releases.iter().skip(1).zip(&result.other_releases) {
+            checks.extend(check_release(&running.expected, release));
+        }
+        checks
+    }
+}
+
+/// The action list of a listener or rule.
+async fn read_actions(lab: &Lab, part: &str) -> Result<Value, LabError> {
+    let (action, parameters, pointer) = if part.contains(":listener-rule/") {
+        ("DescribeRules", json!({"RuleArns": [part]}), "/Rules/0/Actions")
+    } else {
+        ("DescribeListeners", json!({"ListenerArns": [part]}), "/Listeners/0/DefaultActions")
+    };
+    let mut answer = lab.aws().call("elasticloadbalancing", action, parameters).await?;
+    Ok(answer.pointer_mut(pointer).map(Value::take).unwrap_or_default())
+}

@@ -1,0 +1,224 @@
+//! A result from everything that was seen.
+
+use super::{Run, Running};
+use crate::LabError;
+use crate::load::{Served, Tally};
+use crate::result::{AlarmChange, ReleaseResult, ScenarioResult, WeightChange};
+use crate::scenario::Outcome;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use teal::release::{Phase, Release};
+
+impl Run<'_> {
+    pub(super) async fn collect(&self, tally: &Tally, elapsed: Duration) -> Result<ScenarioResult, LabError> {
+        let mut releases = Vec::new();
+        let mut record = None;
+        for running in &self.releases {
+            let found = self.lab.ledger().record(running.observer.name()).await?;
+            releases.push(self.release(running, found.as_ref()).await?);
+            record = record.or(found);
+        }
+        let mut releases = releases.into_iter();
+        let release = releases.next().ok_or_else(|| LabError::Timeout {
+            what: "the start of the release".into(),
+            seconds: self.scenario.limit.as_seconds().into(),
+            detail: " of lab time: the scenario's limit lies before it".into(),
+        })?;
+        let weights: Vec<_> =
+            self.lab.weight_changes().iter().filter_map(|change| self.weight_change(change)).collect();
+        let alarms = self.alarms().await?;
+        let first_trouble_at = self.first_trouble(record.as_ref(), &alarms, release.started_at);
+        let seconds_to_blue = first_trouble_at.and_then(|at| seconds_to_blue(at, &weights));
+        let mut totals = tally.totals();
+        let load_balancer = totals.remove(&Served::LoadBalancer).unwrap_or_default();
+        let unanswered = totals.remove(&Served::Nobody).unwrap_or_default().requests;
+        let requests = totals.into_iter().map(|(served, totals)| (self.service_name(&served), totals)).collect();
+        let wrongly_served =
+            tally.with_samples(|samples| samples.iter().filter(|sample| sample.is_wrongly_served()).count() as u64);
+        Ok(ScenarioResult {
+            scenario: self.scenario.name.clone(),
+            description: self.scenario.description.clone(),
+            passed: false,
+            expectations: Vec::new(),
+            release,
+            other_releases: releases.collect(),
+            weights,
+            requests,
+            load_balancer,
+            unanswered,
+            wrongly_served,
+            alarms,
+            first_trouble_at,
+            seconds_to_blue,
+            calls: self.lab.calls_since(&self.calls_before),
+            policy_violations: self.lab.policy_violations(self.begun_at),
+            scale: self.lab.clock().scale(),
+            real_seconds: elapsed.as_secs_f64(),
+        })
+    }
+
+    async fn release(&self, running: &Running, record: Option<&Release>) -> Result<ReleaseResult, LabError> {
+        let observer = &running.observer;
+        let story = self.lab.ledger().story(observer.name()).await?;
+        let story = story.iter().map(|entry| {
+            let at = self.timeline.of_lab_millis(entry.at.as_millisecond());
+            format!("{at:.1} {}: {}", entry.by, entry.fact)
+        });
+        let end = observer.end.as_ref();
+        let ended_at = end.map_or_else(|| self.timeline.now(), |end| end.at);
+        let setback = record.and_then(|record| record.setback.as_ref());
+        Ok(ReleaseResult {
+            id: observer.name().to_owned(),
+            outcome: outcome(running, record),
+            execution_status: end.map_or_else(|| "RUNNING".into(), |end| end.status.clone()),
+            error: end
+                .and_then(|end| end.error.clone())
+                .filter(|error| error.starts_with("Teal."))
+                .or_else(|| setback.map(|setback| setback.error.to_string())),
+            cause: end.and_then(|end| end.cause.clone()).or_else(|| setback.map(|setback| setback.cause.clone())),
+            story: story.collect(),
+            started_at: observer.started_at,
+            seconds: ended_at - observer.started_at,
+            states: observer.visits.clone(),
+            state_transitions: observer.transitions(),
+            history_events: observer.history_events(),
+        })
+    }
+
+    /// A change of weights of this route, in the terms of the result; `None` for other load balancers' changes.
+    pub(super) fn weight_change(&self, change: &teal_lab_elb::WeightChange) -> Option<WeightChange> {
+        let part = self.route.iter().find(|part| part.part == change.resource_arn)?;
+        let green = green_group(&part.before)?;
+        let total: u32 = change.weights.values().map(|weight| u32::from(*weight)).sum();
+        let weight = change.weights.get(green).copied().unwrap_or_default();
+        let green_share = if total == 0 { 0.0 } else { f64::from(weight) / f64::from(total) };
+        let caller = change.access_key_id.as_deref().unwrap_or_default();
+        Some(WeightChange {
+            at: self.timeline.of_lab_millis(change.at),
+            part: part.part.clone(),
+            green_share,
+            by: self.lab.caller_name(caller).to_owned(),
+        })
+    }
+
+    /// The largest share of green on any part of the route.
+    pub(super) fn green_share_now(&self) -> f64 {
+        let mut shares = BTreeMap::new();
+        for change in self.lab.weight_changes().iter().filter_map(|change| self.weight_change(change)) {
+            shares.insert(change.part, change.green_share);
+        }
+        shares.into_values().fold(0.0, f64::max)
+    }
+
+    fn service_name(&self, served: &Served) -> String {
+        match served {
+            Served::Version(version) => {
+                self.scenario.service_of_version(version).map_or_else(|| format!("version {version}"), str::to_owned)
+            }
+            Served::LoadBalancer => "load balancer".into(),
+            Served::Nobody => "nobody".into(),
+        }
+    }
+
+    /// Every transition of this scenario's alarms, in the order of time.
+    async fn alarms(&self) -> Result<Vec<AlarmChange>, LabError> {
+        let mut changes = Vec::new();
+        for alarm in self.stage.alarms() {
+            let parameters = json!({"AlarmName": alarm, "HistoryItemType": "StateUpdate"});
+            let answer = self.lab.aws().call("monitoring", "DescribeAlarmHistory", parameters).await?;
+            for item in answer["AlarmHistoryItems"].as_array().into_iter().flatten() {
+                let data: Value =
+                    item["HistoryData"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+                let seconds = item["Timestamp"].as_f64().unwrap_or_default();
+                changes.push(AlarmChange {
+                    at: self.timeline.of_lab_millis((seconds * 1000.0) as i64),
+                    alarm: alarm.to_owned(),
+                    state: data["newState"]["stateValue"].as_str().unwrap_or_default().to_owned(),
+                    reason: data["newState"]["stateReason"].as_str().unwrap_or_default().to_owned(),
+                });
+            }
+        }
+        changes.sort_by(|a, b| a.at.total_cmp(&b.at));
+        Ok(changes)
+    }
+
+    /// The first alarm since the release began, or the decision to roll back if that came first; nothing if the
+    /// release did not roll back.
+    fn first_trouble(&self, record: Option<&Release>, alarms: &[AlarmChange], started_at: f64) -> Option<f64> {
+        let setback = record?.setback.as_ref()?;
+        let decided_at = self.timeline.of_lab_millis(setback.decided_at.as_millisecond());
+        let raised = alarms.iter().find(|change| change.state == "ALARM" && change.at >= started_at);
+        Some(raised.map_or(decided_at, |change| change.at.min(decided_at)))
+    }
+}
+
+fn outcome(running: &Running, record: Option<&Release>) -> Outcome {
+    let Some(end) = &running.observer.end else { return Outcome::Unfinished };
+    match (end.status.as_str(), running.observer.state(), record.map(|record| record.phase)) {
+        ("SUCCEEDED", ..) => Outcome::Promoted,
+        (_, Some("Refused"), _) => Outcome::Refused,
+        (_, Some("RolledBack"), _) => Outcome::RolledBack,
+        (_, Some("RollbackNeedsHuman"), _) => Outcome::NeedsHuman,
+        (_, _, Some(Phase::RolledBack)) => Outcome::RolledBack,
+        (_, _, Some(Phase::Promoted)) => Outcome::Promoted,
+        (_, _, Some(Phase::RollbackNeedsHuman)) => Outcome::NeedsHuman,
+        _ => Outcome::Unfinished,
+    }
+}
+
+/// The target group without weight at the start: what is green.
+fn green_group(before: &Value) -> Option<&str> {
+    let forward = before.as_array()?.iter().find_map(|action| action.pointer("/ForwardConfig/TargetGroups"))?;
+    let group = forward.as_array()?.iter().find(|group| group["Weight"] == "0")?;
+    group["TargetGroupArn"].as_str()
+}
+
+/// From the first trouble until the last part of the route gave green nothing any more; 0 if it did not then either.
+fn seconds_to_blue(trouble_at: f64, weights: &[WeightChange]) -> Option<f64> {
+    let mut parts = BTreeMap::<&str, Vec<&WeightChange>>::new();
+    for change in weights {
+        parts.entry(&change.part).or_default().push(change);
+    }
+    let mut longest = 0.0_f64;
+    for changes in parts.into_values() {
+        // The change after which green had nothing for good.
+        let last_with_green = changes.iter().rposition(|change| change.green_share > 0.0);
+        let restored = match last_with_green {
+            None => continue,
+            Some(index) => changes.get(index + 1)?,
+        };
+        longest = longest.max(restored.at - trouble_at);
+    }
+    Some(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(at: f64, part: &str, green_share: f64) -> WeightChange {
+        WeightChange { at, part: part.into(), green_share, by: "f".into() }
+    }
+
+    #[test]
+    fn the_last_part_to_return_counts() {
+        let weights = [
+            change(10.0, "a", 0.1),
+            change(11.0, "b", 0.1),
+            change(31.0, "a", 0.0),
+            change(33.5, "b", 0.0),
+            change(40.0, "a", 0.0),
+        ];
+        assert_eq!(seconds_to_blue(30.0, &weights), Some(3.5));
+        assert_eq!(seconds_to_blue(30.0, &weights[..3]), None);
+        assert_eq!(seconds_to_blue(30.0, &[change(1.0, "a", 0.0)]), Some(0.0));
+    }
+
+    #[test]
+    fn green_is_the_group_without_weight() {
+        let before = json!([{"Type": "authenticate-oidc"}, {"Type": "forward", "ForwardConfig": {"TargetGroups": [
+            {"TargetGroupArn": "a", "Weight": "100"}, {"TargetGroupArn": "b", "Weight": "0"}]}}]);
+        assert_eq!(green_group(&before), Some("b"));
+    }
+}

@@ -1,0 +1,161 @@
+//! What a scenario makes happen, and when.
+
+use super::Run;
+use crate::LabError;
+use crate::scenario::{Action, EventSpec, Scenario, fill};
+use serde_json::{Value, json};
+use teal::request::Ask;
+
+/// The events that have not happened yet.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    waiting: Vec<(EventSpec, Option<f64>)>,
+}
+
+impl Schedule {
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        let events = scenario.events.iter().cloned();
+        Self { waiting: events.map(|event| (event.clone(), event.at.map(|at| f64::from(at.as_seconds())))).collect() }
+    }
+
+    /// The release has entered a state: what waits for the first time that it does is due from now on.
+    pub(super) fn entered(&mut self, state: &str, at: f64) {
+        for (event, due) in &mut self.waiting {
+            if due.is_none() && event.entering.is_some_and(|wanted| wanted.to_string() == state) {
+                *due = Some(at + event.after.map_or(0.0, |after| f64::from(after.as_seconds())));
+            }
+        }
+    }
+
+    /// Takes out what is due.
+    pub(super) fn due(&mut self, now: f64) -> Vec<Action> {
+        let (due, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(_, due)| due.is_some_and(|due| due <= now));
+        self.waiting = waiting;
+        due.into_iter().map(|(event, _): (EventSpec, _)| event.action).collect()
+    }
+
+    /// Whether another release is still to be started at a known time.
+    pub(super) fn starts_releases(&self) -> bool {
+        self.waiting.iter().any(|(event, due)| due.is_some() && matches!(event.action, Action::StartRelease { .. }))
+    }
+}
+
+impl Run<'_> {
+    pub(super) async fn perform(&mut self, action: &Action) -> Result<(), LabError> {
+        let line = match action {
+            Action::Approve => self.answer_gate(|stage| Ask::Approve { stage }).await?,
+            Action::Reject => self.answer_gate(|stage| Ask::Reject { stage }).await?,
+            Action::Abort => self.ask(Ask::Abort).await?,
+            Action::StopExecution => {
+                let execution = self.releases.first().map(|running| running.observer.execution.clone());
+                let parameters = json!({"executionArn": execution, "cause": "stopped by the scenario"});
+                self.lab.aws().call("states", "StopExecution", parameters).await?;
+                "the execution is stopped from outside".into()
+            }
+            Action::KillTask { service } => self.kill_task(service),
+            Action::Call { service, action, parameters } => {
+                let parameters = self.filled(parameters)?;
+                self.lab.aws().call(service, action, parameters).await?;
+                format!("{service} {action} is called by somebody else")
+            }
+            Action::InjectFault(fault) => {
+                self.faults.push(self.lab.gateway().inject(fault.clone()));
+                "a fault is in force from now on".into()
+            }
+            Action::EndFaults => {
+                let hits = self.end_faults();
+                format!("the faults end; {hits} calls were hit")
+            }
+            Action::StartRelease { plan_changes, expect } => {
+                let mut plan = self.plan.clone();
+                merge(&mut plan, &self.filled(plan_changes)?);
+                return self.start_release(&plan, expect.clone()).await;
+            }
+        };
+        self.watcher.event(self.timeline.now(), "event", &line);
+        Ok(())
+    }
+
+    fn filled(&self, value: &Value) -> Result<Value, LabError> {
+        let file = format!("scenario {}", self.scenario.name);
+        fill(value, &self.stage.names).map_err(|problem| LabError::document(file, problem))
+    }
+
+    /// Answers at the gate where the release waits.
+    async fn answer_gate(&self, ask: impl Fn(usize) -> Ask) -> Result<String, LabError> {
+        let name = self.releases.first().map(|running| running.observer.name().to_owned()).unwrap_or_default();
+        let stage = match self.lab.ledger().record(&name).await?.map(|record| record.phase) {
+            Some(teal::release::Phase::AwaitApproval { stage }) => stage,
+            _ => 0,
+        };
+        self.ask(ask(stage)).await
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<String, LabError> {
+        let Some(running) = self.releases.first() else { return Ok("there is no release to ask".into()) };
+        self.lab.ledger().ask(running.observer.name(), ask).await?;
+        Ok(format!("a person asks: {}", ask.key()))
+    }
+
+    /// Ends every fault of this run; says how many calls they hit.
+    pub(super) fn end_faults(&mut self) -> u32 {
+        self.faults.drain(..).map(|fault| self.lab.gateway().end_fault(fault)).sum()
+    }
+
+    /// Kills the first running task of a service's task definition.
+    fn kill_task(&self, service: &str) -> String {
+        let definition = self.stage.names.get(&format!("taskDefinition.{service}")).cloned().unwrap_or_default();
+        let definition = definition.rsplit('/').next().unwrap_or_default();
+        let task = self
+            .lab
+            .tasks()
+            .into_iter()
+            .find(|task| task.task_definition == definition && task.last_status == "RUNNING");
+        match task {
+            Some(task) if self.lab.kill_task(&task.id) => format!("task {} of {service} crashes", task.id),
+            _ => format!("no task of {service} is there to crash"),
+        }
+    }
+}
+
+fn merge(target: &mut Value, change: &Value) {
+    match (target, change) {
+        (Value::Object(target), Value::Object(change)) => {
+            for (name, change) in change {
+                merge(target.entry(name.clone()).or_insert(Value::Null), change);
+            }
+        }
+        (target, change) => *target = change.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_become_due_by_time_and_by_the_first_entering_of_a_state() {
+        let yaml = "
+name: small
+description: d
+load: {rate: 1}
+services: {blue: {version: '1'}}
+release: {plan: {}}
+events:
+  - {at: 10s, do: approve}
+  - {entering: Bake, after: 5s, do: abort}
+expect: {outcome: promoted}
+";
+        let mut schedule = Schedule::of(&Scenario::parse(yaml).unwrap());
+        assert!(schedule.due(9.0).is_empty());
+        assert!(matches!(schedule.due(10.0)[..], [Action::Approve]));
+        schedule.entered("Accept", 11.0);
+        assert!(schedule.due(100.0).is_empty());
+        schedule.entered("Bake", 100.0);
+        schedule.entered("Bake", 200.0);
+        assert!(schedule.due(104.0).is_empty());
+        assert!(matches!(schedule.due(105.0)[..], [Action::Abort]));
+        assert!(schedule.due(1000.0).is_empty());
+    }
+}

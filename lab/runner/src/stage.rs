@@ -1,0 +1,227 @@
+//! The user's side of one scenario: what infra/cloudformation/alb-ecs.yaml describes, with the scenario's services in it.
+
+use crate::cloudformation::{Stack, Template};
+use crate::load::{LoadOptions, LoadTarget, Ramp, RampPoint};
+use crate::scenario::{PRODUCTION_PORT, Scenario, ServiceSpec};
+use crate::{Aws, LabError};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+use teal_lab_wire::{LabClock, Millis};
+
+/// The template of the user's side, within the repository.
+pub const TEMPLATE: &str = "infra/cloudformation/alb-ecs.yaml";
+
+/// From making the resources until the load begins: time for scaling to bring blue to its size, and for its health
+/// checks (lab time).
+const WARM_UP: Duration = Duration::from_secs(150);
+/// When blue is still not healthy then, the scenario is given up (lab time).
+const WARM_UP_LIMIT: Duration = Duration::from_secs(900);
+/// Requests under way at once; see `LoadOptions`.
+const MAX_IN_FLIGHT: usize = 200;
+/// A user who waits longer has given up (real time).
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The user's side, up and serving.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    stack: Stack,
+    /// What placeholders stand for.
+    pub(crate) names: BTreeMap<String, String>,
+    address: IpAddr,
+    /// When the load begins: all times of the scenario count from here.
+    pub(crate) zero: Millis,
+}
+
+impl Stage {
+    /// Makes the resources and waits until blue is healthy.
+    pub(crate) async fn set(
+        aws: &Aws,
+        clock: &LabClock,
+        repository: &Path,
+        scenario: &Scenario,
+    ) -> Result<Self, LabError> {
+        let file = repository.join(TEMPLATE);
+        let problem = |problem: &str| LabError::document(&file, problem);
+        let zero = clock.now_millis() + WARM_UP.as_millis() as Millis;
+        let mut template = Template::read(&file)?;
+        template.change_resources(&scenario.infrastructure.resources);
+        add_services(&mut template.document, &scenario.services, zero).map_err(|text| problem(&text))?;
+        let stack = template.create(aws, &scenario.name, &parameters(scenario)).await?;
+        let names = names(&stack, &scenario.services);
+        let dns = names.get("LoadBalancer.DNSName").ok_or_else(|| problem("there is no LoadBalancer"))?;
+        let address = dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?;
+        let stage = Self { stack, names, address, zero };
+        stage.wait_until_blue_serves(aws, clock).await?;
+        let rest = u64::try_from(zero - clock.now_millis()).unwrap_or(0);
+        clock.sleep(Duration::from_millis(rest)).await;
+        Ok(stage)
+    }
+
+    /// Takes everything down.
+    pub(crate) async fn strike(&self) -> Result<(), LabError> {
+        self.stack.delete().await
+    }
+
+    /// The scenario's load on this load balancer.
+    pub(crate) fn load(&self, scenario: &Scenario, clock: &LabClock) -> LoadOptions {
+        let target = |port: u16, path: &str| LoadTarget {
+            address: SocketAddr::new(self.address, port),
+            host: format!("{}:{port}", self.address),
+            path: path.to_owned(),
+        };
+        let load = &scenario.load;
+        let changes = load
+            .changes
+            .iter()
+            .map(|change| RampPoint { from: clock.real(change.at.as_duration()), rate: change.rate });
+        let ramp = std::iter::once(RampPoint { from: Duration::ZERO, rate: load.rate }).chain(changes);
+        LoadOptions {
+            targets: load.targets.iter().map(|spec| target(spec.port, &spec.path)).collect(),
+            ramp: Ramp::new(ramp.collect()),
+            arrivals: load.arrivals,
+            seed: scenario.seed,
+            sessions: load.sessions,
+            max_in_flight: MAX_IN_FLIGHT,
+            timeout: REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The names of the alarms.
+    pub(crate) fn alarms(&self) -> impl Iterator<Item = &str> {
+        let resources = self.stack.resources.values();
+        resources.filter(|resource| resource.kind == "AWS::CloudWatch::Alarm").map(|resource| resource.id.as_str())
+    }
+
+    async fn wait_until_blue_serves(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
+        let name = |name: &str| self.names.get(name).cloned().unwrap_or_default();
+        let group = name("TargetGroupA");
+        let wanted: usize = name("MinTasks").parse().unwrap_or(1);
+        let begun = clock.now_millis();
+        loop {
+            let parameters = json!({ "TargetGroupArn": group });
+            let answer = aws.call("elasticloadbalancing", "DescribeTargetHealth", parameters).await?;
+            let targets = answer["TargetHealthDescriptions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let healthy = targets.iter().filter(|target| target["TargetHealth"]["State"] == "healthy").count();
+            if healthy >= wanted {
+                return Ok(());
+            }
+            if clock.now_millis() - begun > WARM_UP_LIMIT.as_millis() as Millis {
+                return Err(LabError::Timeout {
+                    what: format!("blue having {wanted} healthy targets"),
+                    seconds: WARM_UP_LIMIT.as_secs(),
+                    detail: format!(" of lab time: {targets:?}"),
+                });
+            }
+            clock.sleep(Duration::from_secs(5)).await;
+        }
+    }
+}
+
+/// The parameters that a lab gives, and those of the scenario.
+fn parameters(scenario: &Scenario) -> BTreeMap<String, String> {
+    let mut parameters: BTreeMap<_, _> = [
+        ("Name", scenario.name.as_str()),
+        ("VpcId", "vpc-1ab00000"),
+        ("PublicSubnets", "subnet-1ab00001,subnet-1ab00002"),
+        ("PrivateSubnets", "subnet-1ab00003,subnet-1ab00004"),
+        ("Image", "demo"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    // Ports below 1024 are not everybody's to bind.
+    parameters.insert("ListenerPort".into(), PRODUCTION_PORT.to_string());
+    for (name, value) in &scenario.infrastructure.parameters {
+        parameters.insert(name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    }
+    parameters
+}
+
+/// Gives the template's task definition blue's behaviour, and adds one like it for every other service.
+fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, zero: Millis) -> Result<(), String> {
+    let resources = template.get_mut("Resources").and_then(Value::as_object_mut).ok_or("there are no Resources")?;
+    let original = resources.get("TaskDefinition").cloned().ok_or("there is no TaskDefinition")?;
+    for (name, service) in services {
+        let mut definition = original.clone();
+        let mut behaviour = service.behaviour.clone();
+        behaviour.since.get_or_insert(zero);
+        let behaviour = serde_json::to_string(&behaviour).map_err(|error| error.to_string())?;
+        let environment = definition
+            .pointer_mut("/Properties/ContainerDefinitions/0/Environment")
+            .and_then(Value::as_array_mut)
+            .ok_or("the TaskDefinition's container has no Environment")?;
+        environment.push(json!({"Name": "TEAL_DEMO_VERSION", "Value": service.version}));
+        environment.push(json!({"Name": "TEAL_DEMO_BEHAVIOUR", "Value": behaviour}));
+        resources.insert(task_definition(name), definition);
+    }
+    Ok(())
+}
+
+/// The logical id of a service's task definition.
+fn task_definition(service: &str) -> String {
+    if service == "blue" { "TaskDefinition".into() } else { format!("TaskDefinition-{service}") }
+}
+
+/// What placeholders stand for: parameters, resources and their attributes, outputs, and the task definitions by service.
+fn names(stack: &Stack, services: &BTreeMap<String, ServiceSpec>) -> BTreeMap<String, String> {
+    let mut names = stack.parameters.clone();
+    for (logical, resource) in &stack.resources {
+        names.insert(logical.clone(), resource.id.clone());
+        let attributes = resource.attributes.iter();
+        names.extend(attributes.map(|(attribute, value)| (format!("{logical}.{attribute}"), value.clone())));
+    }
+    names.extend(stack.outputs.clone());
+    for service in services.keys() {
+        if let Some(resource) = stack.resources.get(&task_definition(service)) {
+            names.insert(format!("taskDefinition.{service}"), resource.id.clone());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCENARIO: &str = "
+name: small
+description: d
+load: {rate: 1}
+services: {blue: {version: '1'}, green: {version: '2'}}
+release: {plan: {}}
+expect: {outcome: promoted}
+";
+
+    #[test]
+    fn every_service_gets_a_task_definition_of_its_own_in_the_shipped_template() {
+        let scenario = Scenario::parse(SCENARIO).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(TEMPLATE);
+        let mut template = Template::read(&file).unwrap();
+        add_services(&mut template.document, &scenario.services, 5).unwrap();
+        let version = |logical: &str| {
+            let path = format!("/Resources/{logical}/Properties/ContainerDefinitions/0/Environment");
+            let environment = template.document.pointer(&path).and_then(Value::as_array).cloned().unwrap();
+            let value = |name: &str| environment.iter().find(|variable| variable["Name"] == name).cloned().unwrap();
+            assert!(value("TEAL_DEMO_BEHAVIOUR")["Value"].as_str().unwrap().contains("\"since\":5"));
+            value("TEAL_DEMO_VERSION")["Value"].clone()
+        };
+        assert_eq!((version("TaskDefinition"), version("TaskDefinition-green")), (json!("1"), json!("2")));
+    }
+
+    #[test]
+    fn every_parameter_that_the_lab_gives_exists_in_the_shipped_template() {
+        let scenario = Scenario::parse(SCENARIO).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(TEMPLATE);
+        let declared = Template::read(&file).unwrap().document["Parameters"].clone();
+        for (name, declaration) in declared.as_object().unwrap() {
+            let given = parameters(&scenario).contains_key(name);
+            assert!(given || declaration.get("Default").is_some(), "{name} gets no value");
+        }
+        for name in parameters(&scenario).keys() {
+            assert!(declared.get(name).is_some(), "the template has no {name}");
+        }
+    }
+}
