@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Behaviour {
     /// Same seed and task number, same draws: request number n of a process always meets the same fate.
     pub seed: u64,
-    /// Lab time (Unix milliseconds) that `from` and `delay` count from. Absent: from the start of the process.
+    /// Lab time (Unix milliseconds) that the phases' `from` counts from. Absent: from the start of the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<i64>,
     /// How the service comes up.
@@ -24,7 +24,7 @@ pub struct Behaviour {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Start {
-    /// Lab time.
+    /// Lab time, always from the start of the process: every task that is started anew is slow to come up.
     #[serde(with = "duration_text")]
     pub delay: Duration,
     pub until: Until,

@@ -30,8 +30,9 @@
 //! }
 //! ```
 //!
-//! Times (`delay`, `from`) are on the lab's clock and count from the start of the process, or from `since` if that
-//! is given (lab time, Unix milliseconds). Latencies are real. [`Phase`] has every field.
+//! Times are on the lab's clock. `delay` counts from the start of the process; so does `from`, unless `since` is given
+//! (lab time, Unix milliseconds): then phases begin at the same moment in every task, however late it was started.
+//! Latencies are real. [`Phase`] has every field.
 //!
 //! # Answers
 //!

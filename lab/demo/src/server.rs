@@ -66,7 +66,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     service.end_at_the_exit_phase();
 
     let start = service.behaviour.start;
-    let delay = service.clock.real_until(service.behaviour.since, start.delay);
+    let delay = service.clock.real_until(None, start.delay);
     let listener = if start.until == Until::Refuse && !delay.is_zero() {
         // Bound but not listening: the kernel refuses connections.
         service.announce(address)?;
@@ -161,12 +161,11 @@ impl Service {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
-        let elapsed = self.clock.elapsed(self.behaviour.since);
         let start = self.behaviour.start;
-        if start.until == Until::Unavailable && elapsed < start.delay {
+        if start.until == Until::Unavailable && self.clock.elapsed(None) < start.delay {
             return Ok(self.response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n"));
         }
-        let phase = self.behaviour.phase_at(elapsed).unwrap_or(&self.no_phase);
+        let phase = self.behaviour.phase_at(self.clock.elapsed(self.behaviour.since)).unwrap_or(&self.no_phase);
         if request.uri().path() == "/health" {
             return Ok(match phase.health {
                 Health::Passing => self.response(StatusCode::OK, "text/plain", "ok\n"),
