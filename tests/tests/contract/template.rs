@@ -190,6 +190,20 @@ fn the_environment_is_what_the_code_reads() {
 }
 
 #[test]
+fn the_table_has_the_keys_and_the_index_that_the_code_uses() {
+    let template = template();
+    let table = &template["Resources"]["Releases"]["Properties"];
+    let index = &table["GlobalSecondaryIndexes"][0];
+    let mut names = vec![&index["IndexName"], &table["TimeToLiveSpecification"]["AttributeName"]];
+    names.extend(list(&table["AttributeDefinitions"]).into_iter().map(|attribute| &attribute["AttributeName"]));
+    names.extend(list(&index["Projection"]["NonKeyAttributes"]));
+    let code = sources("crates/teal-aws/src");
+    for name in names {
+        assert!(code.contains(&format!("{name}")), "no code names {name}");
+    }
+}
+
+#[test]
 fn logs_are_kept_for_a_time_and_not_for_ever() {
     let template = template();
     let group = &template["Globals"]["Function"]["LoggingConfig"]["LogGroup"];
@@ -225,7 +239,8 @@ fn every_function_has_a_role_of_its_own_and_every_policy_is_in_use() {
         assert!(function["Properties"]["Policies"].is_null(), "{name}: beside a role, SAM ignores them");
     }
     let used: BTreeSet<&str> = policies(&template).into_values().flatten().collect();
-    let written: BTreeSet<&str> = resources(&template, "AWS::IAM::ManagedPolicy").into_keys().collect();
+    let mut written: BTreeSet<&str> = resources(&template, "AWS::IAM::ManagedPolicy").into_keys().collect();
+    assert!(written.remove("OperatorPolicy"), "there is one for people, too");
     assert_eq!(used, written);
 }
 
