@@ -11,6 +11,7 @@
 //!   theirs through [`TargetRegistry`], whatever the group's target type.
 //! * Slow start, least outstanding requests, application-based cookies, the percentages of healthy targets, source-ip
 //!   and regular-expression conditions are not enacted; HTTP/2, gRPC and WebSockets are not served.
+//! * Requests in flight to a deregistered target may finish even after the deregistration delay.
 //! * Health-check intervals, the deregistration delay and stickiness durations run on the lab clock; the idle timeout
 //!   and the throttling of calls run on the wall clock.
 
@@ -43,13 +44,15 @@ use tokio::task::AbortHandle;
 use weights::WeightLog;
 use xml::Xml;
 
+const VERSION: &str = "2015-12-01";
+
 /// How an [`Elb`] runs.
 #[derive(Clone, Copy, Debug)]
 pub struct ElbOptions {
     /// Whether calls are throttled with AWS's token buckets. Fleets that use [`TargetRegistry`] are not: on AWS, too,
     /// services that call on one's behalf have buckets of their own.
     pub throttle: bool,
-    /// Makes the choices by weight, identifiers and addresses repeatable.
+    /// Makes the choices by weight and the resources' identifiers repeatable.
     pub seed: Option<u64>,
 }
 
@@ -113,6 +116,10 @@ impl Elb {
         {
             // The guide names ThrottlingException; on the wire it is Throttling with status 400.
             return Err(AwsFault::client("Throttling", "Rate exceeded"));
+        }
+        // The older API of Classic Load Balancers shares the endpoint and some names of actions.
+        if form.params().text("Version").is_some_and(|version| version != VERSION) {
+            return Err(AwsFault::client("InvalidAction", format!("The lab serves API version {VERSION} only")));
         }
         let mut account = self.account();
         let mut call = Call {

@@ -33,15 +33,12 @@ impl Bucket {
         Self { capacity, per_second, tokens: capacity, filled: Instant::now() }
     }
 
-    fn take(&mut self, now: Instant) -> bool {
+    /// Refills the bucket and tells whether it has a token.
+    fn has_token(&mut self, now: Instant) -> bool {
         let refill = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + refill).min(self.capacity);
         self.filled = now;
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
+        self.tokens >= 1.0
     }
 }
 
@@ -60,6 +57,7 @@ impl Throttle {
     /// Actions outside the three categories are limited by the account's bucket only.
     pub(crate) fn admits(&self, action: &str, now: Instant) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = &mut *buckets;
         let category = if action.starts_with("Describe") {
             Some(&mut buckets.describe)
         } else if action.starts_with("Modify") {
@@ -69,7 +67,12 @@ impl Throttle {
         } else {
             None
         };
-        category.is_none_or(|bucket| bucket.take(now)) && buckets.account.take(now)
+        let mut limits: Vec<&mut Bucket> = category.into_iter().chain([&mut buckets.account]).collect();
+        let admitted = limits.iter_mut().all(|bucket| bucket.has_token(now));
+        if admitted {
+            limits.iter_mut().for_each(|bucket| bucket.tokens -= 1.0);
+        }
+        admitted
     }
 }
 

@@ -24,9 +24,18 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
     let protocol = read_protocol(params)?.ok_or_else(|| invalid("A protocol must be specified"))?;
     let certificates = read_certificates(params)?;
     check_certificates(protocol, &certificates)?;
-    check_port(call.account, load_balancer_arn, port, None)?;
     let place = Place { account: call.account, load_balancer_arn, protocol, before: &[] };
     let default_actions = action::read(params, "DefaultActions", &place)?;
+    // The call is idempotent. Source: API Reference, CreateListener.
+    let mut listeners = call.account.listeners.values();
+    let same = listeners.find(|known| {
+        (known.load_balancer_arn.as_str(), known.port, known.protocol) == (load_balancer_arn, port, protocol)
+            && (&known.certificates, &known.default_actions) == (&certificates, &default_actions)
+    });
+    if let Some(same) = same {
+        return Ok(described(&[same], None));
+    }
+    check_port(call.account, load_balancer_arn, port, None)?;
 
     let id = call.plane.dice.resource_id();
     let suffix = format!("{}/{id}", balancer.balancer.suffix);

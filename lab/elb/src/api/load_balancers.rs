@@ -95,7 +95,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
 /// rarely meet.
 fn free_address(call: &Call<'_>) -> Ipv4Addr {
     loop {
-        let octet = || 1 + call.plane.dice.below(254) as u8;
+        let octet = || 1 + call.plane.address_dice.below(254) as u8;
         let address = Ipv4Addr::new(127, octet(), octet(), octet());
         if call.account.load_balancers.values().all(|known| known.address != address) {
             return address;

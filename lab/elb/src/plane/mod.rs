@@ -37,6 +37,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Plane {
     pub(crate) clock: LabClock,
     pub(crate) dice: Dice,
+    /// Never seeded: labs with one seed on one machine must not meet on one address.
+    pub(crate) address_dice: Dice,
     seal: Seal,
     client: Client<HttpConnector, Incoming>,
     observations: mpsc::UnboundedSender<Observation>,
@@ -50,7 +52,14 @@ impl Plane {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        let plane = Self { clock, dice: Dice::new(seed), seal: Seal::default(), client, observations };
+        let plane = Self {
+            clock,
+            dice: Dice::new(seed),
+            address_dice: Dice::new(None),
+            seal: Seal::default(),
+            client,
+            observations,
+        };
         (Arc::new(plane), observed)
     }
 

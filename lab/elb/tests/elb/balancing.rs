@@ -4,6 +4,8 @@ use crate::lab::{Lab, Target, until};
 use std::sync::atomic::Ordering;
 use teal_lab_elb::ElbOptions;
 use teal_lab_wire::TargetRegistry;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn requests_are_split_by_weight_on_kept_connections() {
@@ -83,6 +85,25 @@ async fn targets_are_told_who_asked_and_connection_headers_stay_here() {
 }
 
 #[tokio::test]
+async fn bodies_pass_both_ways_and_the_front_connection_is_kept() {
+    let lab = Lab::new();
+    let target = Target::start("blue", "us-east-1a").await;
+    let (_, _, url) = lab.over(&[(&target, 1)]).await;
+    let mut client = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+    let body = "x".repeat(200_000);
+    let request = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    for _ in 0..3 {
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(body.as_bytes()) {
+            assert!(client.read_buf(&mut answer).await.unwrap() > 0, "the connection was closed");
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    }
+    assert_eq!(target.requests(), 3);
+}
+
+#[tokio::test]
 async fn every_change_of_weights_is_logged_with_its_caller() {
     let lab = Lab::new();
     let target = Target::start("blue", "us-east-1a").await;
@@ -123,5 +144,5 @@ async fn after_shutdown_the_port_is_closed() {
 
     lab.elb.shutdown();
     let address = url.strip_prefix("http://").unwrap();
-    until("the port is closed", || async { tokio::net::TcpStream::connect(address).await.is_err() }).await;
+    until("the port is closed", || async { TcpStream::connect(address).await.is_err() }).await;
 }

@@ -81,6 +81,8 @@ async fn what_does_not_exist_is_not_found() {
     ] {
         assert_eq!(lab.call(action, &[(key, arn)]).await, Err(code.to_owned()), "{action} {key} {arn}");
     }
+    let classic = [("Version", "2012-06-01")];
+    assert_eq!(lab.call("DescribeLoadBalancers", &classic).await, Err("InvalidAction".to_owned()));
     // What is gone already can be deleted again.
     lab.ok("DeleteLoadBalancer", &[("LoadBalancerArn", &balancer)]).await;
     lab.ok("DeleteTargetGroup", &[("TargetGroupArn", &group)]).await;
@@ -167,7 +169,11 @@ async fn listeners_and_rules_do_not_collide() {
         params.extend(forward("DefaultActions", &[(&group, 1)]));
         params
     };
-    let taken = lab.call("CreateListener", &borrowed(&create(port, "HTTP"))).await;
+    let again = lab.ok("CreateListener", &borrowed(&create(port, "HTTP"))).await;
+    assert_eq!(text(&again, "ListenerArn"), listener, "the same settings give the same listener");
+    let mut other_weight = create(port, "HTTP");
+    other_weight.extend(forward("DefaultActions", &[(&group, 2)]));
+    let taken = lab.call("CreateListener", &borrowed(&other_weight)).await;
     assert_eq!(taken, Err("DuplicateListener".to_owned()));
     let other = lab.call("CreateListener", &borrowed(&create(&free_port().to_string(), "TCP"))).await;
     assert_eq!(other, Err("UnsupportedProtocol".to_owned()));

@@ -1,7 +1,8 @@
 //! Targets that fail: health, fail open, 502, 503, 504, and what the counters say of them.
 
 use crate::lab::{Behaviour, Lab, Target, text, texts, until};
-use teal_lab_wire::TargetRegistry;
+use teal_lab_wire::{TargetAddress, TargetRegistry};
+use tokio::io::AsyncWriteExt;
 
 /// State and reason of a group's only target; a healthy one has no reason.
 async fn health(lab: &Lab, group: &str) -> (String, String) {
@@ -107,6 +108,44 @@ async fn a_group_without_targets_answers_503_for_its_share_only() {
 
     let counts = lab.counts(&empty);
     assert_eq!((counts.requests, counts.elb_503), (0, 1), "no target was chosen");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_http_is_a_502() {
+    let lab = Lab::new();
+    let nonsense = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = nonsense.local_addr().unwrap();
+    let talking = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = nonsense.accept().await.unwrap();
+            stream.write_all(b"220 mail.example.com ESMTP\r\n").await.unwrap();
+        }
+    });
+    let group = lab.target_group("nonsense").await;
+    lab.elb.register(&group, TargetAddress { address, zone: "us-east-1a".into() }).unwrap();
+    let balancer = lab.load_balancer("balancer").await;
+    let (_, url) = lab.listener(&balancer, &[(&group, 1)]).await;
+    assert_eq!(lab.get(&url).await.status, 502);
+    assert_eq!(lab.counts(&group).elb_502, 1);
+    talking.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_counted_once_without_a_target_status() {
+    let lab = Lab::new();
+    let target = Target::start("blue", "us-east-1a").await;
+    let (groups, _, url) = lab.over(&[(&target, 1)]).await;
+    target.behave(Behaviour::Hold);
+    let mut client = tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    until("the request is with the target", || async { target.requests() == 1 }).await;
+    drop(client);
+
+    until("the request is given up", || async { lab.counts(&groups[0]).requests == 1 }).await;
+    let counts = lab.counts(&groups[0]);
+    assert_eq!((counts.in_flight, counts.target_2xx, counts.elb_502, counts.elb_504), (0, 0, 0, 0));
+    let balancer = lab.elb.counters().load_balancers.into_values().next().unwrap();
+    assert_eq!((balancer.elb_4xx, balancer.elb_5xx), (1, 0));
 }
 
 #[tokio::test]
