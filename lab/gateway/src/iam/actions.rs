@@ -256,7 +256,7 @@ mod tests {
                 "elasticloadbalancing",
                 "ModifyListener",
                 json!({"ListenerArn": listener}),
-                vec![("elasticloadbalancing:ModifyListener", listener.clone())],
+                vec![("elasticloadbalancing:ModifyListener", listener)],
             ),
             (
                 "elasticloadbalancing",
@@ -268,7 +268,7 @@ mod tests {
                 "elasticloadbalancing",
                 "AddTags",
                 json!({"ResourceArns.member.1": rule}),
-                vec![("elasticloadbalancing:AddTags", rule.clone())],
+                vec![("elasticloadbalancing:AddTags", rule)],
             ),
             ("monitoring", "GetMetricData", json!({}), vec![("cloudwatch:GetMetricData", "*".to_owned())]),
             (
