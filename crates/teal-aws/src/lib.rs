@@ -1,0 +1,95 @@
+//! Teal's ports ([`teal::ports`]) on AWS, one file per service. SDK types stop here.
+//!
+//! [`Aws`] implements every port. It makes the client of a service when that service is first called, so that a function
+//! neither pays at its start for services that it does not use, nor carries their code.
+
+mod autoscaling;
+mod clock;
+mod cloudwatch;
+mod config;
+mod dynamodb;
+mod ecs;
+mod elb;
+mod error;
+mod eventbridge;
+mod http;
+mod stepfunctions;
+
+
+pub use clock::Clock;
+pub use config::{AwsSettings, sdk_config};
+pub use dynamodb::RECORD_KEPT_DAYS;
+pub use stepfunctions::Started;
+
+use aws_config::SdkConfig;
+use std::sync::OnceLock;
+
+/// AWS as the world that a release runs against.
+#[derive(Debug)]
+pub struct Aws {
+    config: SdkConfig,
+    settings: AwsSettings,
+    autoscaling: OnceLock<aws_sdk_applicationautoscaling::Client>,
+    cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    ecs: OnceLock<aws_sdk_ecs::Client>,
+    elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
+    eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
+}
+
+impl Aws {
+    /// AWS with the credentials, the region and the endpoint of the environment (see [`sdk_config`]), and the settings of
+    /// [`AwsSettings::from_env`].
+    ///
+    /// # Errors
+    /// A sentence that names the variable of the environment that is missing or wrong.
+    pub async fn from_env() -> Result<Self, String> {
+        let settings = AwsSettings::from_env()?;
+        Ok(Self::new(&sdk_config().await, settings))
+    }
+
+    /// AWS as `config` reaches it.
+    #[must_use]
+    pub fn new(config: &SdkConfig, settings: AwsSettings) -> Self {
+        Self {
+            config: config.clone(),
+            settings,
+            autoscaling: OnceLock::new(),
+            cloudwatch: OnceLock::new(),
+            dynamodb: OnceLock::new(),
+            ecs: OnceLock::new(),
+            elb: OnceLock::new(),
+            eventbridge: OnceLock::new(),
+        }
+    }
+
+    /// The clock of waits and deadlines.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.settings.clock
+    }
+
+    fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
+        self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
+    }
+
+    fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
+        self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
+    }
+
+    fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config))
+    }
+
+    fn ecs(&self) -> &aws_sdk_ecs::Client {
+        self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
+    }
+
+    fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+        self.elb.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
+    }
+
+    fn eventbridge(&self) -> &aws_sdk_eventbridge::Client {
+        self.eventbridge.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config))
+    }
+}

@@ -1,0 +1,249 @@
+//! Releases, locks and requests: one DynamoDB table.
+//!
+//! | pk              | sk                        | item                                                       |
+//! |-----------------|---------------------------|------------------------------------------------------------|
+//! | `release#<id>`  | `record`                  | the record: the truth about a release                      |
+//! | `release#<id>`  | `story#<revision>#<n>`    | a line of its story, with the write that it came with      |
+//! | `release#<id>`  | `request#<key>`           | what somebody asked of it                                  |
+//! | `lock#<key>`    | `lock`                    | the release that may act on a listener, rule or group      |
+//! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off         |
+//! | `active`        | `<id>`                    | that a release holds locks                                 |
+
+mod item;
+mod transaction;
+
+pub use item::RECORD_KEPT_DAYS;
+
+use crate::Aws;
+use crate::error::port_error;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use item::{Item, Keyed, string};
+use std::collections::HashMap;
+use teal::plan::AlarmName;
+use teal::ports::{Ledger, Opening, PortError, PortResult};
+use teal::release::{Release, ReleaseId, Summary};
+use teal::request::Request;
+use teal::story::StoryEntry;
+use transaction::{Cancelled, TRANSACTION_LIMIT};
+
+/// The index for lists that people read; see template.yaml.
+const INDEX: &str = "releases";
+
+const GET_ITEM: &str = "dynamodb:GetItem";
+const PUT_ITEM: &str = "dynamodb:PutItem";
+const QUERY: &str = "dynamodb:Query";
+
+impl Ledger for Aws {
+    async fn load(&self, release: &ReleaseId) -> PortResult<Option<Release>> {
+        let key = Keyed::record(release);
+        let found = self.get(&key).await?;
+        found.map(|item| item::read_record(release, &item)).transpose()
+    }
+
+    async fn open(&self, release: &Release) -> PortResult<Opening> {
+        let writer = transaction::new_token();
+        let locks = release.lock_keys();
+        let mut items = vec![self.put_new(item::record(release, &writer)?), self.put(item::active(release))];
+        items.extend(locks.iter().map(|key| self.put_lock(release, key)));
+        let mut watches: Vec<_> =
+            release.plan.judge.alarms.iter().map(|alarm| self.put(item::watch(release, alarm))).collect();
+        // Where not everything fits, watches go first: one without a record watches over nothing, but a record whose watches are
+        // missing would not be put back.
+        let excess = (items.len() + watches.len()).saturating_sub(TRANSACTION_LIMIT);
+        let early = watches.split_off(watches.len().saturating_sub(excess));
+        for batch in early.chunks(TRANSACTION_LIMIT) {
+            self.transact(batch).await.map_err(Cancelled::unexpected)?;
+        }
+        items.extend(watches);
+        match self.transact(&items).await {
+            Ok(()) => Ok(Opening::Opened),
+            Err(Cancelled::Other(error)) => Err(error),
+            Err(Cancelled::Conditions(reasons)) => {
+                if reasons.first().is_some_and(transaction::failed_condition) {
+                    return Ok(Opening::AlreadyOpen);
+                }
+                // The locks follow the record and the item of active releases.
+                let lock = reasons.iter().skip(2).zip(&locks).find(|(reason, _)| transaction::failed_condition(reason));
+                let (reason, key) = lock.ok_or_else(|| transaction::unexplained(&reasons))?;
+                let holder = self.lock_holder(key, reason).await?;
+                Ok(Opening::Busy { key: key.clone(), holder })
+            }
+        }
+    }
+
+    async fn save(&self, release: &mut Release, story: &[StoryEntry]) -> PortResult<()> {
+        let writer = transaction::new_token();
+        let next = Release { revision: release.revision + 1, ..release.clone() };
+        let mut items = vec![self.put_over(item::record(&next, &writer)?, release.revision)];
+        let mut rest = Vec::new();
+        for (number, entry) in story.iter().enumerate() {
+            rest.push(self.put(item::story(&next, number, entry)?));
+        }
+        if next.phase.is_terminal() {
+            items.push(self.delete(&Keyed::active(&next.id)));
+            items.extend(next.lock_keys().iter().map(|key| self.delete_lock(&next.id, key)));
+            rest.extend(next.plan.judge.alarms.iter().map(|alarm| self.delete(&Keyed::watch(alarm, &next.id))));
+        }
+        let room = TRANSACTION_LIMIT.saturating_sub(items.len()).min(rest.len());
+        items.extend(rest.drain(..room));
+        self.save_all(release, items, &writer).await?;
+        release.revision = next.revision;
+        for batch in rest.chunks(TRANSACTION_LIMIT) {
+            // The record is written, so this cannot fail any more. A watch that stays behind finds its release ended, and
+            // expires.
+            let _left_behind = self.transact(batch).await;
+        }
+        Ok(())
+    }
+
+    async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
+        let texts = self.query(&Keyed::release(release), "request#", "request").await?;
+        let read = texts.iter().map(|text| item::decode::<Request>(QUERY, &format!("a request to {release}"), text));
+        let mut requests = read.collect::<PortResult<Vec<_>>>()?;
+        requests.sort_by_key(|request| request.at);
+        Ok(requests)
+    }
+
+    async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()> {
+        let put = self
+            .dynamodb()
+            .put_item()
+            .table_name(&self.settings.table)
+            .set_item(Some(item::request(release, request)?))
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) => Err(port_error(PUT_ITEM, &self.table(), &error)),
+        }
+    }
+
+    async fn watching(&self, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>> {
+        self.query_ids(&Keyed::alarm(alarm)).await
+    }
+
+    async fn active(&self) -> PortResult<Vec<ReleaseId>> {
+        self.query_ids(item::ACTIVE).await
+    }
+
+    async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>> {
+        let mut query = self
+            .dynamodb()
+            .query()
+            .table_name(&self.settings.table)
+            .index_name(INDEX)
+            .key_condition_expression("#kind = :kind")
+            .expression_attribute_names("#kind", "kind")
+            .expression_attribute_values(":kind", string(item::KIND))
+            .projection_expression("summary")
+            .scan_index_forward(false);
+        if let Some(service) = service {
+            query = query
+                .filter_expression("#service = :service")
+                .expression_attribute_names("#service", "service")
+                .expression_attribute_values(":service", string(service));
+        }
+        let mut pages = query.into_paginator().send();
+        let mut list = Vec::new();
+        while list.len() < limit
+            && let Some(page) = pages.next().await
+        {
+            let page = page.map_err(|error| port_error(QUERY, &self.table(), &error))?;
+            for item in page.items() {
+                let text = item::text(item, "summary").unwrap_or_default();
+                list.push(item::decode(QUERY, "the summary of a release", text)?);
+            }
+        }
+        list.truncate(limit);
+        Ok(list)
+    }
+
+    async fn story(&self, release: &ReleaseId) -> PortResult<Vec<StoryEntry>> {
+        let texts = self.query(&Keyed::release(release), "story#", "entry").await?;
+        texts.iter().map(|text| item::decode(QUERY, &format!("the story of {release}"), text)).collect()
+    }
+}
+
+impl Aws {
+    /// Saves a record with what goes along. `items` begins with the record.
+    async fn save_all(&self, release: &Release, mut items: Vec<TransactWriteItem>, writer: &str) -> PortResult<()> {
+        loop {
+            let reasons = match self.transact(&items).await {
+                Ok(()) => return Ok(()),
+                Err(Cancelled::Other(error)) => return Err(error),
+                Err(Cancelled::Conditions(reasons)) => reasons,
+            };
+            if let Some(record) = reasons.first().filter(|reason| transaction::failed_condition(reason)) {
+                // An attempt whose answer was lost has written it already.
+                let is_ours = record.item().and_then(|item| item::text(item, "writer")) == Some(writer);
+                return if is_ours { Ok(()) } else { Err(PortError::Stale { release: release.id.clone() }) };
+            }
+            // A lock that is another release's by now (a person removed ours, say) is not this one's to give up.
+            let before = items.len();
+            let mut failed = reasons.iter().map(transaction::failed_condition);
+            items.retain(|_| !failed.next().unwrap_or_default());
+            if items.len() == before {
+                return Err(transaction::unexplained(&reasons));
+            }
+        }
+    }
+
+    fn table(&self) -> String {
+        format!("table {}", self.settings.table)
+    }
+
+    async fn get(&self, key: &Keyed) -> PortResult<Option<Item>> {
+        let request = self
+            .dynamodb()
+            .get_item()
+            .table_name(&self.settings.table)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true);
+        let answer = request.send().await.map_err(|error| port_error(GET_ITEM, &self.table(), &error))?;
+        Ok(answer.item)
+    }
+
+    /// Who holds a lock: as the refusal says, or as the lock itself says.
+    async fn lock_holder(&self, key: &str, reason: &CancellationReason) -> PortResult<ReleaseId> {
+        let item = match reason.item() {
+            Some(item) if !item.is_empty() => Some(item.clone()),
+            _ => self.get(&Keyed::lock(key)).await?,
+        };
+        let holder = item.as_ref().and_then(|item| item::text(item, "holder")).map(ReleaseId::new);
+        // None: it was given up in between, so that trying again may succeed.
+        holder.and_then(Result::ok).ok_or(PortError::Throttled { call: transaction::CALL })
+    }
+
+    async fn query_ids(&self, pk: &str) -> PortResult<Vec<ReleaseId>> {
+        let texts = self.query(pk, "", "sk").await?;
+        let refused = |message| PortError::Refused { call: QUERY, message };
+        texts.into_iter().map(|text| ReleaseId::new(text).map_err(refused)).collect()
+    }
+
+    /// One attribute of every item under `pk` whose sort key begins with `prefix`, in the order of the sort keys.
+    async fn query(&self, pk: &str, prefix: &str, attribute: &str) -> PortResult<Vec<String>> {
+        let mut query = self
+            .dynamodb()
+            .query()
+            .table_name(&self.settings.table)
+            .consistent_read(true)
+            .expression_attribute_values(":pk", string(pk));
+        query = if prefix.is_empty() {
+            query.key_condition_expression("pk = :pk")
+        } else {
+            query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", string(prefix))
+        };
+        let mut pages = query.into_paginator().send();
+        let mut texts = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| port_error(QUERY, &self.table(), &error))?;
+            texts.extend(page.items().iter().filter_map(|item| item::text(item, attribute)).map(str::to_owned));
+        }
+        Ok(texts)
+    }
+}
+
+/// An item's attributes by name.
+type Attributes = HashMap<String, AttributeValue>;

@@ -1,0 +1,173 @@
+//! The items of the table.
+
+use super::Attributes;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
+use teal::plan::AlarmName;
+use teal::ports::{PortError, PortResult};
+use teal::release::{RECORD_FORMAT, Release, ReleaseId};
+use teal::request::Request;
+use teal::story::StoryEntry;
+use teal::time::Timestamp;
+
+/// How long the record of a release and its story are kept after its end, in days. Then DynamoDB's time to live removes
+/// them.
+pub const RECORD_KEPT_DAYS: i64 = 400;
+
+/// The longest that a release can be asked for something before it ends, in days: an execution's longest life.
+const LONGEST_RELEASE_DAYS: i64 = 365;
+
+/// The partition of the releases that hold locks.
+pub(super) const ACTIVE: &str = "active";
+
+/// The partition of the index of releases.
+pub(super) const KIND: &str = "release";
+
+pub(super) type Item = Attributes;
+
+/// The key of an item.
+#[derive(Clone, Debug)]
+pub(super) struct Keyed {
+    pk: String,
+    sk: String,
+}
+
+impl Keyed {
+    /// The partition of a release.
+    pub(super) fn release(id: &ReleaseId) -> String {
+        format!("release#{id}")
+    }
+
+    /// The partition of an alarm's watches.
+    pub(super) fn alarm(name: &AlarmName) -> String {
+        format!("watch#{name}")
+    }
+
+    pub(super) fn record(id: &ReleaseId) -> Self {
+        Self { pk: Self::release(id), sk: "record".to_owned() }
+    }
+
+    pub(super) fn lock(key: &str) -> Self {
+        Self { pk: format!("lock#{key}"), sk: "lock".to_owned() }
+    }
+
+    pub(super) fn watch(alarm: &AlarmName, id: &ReleaseId) -> Self {
+        Self { pk: Self::alarm(alarm), sk: id.to_string() }
+    }
+
+    pub(super) fn active(id: &ReleaseId) -> Self {
+        Self { pk: ACTIVE.to_owned(), sk: id.to_string() }
+    }
+
+    pub(super) fn attributes(&self) -> Item {
+        Item::from([("pk".to_owned(), string(&self.pk)), ("sk".to_owned(), string(&self.sk))])
+    }
+
+    fn with<const N: usize>(&self, attributes: [(&str, AttributeValue); N]) -> Item {
+        let mut item = self.attributes();
+        item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+        item
+    }
+}
+
+pub(super) fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn number(value: &impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A string attribute.
+pub(super) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+}
+
+/// Unix seconds so many days after `at`, as time to live wants it.
+fn days_after(at: Timestamp, days: i64) -> AttributeValue {
+    number(&at.as_second().saturating_add(days * 86_400))
+}
+
+/// When what belongs to a release is no longer needed, whenever it ends.
+fn outlived(release: &Release) -> AttributeValue {
+    days_after(release.deadline_at, RECORD_KEPT_DAYS)
+}
+
+fn json<T: serde::Serialize>(value: &T) -> PortResult<AttributeValue> {
+    let text = serde_json::to_string(value);
+    text.map(string).map_err(|error| PortError::Refused { call: super::PUT_ITEM, message: error.to_string() })
+}
+
+/// A value written by [`json`].
+pub(super) fn decode<T: serde::de::DeserializeOwned>(call: &'static str, what: &str, text: &str) -> PortResult<T> {
+    serde_json::from_str(text).map_err(|error| PortError::Refused {
+        call,
+        message: format!("{what} cannot be read by this version of Teal: {error}"),
+    })
+}
+
+/// The record. Besides the document, what people look for in the table, and the token of the write.
+pub(super) fn record(release: &Release, writer: &str) -> PortResult<Item> {
+    let mut item = Keyed::record(&release.id).with([
+        ("kind", string(KIND)),
+        // Millisecond precision always: the index sorts this as text.
+        ("startedAt", string(format!("{:.3}", release.started_at))),
+        ("doc", json(release)?),
+        ("summary", json(&release.summary())?),
+        ("revision", number(&release.revision)),
+        ("writer", string(writer)),
+        ("service", string(release.plan.service.as_str())),
+        ("version", string(release.plan.version.as_str())),
+        ("phase", string(release.phase.to_string())),
+        ("greenShare", string(release.green_share.to_string())),
+    ]);
+    if let Some(setback) = &release.setback {
+        item.insert("error".to_owned(), string(setback.error.as_str()));
+        item.insert("cause".to_owned(), string(&setback.cause));
+    }
+    if release.phase.is_terminal() {
+        item.insert("expiresAt".to_owned(), days_after(release.phase_since, RECORD_KEPT_DAYS));
+    }
+    Ok(item)
+}
+
+/// The release in a record.
+pub(super) fn read_record(id: &ReleaseId, item: &Item) -> PortResult<Release> {
+    let what = format!("the record of release {id}");
+    let document: Value = decode(super::GET_ITEM, &what, text(item, "doc").unwrap_or_default())?;
+    let format = document.get("format").and_then(Value::as_u64).unwrap_or_default();
+    if format > u64::from(RECORD_FORMAT) {
+        let message = format!(
+            "{what} was written by a newer Teal (format {format}, this one reads {RECORD_FORMAT}). Use the version that wrote it"
+        );
+        return Err(PortError::Refused { call: super::GET_ITEM, message });
+    }
+    serde_json::from_value(document).map_err(|error| PortError::Refused {
+        call: super::GET_ITEM,
+        message: format!("{what} cannot be read by this version of Teal: {error}"),
+    })
+}
+
+pub(super) fn story(release: &Release, number: usize, entry: &StoryEntry) -> PortResult<Item> {
+    let key = Keyed { pk: Keyed::release(&release.id), sk: format!("story#{:08}#{number:03}", release.revision) };
+    Ok(key.with([("entry", json(entry)?), ("expiresAt", outlived(release))]))
+}
+
+pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
+    let key = Keyed { pk: Keyed::release(id), sk: format!("request#{}", request.ask.key()) };
+    let expires_at = days_after(request.at, LONGEST_RELEASE_DAYS + RECORD_KEPT_DAYS);
+    Ok(key.with([("request", json(request)?), ("expiresAt", expires_at)]))
+}
+
+pub(super) fn lock(release: &Release, key: &str) -> Item {
+    let since = string(release.started_at.to_string());
+    Keyed::lock(key).with([("holder", string(release.id.as_str())), ("since", since)])
+}
+
+pub(super) fn watch(release: &Release, alarm: &AlarmName) -> Item {
+    Keyed::watch(alarm, &release.id).with([("expiresAt", outlived(release))])
+}
+
+pub(super) fn active(release: &Release) -> Item {
+    Keyed::active(&release.id).with([("since", string(release.started_at.to_string()))])
+}

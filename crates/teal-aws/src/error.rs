@@ -1,0 +1,97 @@
+//! What an error of the SDK means to Teal: the one place where that is decided.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error;
+use teal::ports::PortError;
+
+/// Codes that ask for fewer calls. Those of the SDK's own retries, with what Elastic Load Balancing and DynamoDB add.
+const THROTTLING: [&str; 13] = [
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottledException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+/// Codes of faults that pass, where the HTTP status does not tell.
+const PASSING: [&str; 6] = [
+    "ConcurrentUpdateException",
+    "InternalFailure",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+];
+
+/// A failed call as the core knows it. `call` is the IAM action, `what` names the thing that the call is about.
+pub(crate) fn port_error<E>(call: &'static str, what: &str, error: &SdkError<E, HttpResponse>) -> PortError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let SdkError::ServiceError(answer) = error else {
+        // No answer, or one that could not be read: the call may have had its effect.
+        return PortError::Unavailable { call, message: DisplayErrorContext(error).to_string() };
+    };
+    let status = answer.raw().status().as_u16();
+    let code = answer.err().code().unwrap_or("no code");
+    let message = match answer.err().message() {
+        Some(message) => format!("{code}: {message}"),
+        None => format!("{code} (HTTP status {status})"),
+    };
+    from_code(call, what, code, status, message)
+}
+
+fn from_code(call: &'static str, what: &str, code: &str, status: u16, message: String) -> PortError {
+    if THROTTLING.contains(&code) || status == 429 {
+        PortError::Throttled { call }
+    } else if PASSING.contains(&code) || status >= 500 {
+        PortError::Unavailable { call, message }
+    } else if ["AccessDenied", "Unauthorized", "NotAuthorized"].iter().any(|denied| code.contains(denied)) {
+        PortError::Denied { call, message }
+    } else if code.contains("NotFound") {
+        PortError::NotFound { what: what.to_owned() }
+    } else {
+        PortError::Refused { call, message: format!("{message} (for {what})") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(code: &str, status: u16) -> PortError {
+        from_code("ecs:UpdateService", "the service", code, status, format!("{code}: said so"))
+    }
+
+    #[test]
+    fn codes_mean_what_their_services_say() {
+        let throttled = PortError::Throttled { call: "ecs:UpdateService" };
+        assert_eq!(kind("Throttling", 400), throttled, "Elastic Load Balancing");
+        assert_eq!(kind("RequestLimitExceeded", 503), throttled, "the account's bucket");
+        assert_eq!(kind("SomethingNew", 429), throttled);
+        assert!(matches!(kind("ServerException", 500), PortError::Unavailable { .. }), "ECS");
+        assert!(matches!(kind("ConcurrentUpdateException", 400), PortError::Unavailable { .. }), "Auto Scaling");
+        assert!(matches!(kind("AccessDenied", 403), PortError::Denied { .. }));
+        assert!(matches!(kind("AccessDeniedException", 400), PortError::Denied { .. }));
+        assert!(matches!(kind("UnauthorizedOperation", 403), PortError::Denied { .. }));
+        for code in ["TargetGroupNotFound", "RuleNotFound", "ServiceNotFoundException", "ObjectNotFoundException"] {
+            assert_eq!(kind(code, 400), PortError::NotFound { what: "the service".to_owned() });
+        }
+        let refused = PortError::Refused {
+            call: "ecs:UpdateService",
+            message: "ValidationError: said so (for the service)".to_owned(),
+        };
+        assert_eq!(kind("ValidationError", 400), refused);
+    }
+}

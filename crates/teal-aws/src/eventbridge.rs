@@ -1,0 +1,56 @@
+//! Telling the account's event bus what happens: EventBridge.
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+
+use crate::Aws;
+use crate::error::port_error;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_smithy_types::DateTime;
+use teal::ports::{Announcer, PortError, PortResult};
+use teal::story::Announcement;
+
+const PUT_EVENTS: &str = "events:PutEvents";
+
+/// The `source` of Teal's events. The functions' role allows no other.
+const SOURCE: &str = "teal";
+
+/// The `detail-type` of Teal's events.
+const DETAIL_TYPE: &str = "Teal Release Phase Change";
+
+/// The most events of one call.
+const EVENTS_PER_CALL: usize = 10;
+
+impl Announcer for Aws {
+    async fn announce(&self, announcements: &[Announcement]) -> PortResult<()> {
+        for batch in announcements.chunks(EVENTS_PER_CALL) {
+            let entries = batch.iter().map(|announcement| self.entry(announcement)).collect::<PortResult<Vec<_>>>()?;
+            let answer = self.eventbridge().put_events().set_entries(Some(entries)).send().await;
+            let what = format!("event bus {}", self.settings.event_bus);
+            let answer = answer.map_err(|error| port_error(PUT_EVENTS, &what, &error))?;
+            // An entry can fail in an answer that is a success as a whole.
+            if let Some(failed) = answer.entries().iter().find(|entry| entry.error_code().is_some()) {
+                let code = failed.error_code().unwrap_or_default();
+                if code.contains("Throttling") {
+                    return Err(PortError::Throttled { call: PUT_EVENTS });
+                }
+                let message = format!("{code}: {}", failed.error_message().unwrap_or_default());
+                return Err(PortError::Unavailable { call: PUT_EVENTS, message });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Aws {
+    fn entry(&self, announcement: &Announcement) -> PortResult<PutEventsRequestEntry> {
+        let detail = serde_json::to_string(announcement)
+            .map_err(|error| PortError::Refused { call: PUT_EVENTS, message: error.to_string() })?;
+        let entry = PutEventsRequestEntry::builder()
+            .time(DateTime::from_millis(announcement.at.as_millisecond()))
+            .source(SOURCE)
+            .detail_type(DETAIL_TYPE)
+            .detail(detail)
+            .event_bus_name(&self.settings.event_bus)
+            .build();
+        Ok(entry)
+    }
+}

@@ -1,0 +1,170 @@
+//! HTTP requests for validation, with the HTTP client that the SDK links anyway.
+
+use crate::Aws;
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use http_body_util::BodyExt;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+use teal::plan::{HttpCheck, Method, why_refused};
+use teal::ports::{Endpoint, ProbeAnswer, Prober};
+use teal::units::Span;
+
+/// How much of a body is read, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// How much longer than allowed an answer is waited for, so that one that is late by little is reported with its time.
+const GRACE: Duration = Duration::from_millis(500);
+
+impl Prober for Aws {
+    async fn probe(&self, endpoint: &Endpoint, check: &HttpCheck) -> Result<ProbeAnswer, String> {
+        let limit = check.expect.within.as_duration() + GRACE;
+        match tokio::time::timeout(limit, send(endpoint, check)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("no complete answer within {} ms", limit.as_millis())),
+        }
+    }
+
+    async fn pause(&self, span: Span) {
+        tokio::time::sleep(self.clock().real(span)).await;
+    }
+}
+
+async fn send(endpoint: &Endpoint, check: &HttpCheck) -> Result<ProbeAnswer, String> {
+    let origin = Origin::of(&endpoint.url)?;
+    let addresses = origin.resolve().await?;
+    let headers = headers(endpoint, check);
+    let host = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.as_str());
+    let request = request(&origin, host, &headers, check)?;
+    let connector = Connector::builder()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_with_resolver(Resolved(addresses));
+
+    let sent_at = Instant::now();
+    let response = connector.call(request).await.map_err(|error| DisplayErrorContext(&error).to_string())?;
+    let status = response.status().as_u16();
+    let body = read_body(response.into_body()).await?;
+    Ok(ProbeAnswer { status, body, elapsed: sent_at.elapsed() })
+}
+
+/// The headers of the route's conditions, then those of the check; where both have one, the check's own stands.
+fn headers(endpoint: &Endpoint, check: &HttpCheck) -> Vec<(String, String)> {
+    let own: Vec<(String, String)> =
+        check.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let of_route =
+        endpoint.headers.iter().filter(|(name, _)| own.iter().all(|(other, _)| !other.eq_ignore_ascii_case(name)));
+    of_route.cloned().chain(own.iter().cloned()).collect()
+}
+
+fn request(
+    origin: &Origin<'_>,
+    host: Option<&str>,
+    headers: &[(String, String)],
+    check: &HttpCheck,
+) -> Result<HttpRequest, String> {
+    let mut request = HttpRequest::new(SdkBody::empty());
+    let method = match check.method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+    };
+    let authority = origin.authority(host);
+    request.set_method(method).map_err(|error| error.to_string())?;
+    let uri = format!("{}://{authority}{}", origin.scheme, check.path);
+    request.set_uri(uri).map_err(|error| format!("the address is malformed: {error}"))?;
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        request.headers_mut().try_insert(name, value.clone()).map_err(|error| error.to_string())?;
+    }
+    Ok(request)
+}
+
+/// The body up to its limit, undecodable bytes replaced.
+async fn read_body(mut body: SdkBody) -> Result<String, String> {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| format!("the body broke off: {error}"))?;
+        if let Some(data) = frame.data_ref() {
+            read.extend_from_slice(&data[..data.len().min(BODY_LIMIT - read.len())]);
+        }
+        if read.len() >= BODY_LIMIT {
+            break;
+        }
+    }
+    Ok(String::from_utf8_lossy(&read).into_owned())
+}
+
+/// Scheme, host and port of an endpoint.
+#[derive(Debug, PartialEq)]
+struct Origin<'a> {
+    scheme: &'a str,
+    /// Without the brackets of an IPv6 address.
+    host: &'a str,
+    port: u16,
+}
+
+impl<'a> Origin<'a> {
+    fn of(url: &'a str) -> Result<Self, String> {
+        let malformed = || format!("{url:?} is not an http or https address");
+        let (scheme, rest) = url.split_once("://").ok_or_else(malformed)?;
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return Err(malformed()),
+        };
+        let authority = rest.trim_end_matches('/');
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(literal) => literal.split_once(']').ok_or_else(malformed)?,
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        };
+        let port = match port.strip_prefix(':') {
+            Some(port) => port.parse().map_err(|_| malformed())?,
+            None => default_port,
+        };
+        Ok(Self { scheme, host, port })
+    }
+
+    /// The addresses of the host. A name says nothing about its address, so what it resolves to is asked here.
+    async fn resolve(&self) -> Result<Vec<IpAddr>, String> {
+        let found = tokio::net::lookup_host((self.host, self.port)).await;
+        let found = found.map_err(|error| format!("{} cannot be resolved: {error}", self.host))?;
+        let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+        for address in &addresses {
+            if let Some(reason) = why_refused(*address) {
+                return Err(format!("{} is at {address}, where no check is sent: {reason}", self.host));
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Host and port of the request's address. Over TLS the host that the request asks for is the one whose certificate must
+    /// be shown; which address it is sent to is settled by then.
+    fn authority(&self, asked_host: Option<&str>) -> String {
+        let asked_name = asked_host.and_then(|host| host.split(':').next()).filter(|name| is_name(name));
+        match asked_name {
+            Some(name) if self.scheme == "https" => format!("{name}:{}", self.port),
+            _ if self.host.contains(':') => format!("[{}]:{}", self.host, self.port),
+            _ => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Whether a host is a name: an address in its place would be connected to without being resolved.
+fn is_name(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    last.starts_with(|c: char| c.is_ascii_alphabetic())
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+/// Addresses that were resolved and asked about: connecting must not resolve the name once more.
+#[derive(Clone, Debug)]
+struct Resolved(Vec<IpAddr>);
+
+impl ResolveDns for Resolved {
+    fn resolve_dns<'a>(&'a self, _name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::ready(Ok(self.0.clone()))
+    }
+}
