@@ -2,7 +2,8 @@
 //!
 //! The control plane speaks the AWS Query protocol of API version 2015-12-01 and checks its inputs as AWS does. The
 //! data plane is a real HTTP/1.1 proxy: every load balancer gets a loopback address of its own, which is its DNS name,
-//! and every listener binds its port there.
+//! and every listener binds its port there (Linux answers on all of 127.0.0.0/8; ports below 1024 need the right to
+//! bind them).
 //!
 //! What differs from AWS, on purpose:
 //! * A change of weights or rules counts from the next request on; AWS takes some seconds to tell all its nodes.
@@ -52,7 +53,8 @@ pub struct ElbOptions {
     /// Whether calls are throttled with AWS's token buckets. Fleets that use [`TargetRegistry`] are not: on AWS, too,
     /// services that call on one's behalf have buckets of their own.
     pub throttle: bool,
-    /// Makes the choices by weight and the resources' identifiers repeatable.
+    /// Makes the choices by weight and the resources' identifiers repeatable, as far as calls and requests come in the
+    /// same order. Addresses are never seeded, so that labs on one machine do not meet.
     pub seed: Option<u64>,
 }
 
