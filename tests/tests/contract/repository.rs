@@ -59,3 +59,17 @@ pub(crate) fn words(text: &str, prefix: &str) -> BTreeSet<String> {
 fn end(text: &str, is_part: impl Fn(char) -> bool) -> usize {
     text.find(|character| !is_part(character)).unwrap_or(text.len())
 }
+
+/// Every string literal of the code that is an IAM action: `"service:Action"`.
+pub(crate) fn actions(code: &str) -> BTreeSet<String> {
+    let is_action = |literal: &&str| {
+        literal.split_once(':').is_some_and(|(service, action)| {
+            let is_service = |c: char| c.is_ascii_lowercase() || c == '-';
+            !service.is_empty()
+                && service.chars().all(is_service)
+                && action.starts_with(|c: char| c.is_ascii_uppercase())
+                && action.chars().all(|c| c.is_ascii_alphanumeric())
+        })
+    };
+    code.lines().flat_map(|line| line.split('"').skip(1).step_by(2)).filter(is_action).map(str::to_owned).collect()
+}

@@ -1,6 +1,6 @@
 //! `template.yaml` against the functions' code and the state machine.
 
-use crate::repository::{document, folders, sources, text, words};
+use crate::repository::{actions, document, folders, sources, text, words};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use teal::plan::limits::VALIDATION_BUDGET;
@@ -37,6 +37,13 @@ const WITHOUT_RESOURCE: &[&str] = &[
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 ];
+
+/// What the code calls under another name than its permission has, or makes AWS do in its name.
+const NOT_CALLED_BY_NAME: &[&str] =
+    &["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "dynamodb:DeleteItem", "ecs:TagResource", "iam:PassRole"];
+
+/// Policies for what Lambda does in a function's name.
+const PLATFORM: &[&str] = &["DeadLetterPolicy", "LambdaPolicy", "VpcPolicy"];
 
 /// What begins without anybody waiting for its answer.
 const TRIGGERS: &[&str] = &["OnAlarmFunction", "OnExecutionEndFunction", "SweepFunction"];
@@ -252,6 +259,25 @@ fn functions_that_only_look_can_change_nothing() {
         assert!(!looks_only || !policies.contains("FleetWritePolicy"), "{name}");
         assert_eq!(policies.contains("FleetCreatePolicy"), name == "PrepareGreenFunction", "{name}");
     }
+}
+
+#[test]
+fn the_functions_may_do_what_the_code_calls_and_no_more() {
+    let template = template();
+    let of_functions: BTreeSet<&str> = policies(&template).into_values().flatten().collect();
+    let allowed: BTreeSet<String> = statements(&template)
+        .into_iter()
+        .filter(|(owner, _)| of_functions.contains(owner) && !PLATFORM.contains(owner))
+        .flat_map(|(_, statement)| list(&statement["Action"]))
+        .map(|action| action.as_str().unwrap().to_owned())
+        .filter(|action| !NOT_CALLED_BY_NAME.contains(&action.as_str()))
+        .collect();
+    let mut called = actions(&sources("crates/teal-aws/src"));
+    // A transaction is allowed by what it does; the other two are the command line's.
+    for name in ["dynamodb:TransactWriteItems", "states:StartExecution", "sts:GetCallerIdentity"] {
+        assert!(called.remove(name), "{name}");
+    }
+    assert_eq!(allowed, called);
 }
 
 #[test]
