@@ -18,7 +18,7 @@ use std::time::Duration;
 use teal_lab_wire::REGION;
 
 /// The access key that ministack and the gateway take for the account's root user; its signature is not checked.
-pub const LAB_ACCESS_KEY: &str = "test";
+pub(crate) const LAB_ACCESS_KEY: &str = "test";
 
 /// How long one call may take: CreateStack and the like answer at once and are polled.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! The programs a lab needs: Teal's functions, the demo service and the command line, built by cargo.
+//! The programs a lab needs: Teal's functions and the demo service, built by cargo.
 
 use crate::setup::{lock, run};
 use crate::{LabError, Places, Progress, zip};
@@ -9,26 +9,24 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 /// The demo service's package and binary.
-pub const DEMO_SERVICE: &str = "teal-lab-demo";
-/// The command line's binary.
-pub const COMMAND_LINE: &str = "teal";
+pub(crate) const DEMO_SERVICE: &str = "teal-lab-demo";
 
 /// Where the built programs are.
 #[derive(Clone, Debug)]
-pub struct Binaries {
+pub(crate) struct Binaries {
     directory: PathBuf,
     cache: PathBuf,
 }
 
 impl Binaries {
-    /// Builds the functions, the demo service and the command line with this program's own profile.
+    /// Builds the functions and the demo service with this program's own profile.
     ///
     /// With `TEAL_LAB_BIN_DIR` set nothing is built: that directory's programs are used as they are, for example the
     /// ones of a release build.
     ///
     /// # Errors
     /// If cargo fails; its output is part of the message.
-    pub async fn build(places: &Places, progress: &Progress) -> Result<Self, LabError> {
+    pub(crate) async fn build(places: &Places, progress: &Progress) -> Result<Self, LabError> {
         let cache = places.cache().join("packages");
         if let Some(directory) = std::env::var_os("TEAL_LAB_BIN_DIR") {
             return Ok(Self { directory: directory.into(), cache });
@@ -40,13 +38,13 @@ impl Binaries {
         for package in function_packages(places)? {
             cargo.args(["-p", &package]);
         }
-        run(cargo.args(["-p", DEMO_SERVICE, "-p", "teal-cli"])).await?;
+        run(cargo.args(["-p", DEMO_SERVICE])).await?;
         Ok(Self { directory: places.binaries.clone(), cache })
     }
 
     /// The path of one program.
     #[must_use]
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
@@ -54,7 +52,7 @@ impl Binaries {
     ///
     /// # Errors
     /// If the function was not built.
-    pub async fn package(&self, function: &str) -> Result<Bytes, LabError> {
+    pub(crate) async fn package(&self, function: &str) -> Result<Bytes, LabError> {
         let program = self.path(function);
         let content = self.stripped(function, &program).await?;
         let package = zip::bootstrap_package(&content);

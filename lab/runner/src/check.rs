@@ -3,6 +3,7 @@
 use crate::result::{Check, ReleaseResult, ScenarioResult};
 use crate::scenario::{Bounds, Expectation, FinalRoute, Outcome};
 use serde_json::Value;
+use std::fmt::Display;
 use teal::state::State;
 
 /// The actions of one listener or rule at the start and at the end.
@@ -32,6 +33,14 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
             Some(found) => within("seconds from the first trouble to blue", bounds, found),
             None => Check::new("seconds from the first trouble to blue", bounds, "it never came to that", false),
         });
+    }
+    if let Some(found) = result.green_after_blue {
+        checks.push(Check::new(
+            "requests that green answered after all traffic was back on blue",
+            0,
+            found,
+            found == 0,
+        ));
     }
     let wanted = expected.final_route.unwrap_or(match expected.outcome {
         Outcome::Promoted => FinalRoute::Exchanged,
@@ -128,8 +137,8 @@ fn within(what: &str, bounds: &Bounds, found: f64) -> Check {
 }
 
 impl Check {
-    fn new(what: impl Into<String>, expected: impl ToString, found: impl ToString, passed: bool) -> Self {
-        Self { what: what.into(), expected: expected.to_string(), found: found.to_string(), passed }
+    fn new(what: impl Into<String>, expected: impl Display, found: impl Display, passed: bool) -> Self {
+        Self { what: what.into(), expected: format!("{expected}"), found: format!("{found}"), passed }
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// One created resource: its physical id (what `Ref` gives) and its attributes (what `Fn::GetAtt` gives).
 #[derive(Clone, Debug, Default)]
-pub struct Resource {
+pub(crate) struct Resource {
     pub kind: String,
     pub id: String,
     pub attributes: BTreeMap<String, String>,
@@ -24,7 +24,7 @@ pub struct Resource {
 
 /// The created resources of one template.
 #[derive(Clone, Debug)]
-pub struct Stack {
+pub(crate) struct Stack {
     aws: Aws,
     /// By name, the pseudo parameters included.
     pub parameters: BTreeMap<String, String>,
@@ -35,7 +35,7 @@ pub struct Stack {
 
 /// A template as it is to be created.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub(crate) struct Template {
     /// For messages.
     pub file: Arc<Path>,
     /// The document, with intrinsic functions in their long form.
@@ -47,7 +47,7 @@ impl Template {
     ///
     /// # Errors
     /// If the file cannot be read or is not YAML.
-    pub fn read(file: &Path) -> Result<Self, LabError> {
+    pub(crate) fn read(file: &Path) -> Result<Self, LabError> {
         let text = std::fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))?;
         let document = crate::yaml::parse(&text).map_err(|problem| LabError::document(file, problem))?;
         Ok(Self { file: file.into(), document })
@@ -55,7 +55,7 @@ impl Template {
 
     /// Lays `changes` over the template's resources: objects are merged, everything else is replaced, and a resource
     /// that is `null` is left out.
-    pub fn change_resources(&mut self, changes: &Map<String, Value>) {
+    pub(crate) fn change_resources(&mut self, changes: &Map<String, Value>) {
         let Some(resources) = self.document.get_mut("Resources").and_then(Value::as_object_mut) else { return };
         for (name, change) in changes {
             if change.is_null() {
@@ -70,7 +70,7 @@ impl Template {
     ///
     /// # Errors
     /// If the template says something the lab cannot do, or a call is refused.
-    pub async fn create(
+    pub(crate) async fn create(
         &self,
         aws: &Aws,
         name: &str,
@@ -122,7 +122,7 @@ impl Stack {
     ///
     /// # Errors
     /// The first refusal; everything is tried all the same.
-    pub async fn delete(&self) -> Result<(), LabError> {
+    pub(crate) async fn delete(&self) -> Result<(), LabError> {
         resources::delete(&self.aws, self.resources.values()).await
     }
 }

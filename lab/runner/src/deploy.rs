@@ -40,7 +40,7 @@ pub struct Function {
 ///
 /// # Errors
 /// If a function was not built, or CloudFormation does not complete the stack; its events are part of the message.
-pub async fn deploy(
+pub(crate) async fn deploy(
     aws: &Aws,
     places: &Places,
     binaries: &Binaries,

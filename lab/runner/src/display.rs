@@ -9,7 +9,7 @@ use std::io::IsTerminal;
 
 /// Writes to standard output; in colour if that is a terminal.
 #[derive(Debug)]
-pub struct Display {
+pub(crate) struct Display {
     /// Names of services by version.
     services: BTreeMap<String, String>,
     before: BTreeMap<Served, (u64, u64)>,
@@ -19,20 +19,20 @@ pub struct Display {
 impl Display {
     /// A display that calls versions by the scenario's names for them.
     #[must_use]
-    pub fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let services = scenario.services.iter().map(|(name, spec)| (spec.version.clone(), name.clone())).collect();
         let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Self { services, before: BTreeMap::new(), is_coloured }
     }
 
     /// Prints the heading of a scenario.
-    pub fn heading(&self, scenario: &Scenario, scale: f64) {
+    pub(crate) fn heading(&self, scenario: &Scenario, scale: f64) {
         println!("\n{}", self.bold(&format!("{}: {}", scenario.name, scenario.description)));
         println!("lab time runs {scale} times as fast as the wall; requests and latencies are real\n");
     }
 
     /// Prints what came of it.
-    pub fn verdict(&self, result: &ScenarioResult) {
+    pub(crate) fn verdict(&self, result: &ScenarioResult) {
         let release = &result.release;
         println!();
         println!("outcome     {:?} after {:.0} s of lab time", release.outcome, release.seconds);

@@ -8,6 +8,8 @@ mod generator;
 mod schedule;
 mod tally;
 
-pub use generator::{Load, LoadOptions, LoadTarget};
-pub use schedule::{Arrivals, Ramp, RampPoint};
-pub use tally::{Sample, Served, Tally, Totals};
+pub(crate) use generator::{Load, LoadOptions, LoadTarget};
+pub use schedule::Arrivals;
+pub(crate) use schedule::{Ramp, RampPoint};
+pub(crate) use tally::{Sample, Tally};
+pub use tally::{Served, Totals};

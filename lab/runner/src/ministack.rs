@@ -32,7 +32,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What ministack and the functions in it are to be told.
 #[derive(Clone, Debug)]
-pub struct MinistackOptions {
+pub(crate) struct MinistackOptions {
     /// Where it is to listen: a loopback address.
     pub address: SocketAddr,
     /// The virtual environment's Python.
@@ -49,8 +49,7 @@ pub struct MinistackOptions {
 
 /// A running ministack. Dropping it ends it.
 #[derive(Debug)]
-pub struct Ministack {
-    address: SocketAddr,
+pub(crate) struct Ministack {
     log: PathBuf,
     child: Child,
     // Held open: its end is the signal to stop.
@@ -62,7 +61,7 @@ impl Ministack {
     ///
     /// # Errors
     /// If it cannot be started, or is not healthy within a minute; the end of its log is part of the message.
-    pub async fn start(options: &MinistackOptions, progress: &Progress) -> Result<Self, LabError> {
+    pub(crate) async fn start(options: &MinistackOptions, progress: &Progress) -> Result<Self, LabError> {
         progress.say("starting ministack");
         let log = options.directory.join("ministack.log");
         let output = File::create(&log).map_err(LabError::io(format!("creating {}", log.display())))?;
@@ -94,25 +93,13 @@ impl Ministack {
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(LabError::io("starting ministack"))?;
         let stdin = child.stdin.take();
-        let mut ministack = Self { address: options.address, log, child, stdin };
-        ministack.wait_until_healthy().await?;
+        let mut ministack = Self { log, child, stdin };
+        ministack.wait_until_healthy(options.address).await?;
         Ok(ministack)
     }
 
-    /// Where it listens. Clients use the gateway instead.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The file its output goes to.
-    #[must_use]
-    pub fn log(&self) -> &Path {
-        &self.log
-    }
-
     /// Ends ministack and every function process, and waits for that.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         drop(self.stdin.take());
         let patience = Duration::from_secs(5);
         if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
@@ -122,7 +109,7 @@ impl Ministack {
         }
     }
 
-    async fn wait_until_healthy(&mut self) -> Result<(), LabError> {
+    async fn wait_until_healthy(&mut self, address: SocketAddr) -> Result<(), LabError> {
         let begun = Instant::now();
         while begun.elapsed() < START_TIMEOUT {
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -131,7 +118,7 @@ impl Ministack {
                     output: format!("{status}\n{}", self.end_of_log()),
                 });
             }
-            if answers_ok(self.address).await {
+            if answers_ok(address).await {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -151,7 +138,7 @@ impl Ministack {
 }
 
 /// A loopback address whose port was free a moment ago.
-pub fn free_address() -> Result<SocketAddr, LabError> {
+pub(crate) fn free_address() -> Result<SocketAddr, LabError> {
     let find = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr();
     find().map_err(LabError::io("finding a free port"))
 }

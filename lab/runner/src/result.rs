@@ -35,6 +35,10 @@ pub struct ScenarioResult {
     pub first_trouble_at: Option<f64>,
     /// From then until every listener and rule was wholly on blue.
     pub seconds_to_blue: Option<f64>,
+    /// Requests that green answered although they were due after that moment.
+    pub green_after_blue: Option<u64>,
+    /// Traffic over time, in intervals of 30 lab seconds.
+    pub traffic: Vec<TrafficInterval>,
     /// AWS calls by function: operation and count.
     pub calls: BTreeMap<String, BTreeMap<String, u64>>,
     /// Calls that the function's policy does not allow.
@@ -96,6 +100,16 @@ pub struct WeightChange {
     pub green_share: f64,
     /// Who asked for it: a function, or `lab` for the scenario's own calls.
     pub by: String,
+}
+
+/// The traffic of 30 lab seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrafficInterval {
+    pub from: f64,
+    /// By service; the load balancer's own answers are under `load balancer`, missing ones under `nobody`.
+    pub requests: BTreeMap<String, u64>,
+    pub errors: BTreeMap<String, u64>,
 }
 
 /// An alarm's transition.

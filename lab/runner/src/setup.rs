@@ -7,11 +7,11 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 /// The oldest Python that ministack runs on.
-pub const OLDEST_PYTHON: (u32, u32) = (3, 10);
+pub(crate) const OLDEST_PYTHON: (u32, u32) = (3, 10);
 
 /// A usable Python 3 on this machine.
 #[derive(Clone, Debug)]
-pub struct Python {
+pub(crate) struct Python {
     pub command: String,
     pub version: (u32, u32),
 }
@@ -20,7 +20,7 @@ pub struct Python {
 ///
 /// # Errors
 /// If there is none; the message says what to install.
-pub async fn find_python() -> Result<Python, LabError> {
+pub(crate) async fn find_python() -> Result<Python, LabError> {
     let named = std::env::var("TEAL_LAB_PYTHON").ok();
     let candidates = named.map_or_else(|| vec!["python3".to_owned(), "python".to_owned()], |python| vec![python]);
     let mut seen = Vec::new();
@@ -50,7 +50,7 @@ async fn python_version(command: &str) -> Option<(u32, u32)> {
 ///
 /// # Errors
 /// If lab/requirements.txt cannot be read.
-pub fn venv_directory(places: &Places) -> Result<PathBuf, LabError> {
+pub(crate) fn venv_directory(places: &Places) -> Result<PathBuf, LabError> {
     let file = requirements(places);
     let pinned = fs::read(&file).map_err(LabError::io(format!("reading {}", file.display())))?;
     Ok(places.cache().join(format!("venv-{:08x}", crc32fast::hash(&pinned))))
@@ -58,13 +58,13 @@ pub fn venv_directory(places: &Places) -> Result<PathBuf, LabError> {
 
 /// Whether the environment was completed by an earlier run.
 #[must_use]
-pub fn is_complete(venv: &Path) -> bool {
+pub(crate) fn is_complete(venv: &Path) -> bool {
     venv.join(COMPLETE).exists() && interpreter(venv).exists()
 }
 
 /// The environment's own Python.
 #[must_use]
-pub fn interpreter(venv: &Path) -> PathBuf {
+pub(crate) fn interpreter(venv: &Path) -> PathBuf {
     venv.join("bin/python")
 }
 
@@ -80,7 +80,7 @@ fn requirements(places: &Places) -> PathBuf {
 ///
 /// # Errors
 /// If Python is missing, or pip cannot install the pinned packages.
-pub async fn ensure_venv(places: &Places, progress: &Progress) -> Result<PathBuf, LabError> {
+pub(crate) async fn ensure_venv(places: &Places, progress: &Progress) -> Result<PathBuf, LabError> {
     let venv = venv_directory(places)?;
     if is_complete(&venv) {
         return Ok(interpreter(&venv));
@@ -109,7 +109,7 @@ pub async fn ensure_venv(places: &Places, progress: &Progress) -> Result<PathBuf
 ///
 /// # Errors
 /// If the directory or the file cannot be made.
-pub async fn lock(directory: &Path, name: &str) -> Result<File, LabError> {
+pub(crate) async fn lock(directory: &Path, name: &str) -> Result<File, LabError> {
     fs::create_dir_all(directory).map_err(LabError::io(format!("making {}", directory.display())))?;
     let path = directory.join(name);
     let what = format!("locking {}", path.display());
@@ -125,7 +125,7 @@ pub async fn lock(directory: &Path, name: &str) -> Result<File, LabError> {
 ///
 /// # Errors
 /// If it cannot be started or does not exit with 0.
-pub async fn run(command: &mut Command) -> Result<(), LabError> {
+pub(crate) async fn run(command: &mut Command) -> Result<(), LabError> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.map_err(LabError::io(format!("running {program}")))?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use teal_lab_wire::{LabClock, Millis};
 
 /// The template of the user's side, within the repository.
-pub const TEMPLATE: &str = "infra/cloudformation/alb-ecs.yaml";
+pub(crate) const TEMPLATE: &str = "infra/cloudformation/alb-ecs.yaml";
 
 /// From making the resources until the load begins: time for scaling to bring blue to its size, and for its health
 /// checks (lab time).
@@ -31,8 +31,6 @@ pub(crate) struct Stage {
     /// What placeholders stand for.
     pub(crate) names: BTreeMap<String, String>,
     address: IpAddr,
-    /// When the load begins: all times of the scenario count from here.
-    pub(crate) zero: Millis,
 }
 
 impl Stage {
@@ -53,7 +51,7 @@ impl Stage {
         let names = names(&stack, &scenario.services);
         let dns = names.get("LoadBalancer.DNSName").ok_or_else(|| problem("there is no LoadBalancer"))?;
         let address = dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?;
-        let stage = Self { stack, names, address, zero };
+        let stage = Self { stack, names, address };
         stage.wait_until_blue_serves(aws, clock).await?;
         let rest = u64::try_from(zero - clock.now_millis()).unwrap_or(0);
         clock.sleep(Duration::from_millis(rest)).await;

@@ -13,7 +13,7 @@ const MADE_BY_UNIX: u16 = (3 << 8) | VERSION_NEEDED;
 
 /// A zip that holds `content` as an executable `bootstrap`, or `None` if it is 4 GiB or more (zip64 is not written).
 #[must_use]
-pub fn bootstrap_package(content: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn bootstrap_package(content: &[u8]) -> Option<Vec<u8>> {
     let size = u32::try_from(content.len()).ok()?;
     let checksum = crc32fast::hash(content);
     let mut zip = Vec::with_capacity(content.len() + 200);

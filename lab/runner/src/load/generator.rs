@@ -17,7 +17,7 @@ const VERSION_HEADER: &str = "x-version";
 
 /// What to send.
 #[derive(Clone, Debug)]
-pub struct LoadOptions {
+pub(crate) struct LoadOptions {
     /// Where to: requests go to the targets in turn.
     pub targets: Vec<LoadTarget>,
     pub ramp: Ramp,
@@ -33,7 +33,7 @@ pub struct LoadOptions {
 
 /// One place requests are sent to.
 #[derive(Clone, Debug)]
-pub struct LoadTarget {
+pub(crate) struct LoadTarget {
     pub address: SocketAddr,
     /// The Host header.
     pub host: String,
@@ -43,7 +43,7 @@ pub struct LoadTarget {
 
 /// A running load. Dropping it stops sending at once.
 #[derive(Debug)]
-pub struct Load {
+pub(crate) struct Load {
     tally: Tally,
     stop: watch::Sender<bool>,
     generator: JoinHandle<()>,
@@ -52,7 +52,7 @@ pub struct Load {
 impl Load {
     /// Starts sending now; due times count from here.
     #[must_use]
-    pub fn start(options: LoadOptions, clock: LabClock) -> Self {
+    pub(crate) fn start(options: LoadOptions, clock: LabClock) -> Self {
         let tally = Tally::default();
         let (stop, stopped) = watch::channel(false);
         let generator = Generator {
@@ -71,12 +71,12 @@ impl Load {
 
     /// The samples so far; it keeps filling.
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub(crate) fn tally(&self) -> Tally {
         self.tally.clone()
     }
 
     /// Stops sending, waits for the answers that are still due, and returns all samples.
-    pub async fn stop(mut self) -> Tally {
+    pub(crate) async fn stop(mut self) -> Tally {
         // Fails only if the generator has ended by itself, at the end of its ramp.
         let _ = self.stop.send(true);
         // A panic in the generator would have been printed; the samples up to there are still true.

@@ -15,7 +15,7 @@ pub enum Arrivals {
 
 /// A rate from some moment on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RampPoint {
+pub(crate) struct RampPoint {
     /// Real time since the load began.
     pub from: Duration,
     /// Requests per real second, 0 or more.
@@ -24,21 +24,21 @@ pub struct RampPoint {
 
 /// The rate over time: each point holds until the next one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ramp {
+pub(crate) struct Ramp {
     points: Vec<RampPoint>,
 }
 
 impl Ramp {
     /// A ramp from points in the order of time. Before the first one nothing is sent.
     #[must_use]
-    pub fn new(mut points: Vec<RampPoint>) -> Self {
+    pub(crate) fn new(mut points: Vec<RampPoint>) -> Self {
         points.sort_by_key(|point| point.from);
         Self { points }
     }
 
     /// The rate at a moment.
     #[must_use]
-    pub fn rate_at(&self, at: Duration) -> f64 {
+    pub(crate) fn rate_at(&self, at: Duration) -> f64 {
         self.points.iter().rev().find(|point| point.from <= at).map_or(0.0, |point| point.rate)
     }
 

@@ -17,7 +17,7 @@ pub enum Served {
 
 /// One request and what came of it.
 #[derive(Clone, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Lab time at which the request was due, in milliseconds since the Unix epoch.
     pub at: i64,
     /// From when it was due until the whole answer was there, in real microseconds.
@@ -30,13 +30,13 @@ pub struct Sample {
 impl Sample {
     /// Whether a user would call it failed: 5xx, or no answer.
     #[must_use]
-    pub fn is_bad(&self) -> bool {
+    pub(crate) fn is_bad(&self) -> bool {
         self.status == 0 || self.status >= 500
     }
 
     /// Whether the load balancer, and not the service, failed it.
     #[must_use]
-    pub fn is_wrongly_served(&self) -> bool {
+    pub(crate) fn is_wrongly_served(&self) -> bool {
         self.is_bad() && !matches!(self.served, Served::Version(_))
     }
 }
@@ -55,7 +55,7 @@ pub struct Totals {
 
 /// All samples of a load. Cheap to clone; clones share the samples.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -80,13 +80,13 @@ impl Tally {
     }
 
     /// Looks at all samples so far, in the order in which they were answered.
-    pub fn with_samples<T>(&self, look: impl FnOnce(&[Sample]) -> T) -> T {
+    pub(crate) fn with_samples<T>(&self, look: impl FnOnce(&[Sample]) -> T) -> T {
         look(&self.lock().samples)
     }
 
     /// Requests and errors so far, by who served them.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<Served, (u64, u64)> {
+    pub(crate) fn counts(&self) -> BTreeMap<Served, (u64, u64)> {
         self.lock().counts.clone()
     }
 
@@ -96,7 +96,7 @@ impl Tally {
 
     /// Totals with latencies, by who served the requests.
     #[must_use]
-    pub fn totals(&self) -> BTreeMap<Served, Totals> {
+    pub(crate) fn totals(&self) -> BTreeMap<Served, Totals> {
         let mut latencies = BTreeMap::<Served, Vec<u32>>::new();
         self.with_samples(|samples| {
             for sample in samples {

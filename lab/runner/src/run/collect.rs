@@ -2,13 +2,16 @@
 
 use super::{Run, Running};
 use crate::LabError;
-use crate::load::{Served, Tally};
-use crate::result::{AlarmChange, ReleaseResult, ScenarioResult, WeightChange};
+use crate::load::{Sample, Served, Tally};
+use crate::result::{AlarmChange, ReleaseResult, ScenarioResult, TrafficInterval, WeightChange};
 use crate::scenario::Outcome;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use teal::release::{Phase, Release};
+
+/// The length of the result's traffic intervals, in lab seconds.
+const TRAFFIC_INTERVAL: f64 = 30.0;
 
 impl Run<'_> {
     pub(super) async fn collect(&self, tally: &Tally, elapsed: Duration) -> Result<ScenarioResult, LabError> {
@@ -29,13 +32,16 @@ impl Run<'_> {
             self.lab.weight_changes().iter().filter_map(|change| self.weight_change(change)).collect();
         let alarms = self.alarms().await?;
         let first_trouble_at = self.first_trouble(record.as_ref(), &alarms, release.started_at);
-        let seconds_to_blue = first_trouble_at.and_then(|at| seconds_to_blue(at, &weights));
+        let blue_at = first_trouble_at.and_then(|trouble_at| wholly_blue_at(trouble_at, &weights));
+        let seconds_to_blue = first_trouble_at.zip(blue_at).map(|(trouble_at, blue_at)| blue_at - trouble_at);
         let mut totals = tally.totals();
         let load_balancer = totals.remove(&Served::LoadBalancer).unwrap_or_default();
         let unanswered = totals.remove(&Served::Nobody).unwrap_or_default().requests;
         let requests = totals.into_iter().map(|(served, totals)| (self.service_name(&served), totals)).collect();
         let wrongly_served =
             tally.with_samples(|samples| samples.iter().filter(|sample| sample.is_wrongly_served()).count() as u64);
+        let traffic = self.traffic(tally);
+        let green_after_blue = blue_at.map(|blue_at| self.green_answers_after(blue_at, tally));
         Ok(ScenarioResult {
             scenario: self.scenario.name.clone(),
             description: self.scenario.description.clone(),
@@ -51,6 +57,8 @@ impl Run<'_> {
             alarms,
             first_trouble_at,
             seconds_to_blue,
+            green_after_blue,
+            traffic,
             calls: self.lab.calls_since(&self.calls_before),
             policy_violations: self.lab.policy_violations(self.begun_at),
             scale: self.lab.clock().scale(),
@@ -121,6 +129,38 @@ impl Run<'_> {
         }
     }
 
+    /// Requests and errors by service in each interval in which there were any.
+    fn traffic(&self, tally: &Tally) -> Vec<TrafficInterval> {
+        let mut intervals = BTreeMap::<i64, BTreeMap<String, (u64, u64)>>::new();
+        tally.with_samples(|samples| {
+            for sample in samples {
+                let number = (self.timeline.of_lab_millis(sample.at) / TRAFFIC_INTERVAL).floor() as i64;
+                let counts = intervals.entry(number).or_default().entry(self.service_name(&sample.served)).or_default();
+                counts.0 += 1;
+                counts.1 += u64::from(sample.is_bad());
+            }
+        });
+        let interval = |(number, counts): (i64, BTreeMap<String, (u64, u64)>)| {
+            let (requests, errors) = counts
+                .into_iter()
+                .map(|(service, (requests, errors))| ((service.clone(), requests), (service, errors)))
+                .unzip();
+            TrafficInterval { from: number as f64 * TRAFFIC_INTERVAL, requests, errors }
+        };
+        intervals.into_iter().map(interval).collect()
+    }
+
+    /// Requests due after a moment that another version than blue answered.
+    fn green_answers_after(&self, moment: f64, tally: &Tally) -> u64 {
+        let is_late = |sample: &&Sample| {
+            let served_by_blue = self.service_name(&sample.served) == "blue";
+            matches!(sample.served, Served::Version(_))
+                && !served_by_blue
+                && self.timeline.of_lab_millis(sample.at) > moment
+        };
+        tally.with_samples(|samples| samples.iter().filter(is_late).count() as u64)
+    }
+
     /// Every transition of this scenario's alarms, in the order of time.
     async fn alarms(&self) -> Result<Vec<AlarmChange>, LabError> {
         let mut changes = Vec::new();
@@ -174,23 +214,20 @@ fn green_group(before: &Value) -> Option<&str> {
     group["TargetGroupArn"].as_str()
 }
 
-/// From the first trouble until the last part of the route gave green nothing any more; 0 if it did not then either.
-fn seconds_to_blue(trouble_at: f64, weights: &[WeightChange]) -> Option<f64> {
+/// When the last part of the route gave green nothing any more, for good: the moment of the trouble itself if none gave
+/// green anything. `None` if one still does.
+fn wholly_blue_at(trouble_at: f64, weights: &[WeightChange]) -> Option<f64> {
     let mut parts = BTreeMap::<&str, Vec<&WeightChange>>::new();
     for change in weights {
         parts.entry(&change.part).or_default().push(change);
     }
-    let mut longest = 0.0_f64;
+    let mut latest = trouble_at;
     for changes in parts.into_values() {
-        // The change after which green had nothing for good.
-        let last_with_green = changes.iter().rposition(|change| change.green_share > 0.0);
-        let restored = match last_with_green {
-            None => continue,
-            Some(index) => changes.get(index + 1)?,
-        };
-        longest = longest.max(restored.at - trouble_at);
+        if let Some(last_with_green) = changes.iter().rposition(|change| change.green_share > 0.0) {
+            latest = latest.max(changes.get(last_with_green + 1)?.at);
+        }
     }
-    Some(longest)
+    Some(latest)
 }
 
 #[cfg(test)]
@@ -210,9 +247,9 @@ mod tests {
             change(33.5, "b", 0.0),
             change(40.0, "a", 0.0),
         ];
-        assert_eq!(seconds_to_blue(30.0, &weights), Some(3.5));
-        assert_eq!(seconds_to_blue(30.0, &weights[..3]), None);
-        assert_eq!(seconds_to_blue(30.0, &[change(1.0, "a", 0.0)]), Some(0.0));
+        assert_eq!(wholly_blue_at(30.0, &weights), Some(33.5));
+        assert_eq!(wholly_blue_at(30.0, &weights[..3]), None);
+        assert_eq!(wholly_blue_at(30.0, &[change(1.0, "a", 0.0)]), Some(30.0));
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub enum Outcome {
 }
 
 /// What must be true at the end. What is not said is not checked, except what always must hold: a promoted release leaves
-/// everything on green and any other everything on blue, only weights of production actions differ from the start, and
-/// no function did what its policy does not allow.
+/// everything on green and any other everything on blue, only weights of production actions differ from the start, green
+/// gets no request after the traffic went back, and no function did what its policy does not allow.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expectation {
