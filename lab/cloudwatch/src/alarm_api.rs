@@ -192,7 +192,7 @@ fn page<T>(
     let first = page_start(token)?;
     let mut rest = items.skip(first);
     let page: Vec<T> = rest.by_ref().take(size).collect();
-    Ok((page, rest.next().map(|_| first + size)))
+    Ok((page, rest.next().map(|_| first.saturating_add(size))))
 }
 
 fn with_token(mut output: Value, next: Option<usize>) -> Value {

@@ -184,7 +184,7 @@ pub(crate) fn get_metric_data(input: Value, store: &Store) -> Result<Value, AwsF
             data.reverse();
         }
         let from = first.saturating_sub(seen).min(data.len());
-        let to = (first + most).saturating_sub(seen).min(data.len());
+        let to = first.saturating_add(most).saturating_sub(seen).min(data.len());
         seen += data.len();
         if from == to && !(data.is_empty() && first == 0) {
             continue;
@@ -198,7 +198,7 @@ pub(crate) fn get_metric_data(input: Value, store: &Store) -> Result<Value, AwsF
         }));
     }
     let mut output = json!({"MetricDataResults": results, "Messages": []});
-    if seen > first + most {
+    if seen > first.saturating_add(most) {
         output["NextToken"] = page_token(first + most).into();
     }
     Ok(output)
@@ -310,7 +310,7 @@ pub(crate) fn list_metrics(input: Value, store: &Store) -> Result<Value, AwsFaul
         })
         .collect();
     let mut output = json!({"Metrics": metrics});
-    if matching.len() > first + METRICS_PER_PAGE {
+    if matching.len() > first.saturating_add(METRICS_PER_PAGE) {
         output["NextToken"] = page_token(first + METRICS_PER_PAGE).into();
     }
     if metrics.is_empty() && first > 0 {

@@ -1,7 +1,7 @@
 //! The two protocols that CloudWatch's clients speak today: Smithy RPC v2 CBOR, and AWS JSON 1.0/1.1.
 //!
-//! The AWS SDK for Rust and boto3 from 1.41 on choose CBOR. Both carry the same documents; they differ in how an
-//! operation is named and in timestamps (CBOR tag 1 against a plain number of seconds).
+//! The AWS SDK for Rust chooses CBOR, boto3 (1.43) JSON. Both carry the same documents; they differ in how an operation
+//! is named and in timestamps (CBOR tag 1 against a plain number of seconds).
 
 use bytes::Bytes;
 use ciborium::Value as Cbor;

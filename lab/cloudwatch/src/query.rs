@@ -8,11 +8,17 @@ use crate::statistic::Statistic;
 use crate::store::{SECOND, SeriesKey, Store, Window};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use teal_lab_wire::{AwsFault, Millis};
 
 /// Periods of one query's time range, so that a slip in a time does not take all memory.
 const MOST_PERIODS: usize = 1_000_000;
+
+/// A year, in seconds; nothing is kept for longer anywhere.
+const LONGEST_PERIOD: i64 = 366 * 86_400;
+
+/// Expressions that refer to expressions; the lab's own limit.
+const LONGEST_CHAIN: usize = 20;
 
 /// `MetricDataQuery` of the API: a metric's statistic, or an expression over other queries.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -136,13 +142,17 @@ impl Queries {
 
     /// The data points of the query `id` in a window of its own period.
     pub(crate) fn evaluate(&self, id: &str, store: &Store, window: Window) -> Result<Points, AwsFault> {
-        let evaluation = Evaluation { queries: &self.0, store, window, under_way: RefCell::new(Vec::new()) };
-        evaluation.points(id).map_err(|problem| validation(format!("Error in expression '{id}': {problem}.")))
+        let evaluation = Evaluation { queries: &self.0, store, window, known: RefCell::default() };
+        let points =
+            evaluation.points(id).map_err(|problem| validation(format!("Error in expression '{id}': {problem}.")))?;
+        // A sum can leave the range of numbers; what is not a number is no data point.
+        Ok(points.into_iter().map(|point| point.filter(|value| value.is_finite())).collect())
     }
 }
 
 pub(crate) fn check_period(seconds: i64) -> Result<(), AwsFault> {
-    let valid = matches!(seconds, 1 | 5 | 10 | 20 | 30) || (seconds >= 60 && seconds % 60 == 0);
+    let valid =
+        matches!(seconds, 1 | 5 | 10 | 20 | 30) || ((60..=LONGEST_PERIOD).contains(&seconds) && seconds % 60 == 0);
     require(valid, || {
         format!("The value {seconds} for parameter Period must be 1, 5, 10, 20, 30, or a multiple of 60.")
     })
@@ -165,32 +175,43 @@ struct Evaluation<'a> {
     queries: &'a [MetricDataQuery],
     store: &'a Store,
     window: Window,
-    /// Ids of the expressions that are being evaluated, so that a circle is noticed.
-    under_way: RefCell<Vec<String>>,
+    /// What each query was found to be; `None` while an expression is being evaluated, so that a circle is noticed.
+    known: RefCell<HashMap<&'a str, Option<Points>>>,
 }
 
-impl Scope for Evaluation<'_> {
-    fn points(&self, id: &str) -> Result<Points, String> {
-        let query =
-            self.queries.iter().find(|query| query.id == id).ok_or_else(|| format!("the id {id} is not known"))?;
+impl Evaluation<'_> {
+    fn compute(&self, query: &MetricDataQuery) -> Result<Points, String> {
         if let Some(stat) = &query.metric_stat {
             let statistic =
                 Statistic::parse(&stat.stat).ok_or_else(|| format!("the statistic {} is not known", stat.stat))?;
             return Ok(self.store.data_points(&stat.metric.key(), &statistic, self.window));
         }
-        if self.under_way.borrow().iter().any(|other| other == id) {
-            return Err(format!("{id} refers to itself"));
-        }
-        self.under_way.borrow_mut().push(id.to_owned());
         let expression = math_syntax::parse(query.expression.as_deref().unwrap_or_default())?;
-        let value = math::evaluate(&expression, self)?;
-        self.under_way.borrow_mut().pop();
-        match value {
+        match math::evaluate(&expression, self)? {
             Value::Series(points) => Ok(points),
             // A number alone is a level line.
             Value::Scalar(number) => Ok(vec![Some(number); self.window.len()]),
             Value::List(_) => Err("the lab has no expressions that return several time series".to_owned()),
         }
+    }
+}
+
+impl Scope for Evaluation<'_> {
+    fn points(&self, id: &str) -> Result<Points, String> {
+        let query = self.queries.iter().find(|query| query.id == id);
+        let query = query.ok_or_else(|| format!("the id {id} is not known"))?;
+        match self.known.borrow().get(id) {
+            Some(Some(points)) => return Ok(points.clone()),
+            Some(None) => return Err(format!("{id} refers to itself")),
+            None => {}
+        }
+        if self.known.borrow().values().filter(|points| points.is_none()).count() >= LONGEST_CHAIN {
+            return Err(format!("more than {LONGEST_CHAIN} expressions build on each other"));
+        }
+        self.known.borrow_mut().insert(&query.id, None);
+        let points = self.compute(query)?;
+        self.known.borrow_mut().insert(&query.id, Some(points.clone()));
+        Ok(points)
     }
 
     fn metrics(&self, id_contains: &str) -> Result<Vec<Points>, String> {

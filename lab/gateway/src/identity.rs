@@ -8,8 +8,9 @@ pub const ROOT_ACCESS_KEY: &str = "test";
 
 /// The access key id that ministack 1.5.33, started with `AUTH=true`, gives to a function.
 ///
-/// `function_arn` is that of the version that runs: `...:function:name:3` behind an alias, unqualified for `$LATEST`.
-/// `role_arn` is the function's execution role.
+/// `function_arn` is the ARN that the invocation ran with: qualified by the version (`...:function:name:3`) for a
+/// synchronous invocation behind an alias, by the alias (`...:function:name:live`) for an asynchronous one, unqualified
+/// for `$LATEST`. So a function has a key for each. `role_arn` is its execution role.
 #[must_use]
 pub fn execution_access_key(function_arn: &str, role_arn: &str) -> String {
     let digest = Sha256::digest(format!("{function_arn}:{role_arn}"));

@@ -8,12 +8,15 @@ use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::net::SocketAddr;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 use teal_lab_wire::{AwsAnswer, AwsRequest};
 use thiserror::Error;
 
+/// How long a connection is kept for the next request: less than the 75 s after which ministack closes it.
+const CONNECTION_IDLE: Duration = Duration::from_secs(30);
 /// Headers that are about one connection only.
 const HOP_BY_HOP: [HeaderName; 8] =
     [CONNECTION, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
@@ -40,7 +43,11 @@ impl Upstream {
     pub(crate) fn new() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), address: RwLock::default() }
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(CONNECTION_IDLE)
+            .build(connector);
+        Self { client, address: RwLock::default() }
     }
 
     pub(crate) fn set_address(&self, address: SocketAddr) {

@@ -34,6 +34,20 @@ pub(crate) fn matches(pattern: &str, text: &str, question_mark: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_star_stands_for_any_stretch(before in "[a-c*?]{0,6}", stretch in "[a-c]{0,6}", after in "[a-c]{0,6}") {
+            let plain = before.replace(['*', '?'], "a");
+            let text = format!("{plain}{stretch}{after}");
+            let pattern = format!("{plain}*{after}");
+            prop_assert!(matches(&pattern, &text, true));
+            // Only a star can make up for characters that are not there.
+            let longer = format!("{pattern}d");
+            prop_assert!(!matches(&longer, &text, true));
+        }
+    }
 
     #[test]
     fn stars_and_question_marks() {

@@ -174,6 +174,11 @@ fn calls_that_cloudwatch_refuses() {
             "ValidationException",
         ),
         (
+            "GetMetricStatistics",
+            json!({"Namespace": "A", "MetricName": "m", "StartTime": 0, "EndTime": 60, "Period": i64::MAX / 60 * 60, "Statistics": ["Sum"]}),
+            "ValidationException",
+        ),
+        (
             "PutMetricAlarm",
             json!({"AlarmName": "a", "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}),
             "ValidationException",
@@ -208,4 +213,33 @@ fn large_requests_come_compressed() {
     request.headers.insert("content-encoding", HeaderValue::from_static("gzip"));
     assert_eq!(lab.service.answer(&request, START).status, StatusCode::OK);
     assert_eq!(lab.ok("ListMetrics", &json!({}), START)["Metrics"][0]["MetricName"], "Orders");
+}
+
+#[test]
+fn a_token_from_nowhere_is_an_empty_page_or_an_error() {
+    let lab = lab();
+    lab.requests(START, 1);
+    let token = format!("after-{}", usize::MAX);
+    let query = json!({"Id": "e", "Expression": "FILL(METRICS(), 0)"});
+    for (operation, body) in [
+        ("ListMetrics", json!({"NextToken": token})),
+        ("DescribeAlarms", json!({"NextToken": token})),
+        ("GetMetricData", json!({"NextToken": token, "StartTime": 0, "EndTime": 60, "MetricDataQueries": [query]})),
+    ] {
+        let answer = lab.service.answer(&json_request(operation, &body), START);
+        assert!(!answer.status.is_server_error(), "{operation}");
+    }
+}
+
+#[test]
+fn expressions_that_double_each_other_are_computed_once() {
+    let lab = lab();
+    let mut queries = vec![json!({"Id": "e0", "Expression": "1"})];
+    for number in 1..15 {
+        let previous = format!("e{} + e{}", number - 1, number - 1);
+        queries.push(json!({"Id": format!("e{number}"), "Expression": previous, "ReturnData": number == 14}));
+    }
+    let body = json!({"StartTime": 0, "EndTime": 60, "MetricDataQueries": queries});
+    let answer = lab.ok("GetMetricData", &body, START);
+    assert_eq!(answer["MetricDataResults"][1]["Values"], json!([16_384.0]));
 }
