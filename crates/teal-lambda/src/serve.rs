@@ -54,7 +54,8 @@ where
     let labels = logs::Labels::of(&payload, call);
     let mut run = Step::new(aws, call);
     let result = match decode(payload) {
-        Ok(input) => step(&mut run, input).await,
+        // Boxed: the futures of a step with its SDK calls nest too deep for the compiler to lay out in one.
+        Ok(input) => Box::pin(step(&mut run, input)).await,
         Err(error) => Err(error),
     };
     let story = run.into_story();
