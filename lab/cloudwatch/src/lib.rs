@@ -31,6 +31,7 @@ mod tests;
 use alarms::Alarms;
 use dashboard_api::Dashboards;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::Store;
@@ -73,6 +74,12 @@ impl CloudWatch {
     #[expect(clippy::unused_async, reason = "the lab's services are awaited alike; this one never has to wait")]
     pub async fn handle(&self, request: AwsRequest) -> AwsAnswer {
         self.answer(&request, self.clock.now_millis())
+    }
+
+    /// The tags of an alarm, by its ARN; none for what is no alarm here.
+    #[must_use]
+    pub fn resource_tags(&self, arn: &str) -> BTreeMap<String, String> {
+        lock(&self.alarms).tags_mut(arn).map(|tags| tags.clone()).unwrap_or_default()
     }
 
     /// Evaluates the alarms as their periods end; never returns.

@@ -141,7 +141,9 @@ fn alarms_are_found_by_prefix_state_and_page() {
     let arn = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:other";
     let tags = lab.ok("ListTagsForResource", &json!({"ResourceARN": arn}), START);
     assert_eq!(tags["Tags"], json!([{"Key": "team", "Value": "shop"}]));
+    assert_eq!(lab.service.resource_tags(arn)["team"], "shop");
     lab.ok("DeleteAlarms", &json!({"AlarmNames": ["other"]}), START);
+    assert!(lab.service.resource_tags(arn).is_empty());
     assert_eq!(lab.json("ListTagsForResource", &json!({"ResourceARN": arn}), START).0, StatusCode::NOT_FOUND);
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Context(BTreeMap<String, Vec<String>>);
 
 impl Context {
     /// Condition keys do not depend on case.
-    fn get(&self, key: &str) -> Option<&Vec<String>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Vec<String>> {
         self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, values)| values)
     }
 }

@@ -1,7 +1,7 @@
 //! Callers with their policies, what they were refused, and which permissions they used.
 
 use crate::call::Call;
-use crate::iam::actions::{Needed, needed};
+use crate::iam::actions::{Needed, is_checked, needed};
 use crate::iam::policy::{Grant, PolicyError, Statement, grants};
 use serde::Serialize;
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub struct PermissionUse {
     pub statement: Value,
     /// By how many calls it was needed.
     pub uses: u64,
+    /// Whether the gateway sees uses of it at all.
+    pub checked: bool,
 }
 
 /// What the policies were good for.
@@ -48,9 +50,9 @@ pub struct PolicyReport {
 }
 
 impl PolicyReport {
-    /// The permissions that no call needed.
+    /// The permissions that no call needed, of those whose use the gateway sees.
     pub fn unused(&self) -> impl Iterator<Item = &PermissionUse> {
-        self.permissions.iter().filter(|permission| permission.uses == 0)
+        self.permissions.iter().filter(|permission| permission.checked && permission.uses == 0)
     }
 }
 
@@ -161,6 +163,7 @@ impl Ledger {
                         action: action.clone(),
                         statement: statement.source.clone(),
                         uses: policy.uses.get(&grant).copied().unwrap_or_default(),
+                        checked: is_checked(action),
                     });
                 }
             }
@@ -208,6 +211,7 @@ mod tests {
         let policy = json!({"Statement": [
             {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:PutItem"], "Resource": "arn:aws:dynamodb:*:*:table/releases"},
             {"Effect": "Allow", "Action": "cloudwatch:GetMetricData", "Resource": "*"},
+            {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"},
         ]});
         ledger.register(["ASIA1".to_owned(), "ASIA2".to_owned()], "EvaluateHealth", Some(&[policy])).unwrap();
         assert_eq!(ledger.caller("ASIA2"), "EvaluateHealth");

@@ -1,0 +1,161 @@
+//! Calls and the permissions they need.
+
+use super::*;
+use crate::call::Protocol;
+use serde_json::json;
+
+fn call(service: &str, operation: &str, input: Value) -> Call {
+    Call {
+        access_key: "AKID".to_owned(),
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        protocol: Protocol::Json,
+        input,
+    }
+}
+
+#[test]
+fn calls_and_the_permissions_they_need() {
+    let lb = "arn:aws:elasticloadbalancing:us-east-1:000000000000";
+    let listener = format!("{lb}:listener/app/shop/1/2");
+    let rule = format!("{lb}:listener-rule/app/shop/1/2/3");
+    let table = "arn:aws:dynamodb:us-east-1:000000000000:table/releases";
+    let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:teal";
+    let table = [
+        (
+            "elasticloadbalancing",
+            "DescribeListeners",
+            json!({"ListenerArns.member.1": listener}),
+            vec![("elasticloadbalancing:DescribeListeners", "*".to_owned())],
+        ),
+        (
+            "elasticloadbalancing",
+            "ModifyListener",
+            json!({"ListenerArn": listener}),
+            vec![("elasticloadbalancing:ModifyListener", listener)],
+        ),
+        (
+            "elasticloadbalancing",
+            "ModifyRule",
+            json!({"RuleArn": rule}),
+            vec![("elasticloadbalancing:ModifyRule", rule.clone())],
+        ),
+        (
+            "elasticloadbalancing",
+            "AddTags",
+            json!({"ResourceArns.member.1": rule}),
+            vec![("elasticloadbalancing:AddTags", rule)],
+        ),
+        ("monitoring", "GetMetricData", json!({}), vec![("cloudwatch:GetMetricData", "*".to_owned())]),
+        (
+            "monitoring",
+            "DescribeAlarms",
+            json!({"AlarmNames": ["a"]}),
+            vec![("cloudwatch:DescribeAlarms", "arn:aws:cloudwatch:us-east-1:000000000000:alarm:*".to_owned())],
+        ),
+        (
+            "monitoring",
+            "SetAlarmState",
+            json!({"AlarmName": "a"}),
+            vec![("cloudwatch:SetAlarmState", "arn:aws:cloudwatch:us-east-1:000000000000:alarm:a".to_owned())],
+        ),
+        (
+            "ecs",
+            "UpdateService",
+            json!({"cluster": "prod", "service": "a"}),
+            vec![("ecs:UpdateService", "arn:aws:ecs:us-east-1:000000000000:service/prod/a".to_owned())],
+        ),
+        (
+            "ecs",
+            "DescribeTaskDefinition",
+            json!({"taskDefinition": "t:1"}),
+            vec![("ecs:DescribeTaskDefinition", "*".to_owned())],
+        ),
+        (
+            "application-autoscaling",
+            "DescribeScalableTargets",
+            json!({}),
+            vec![("application-autoscaling:DescribeScalableTargets", "*".to_owned())],
+        ),
+        (
+            "dynamodb",
+            "TransactWriteItems",
+            json!({"TransactItems": [
+                {"Put": {"TableName": "releases"}}, {"Update": {"TableName": "releases"}},
+                {"Delete": {"TableName": "releases"}}, {"ConditionCheck": {"TableName": "releases"}},
+            ]}),
+            vec![
+                ("dynamodb:PutItem", table.to_owned()),
+                ("dynamodb:UpdateItem", table.to_owned()),
+                ("dynamodb:DeleteItem", table.to_owned()),
+                ("dynamodb:ConditionCheckItem", table.to_owned()),
+            ],
+        ),
+        (
+            "dynamodb",
+            "Query",
+            json!({"TableName": "releases", "IndexName": "open"}),
+            vec![("dynamodb:Query", format!("{table}/index/open"))],
+        ),
+        ("dynamodb", "GetItem", json!({"TableName": table}), vec![("dynamodb:GetItem", table.to_owned())]),
+        (
+            "events",
+            "PutEvents",
+            json!({"Entries": [{"Source": "teal"}]}),
+            vec![("events:PutEvents", "arn:aws:events:us-east-1:000000000000:event-bus/default".to_owned())],
+        ),
+        (
+            "states",
+            "StartExecution",
+            json!({"stateMachineArn": machine}),
+            vec![("states:StartExecution", machine.to_owned())],
+        ),
+        (
+            "ssm",
+            "GetParameter",
+            json!({"Name": "/teal/x"}),
+            vec![("ssm:GetParameter", "arn:aws:ssm:us-east-1:000000000000:parameter/teal/x".to_owned())],
+        ),
+    ];
+    for (service, operation, input, expected) in table {
+        let needed = needed(&call(service, operation, input)).unwrap();
+        let got: Vec<_> = needed.iter().map(|one| (one.action.as_str(), one.resource.clone())).collect();
+        assert_eq!(got, expected, "{operation}");
+    }
+}
+
+#[test]
+fn services_without_a_table_are_not_checked() {
+    assert_eq!(needed(&call("sts", "GetCallerIdentity", json!({}))), None);
+}
+
+#[test]
+fn conditions_come_from_the_request() {
+    let value = |service: &str, operation: &str, input: Value, key: &str| {
+        let needed = needed(&call(service, operation, input)).unwrap();
+        needed
+            .into_iter()
+            .map(|one| (one.action, one.context.get(key).cloned().unwrap_or_default()))
+            .collect::<Vec<_>>()
+    };
+    let entries = json!({"Entries": [{"Source": "teal"}, {"Source": "other"}]});
+    let put = |source: &str| ("events:PutEvents".to_owned(), vec![source.to_owned()]);
+    assert_eq!(value("events", "PutEvents", entries, "events:source"), [put("teal"), put("other")]);
+
+    let tagged = json!({"cluster": "prod", "serviceName": "green", "tags": [{"key": "a", "value": "b"}]});
+    let created = value("ecs", "CreateService", tagged, "ecs:CreateAction");
+    assert_eq!(
+        created,
+        [("ecs:CreateService".to_owned(), vec![]), ("ecs:TagResource".to_owned(), vec!["CreateService".to_owned()])]
+    );
+
+    let policy =
+        json!({"ServiceNamespace": "ecs", "ResourceId": "service/prod/green", "PolicyType": "TargetTrackingScaling"});
+    let put = value("application-autoscaling", "PutScalingPolicy", policy, "application-autoscaling:service-namespace");
+    let actions: Vec<_> = put.iter().map(|(action, _)| action.as_str()).collect();
+    assert_eq!(
+        actions,
+        ["application-autoscaling:PutScalingPolicy", "cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms"]
+    );
+    assert_eq!(put[0].1, ["ecs"]);
+}
