@@ -1,7 +1,6 @@
 //! How AWS is reached, and what of the account is Teal's.
 
 use crate::Clock;
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use std::time::Duration;
@@ -16,22 +15,18 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// say what went wrong.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Attempts of a call, the first included. The state machine tries whole steps again, which is why these are few.
-const ATTEMPTS: u32 = 3;
-
 /// The SDK's configuration from its usual places (environment, profile, container, instance), where also region and
-/// endpoint (`AWS_ENDPOINT_URL`) come from, with Teal's timeouts and retries.
+/// endpoint (`AWS_ENDPOINT_URL`) come from, with Teal's timeouts.
+///
+/// Calls are tried three times at most, the SDK's standard, unless `AWS_MAX_ATTEMPTS` says otherwise: the state machine
+/// tries whole steps again.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-        .timeout_config(timeouts)
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await
 }
 
 /// What of the account is Teal's.

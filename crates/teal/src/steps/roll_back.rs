@@ -64,12 +64,25 @@ fn caught(input: &RollBackInput) -> TealError {
     }
 }
 
-/// Lambda reports an error as JSON with `errorMessage`; a cut-off report is used as it is.
+/// The sentence of an error. Lambda reports errors as JSON with `errorMessage`, which the state machine may have cut off anywhere.
 fn message_of(cause: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(cause)
-        .ok()
-        .and_then(|report| report.get("errorMessage").and_then(|message| message.as_str().map(str::to_owned)))
-        .unwrap_or_else(|| cause.to_owned())
+    if let Ok(report) = serde_json::from_str::<serde_json::Value>(cause) {
+        return report.get("errorMessage").and_then(|message| message.as_str()).unwrap_or(cause).to_owned();
+    }
+    cut_off_message(cause).unwrap_or_else(|| cause.to_owned())
+}
+
+/// What is left of `errorMessage` in a report that was cut off.
+fn cut_off_message(report: &str) -> Option<String> {
+    let (_, rest) = report.split_once("\"errorMessage\"")?;
+    let text = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    // The cut may have gone through an escape sequence: at most six characters are lost to it.
+    (0..=6)
+        .find_map(|lost| {
+            let end = text.char_indices().rev().nth(lost).map_or(0, |(at, last)| at + last.len_utf8());
+            serde_json::from_str::<String>(&format!("\"{}\"", &text[..end])).ok()
+        })
+        .map(|message| format!("{message}…"))
 }
 
 impl<W: World> Step<'_, W> {
@@ -135,5 +148,36 @@ impl<W: World> Step<'_, W> {
         self.note_phase(release);
         self.save_and_announce(release).await?;
         Ok(Answer { cause: Some(shorten(&todo)), ..Answer::at(release) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_is_found_in_what_lambda_reports() {
+        let table = [
+            (r#"{"errorType":"Teal.Regression","errorMessage":"too \"bad\""}"#, "too \"bad\""),
+            (r#"{"errorType": "Teal.Regression", "errorMessage": "too \"ba"#, "too \"ba…"),
+            (r#"{"errorType": "Teal.Regression", "errorMessage": "too \"#, "too …"),
+            (r#"{"errorMessage":"5 \u20"#, "5 …"),
+            ("plain words", "plain words"),
+            (r#"{"other":1}"#, r#"{"other":1}"#),
+            ("", ""),
+        ];
+        for (cause, expected) in table {
+            assert_eq!(message_of(cause), expected, "{cause}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_is_not_teals_keeps_its_name_in_the_cause() {
+        let input = RollBackInput {
+            release: ReleaseId::new("r-1").unwrap(),
+            error: Some("States.Timeout".to_owned()),
+            cause: Some("too long".to_owned()),
+        };
+        assert_eq!(caught(&input), TealError::new(ErrorName::Internal, "States.Timeout: too long"));
     }
 }
