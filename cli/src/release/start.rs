@@ -41,10 +41,7 @@ pub(super) async fn start(args: &StartArgs) -> Result<Exit, ReleaseError> {
 fn default_name(plan: &Plan, connection: &Connection) -> Result<ReleaseId, ReleaseError> {
     let seconds = connection.now().as_second();
     let label = format!("{}-{}", plan.service, plan.version);
-    let label: String = label
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
-        .take(60)
-        .collect();
+    let label: String =
+        label.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(60).collect();
     ReleaseId::new(format!("{label}-{seconds}")).map_err(ReleaseError::Setting)
 }

@@ -27,7 +27,12 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
         format!("phase      {} since {}", release.phase, release.phase_since),
         format!("traffic    {} green, {} blue", release.green_share, release.green_share.rest()),
         format!("blue       {} ({})", release.green.blue_service, release.colours.blue.name()),
-        format!("green      {} ({}), {}", release.green.green_service, release.colours.green.name(), release.green.task_definition),
+        format!(
+            "green      {} ({}), {}",
+            release.green.green_service,
+            release.colours.green.name(),
+            release.green.task_definition
+        ),
         format!("started    {}, deadline {}", release.started_at, release.deadline_at),
     ];
     if let Some(look) = story.iter().rev().find(|entry| matches!(entry.fact, Fact::Looked { .. })) {

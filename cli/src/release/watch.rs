@@ -55,9 +55,7 @@ async fn ending(connection: &Connection, release: &Release) -> Result<Option<Exi
             }
             Some(Exit::Refused)
         }
-        Phase::RollbackNeedsHuman => {
-            connection.aws.ended_with(&release.execution).await?.map(|_| Exit::NeedsHuman)
-        }
+        Phase::RollbackNeedsHuman => connection.aws.ended_with(&release.execution).await?.map(|_| Exit::NeedsHuman),
         _ => None,
     })
 }
