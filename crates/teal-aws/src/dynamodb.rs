@@ -10,6 +10,8 @@
 //! | `active`        | `<id>`                    | that a release holds locks                                 |
 
 mod item;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 pub use item::RECORD_KEPT_DAYS;

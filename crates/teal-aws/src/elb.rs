@@ -5,6 +5,8 @@ mod action;
 mod endpoint;
 mod settings;
 mod target_group;
+#[cfg(test)]
+mod tests;
 
 use crate::Aws;
 use crate::error::port_error;

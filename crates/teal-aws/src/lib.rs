@@ -14,7 +14,8 @@ mod error;
 mod eventbridge;
 mod http;
 mod stepfunctions;
-
+#[cfg(test)]
+mod testing;
 
 pub use clock::Clock;
 pub use config::{AwsSettings, sdk_config};
@@ -35,6 +36,7 @@ pub struct Aws {
     ecs: OnceLock<aws_sdk_ecs::Client>,
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
+    step_functions: OnceLock<aws_sdk_sfn::Client>,
 }
 
 impl Aws {
@@ -60,6 +62,7 @@ impl Aws {
             ecs: OnceLock::new(),
             elb: OnceLock::new(),
             eventbridge: OnceLock::new(),
+            step_functions: OnceLock::new(),
         }
     }
 
@@ -91,5 +94,9 @@ impl Aws {
 
     fn eventbridge(&self) -> &aws_sdk_eventbridge::Client {
         self.eventbridge.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config))
+    }
+
+    fn step_functions(&self) -> &aws_sdk_sfn::Client {
+        self.step_functions.get_or_init(|| aws_sdk_sfn::Client::new(&self.config))
     }
 }

@@ -41,10 +41,6 @@ fn is_gone(error: &PortError) -> bool {
 }
 
 impl Aws {
-    fn step_functions(&self) -> aws_sdk_sfn::Client {
-        aws_sdk_sfn::Client::new(&self.config)
-    }
-
     /// Starts an execution of the state machine with a plan as its input.
     ///
     /// # Errors

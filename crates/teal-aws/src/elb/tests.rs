@@ -1,0 +1,276 @@
+use crate::testing::{BLUE_GROUP, GREEN_GROUP, LISTENER, RULE, Script, group};
+use serde_json::json;
+use teal::plan::TargetGroupArn;
+use teal::ports::{LoadBalancer, PortError, TargetHealth};
+use teal::route::{Action, ActionKind, PartRef, Stickiness, WeightedGroup};
+
+fn listener() -> PartRef {
+    PartRef::Listener(LISTENER.parse().unwrap())
+}
+
+fn rule() -> PartRef {
+    PartRef::Rule(RULE.parse().unwrap())
+}
+
+/// An answer in ELB's XML.
+fn xml(operation: &str, result: &str) -> String {
+    format!(
+        "<{operation}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><{operation}Result>{result}\
+         </{operation}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></{operation}Response>"
+    )
+}
+
+fn error(code: &str) -> String {
+    format!(
+        "<ErrorResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><Error><Type>Sender</Type>\
+         <Code>{code}</Code><Message>said so</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+    )
+}
+
+fn listener_xml(actions: &str) -> String {
+    xml(
+        "DescribeListeners",
+        &format!(
+            "<Listeners><member><ListenerArn>{LISTENER}</ListenerArn><LoadBalancerArn>lb</LoadBalancerArn>\
+             <Port>8443</Port><Protocol>HTTPS</Protocol><DefaultActions>{actions}</DefaultActions></member></Listeners>"
+        ),
+    )
+}
+
+fn weighted(arn: &str, weight: u16) -> WeightedGroup {
+    WeightedGroup { target_group: group(arn), weight }
+}
+
+async fn read(actions: &str) -> Result<Vec<Action>, PortError> {
+    let script = Script::default().answers(200, listener_xml(actions));
+    let read = script.aws().actions(&listener()).await;
+    let sent = script.sent();
+    assert_eq!(
+        sent[0].form(),
+        [("ListenerArns.member.1".to_owned(), LISTENER.to_owned())],
+        "one listener, one request"
+    );
+    read
+}
+
+/// The form that is sent when a list is written.
+async fn write(part: &PartRef, operation: &str, actions: &[Action]) -> Vec<(String, String)> {
+    let script = Script::default().answers(200, xml(operation, ""));
+    script.aws().set_actions(part, actions).await.unwrap();
+    let sent = script.sent();
+    assert_eq!(sent[0].operation, operation);
+    sent[0].form()
+}
+
+fn value<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    form.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+}
+
+const TWO_GROUPS: &str = "<ForwardConfig><TargetGroups>\
+    <member><TargetGroupArn>BLUE</TargetGroupArn><Weight>100</Weight></member>\
+    <member><TargetGroupArn>GREEN</TargetGroupArn><Weight>0</Weight></member></TargetGroups>\
+    <TargetGroupStickinessConfig><Enabled>true</Enabled><DurationSeconds>3600</DurationSeconds></TargetGroupStickinessConfig></ForwardConfig>";
+
+#[tokio::test]
+async fn a_listener_with_authentication_and_a_sticky_forward_comes_back_as_it_was() {
+    let forward = TWO_GROUPS.replace("BLUE", BLUE_GROUP).replace("GREEN", GREEN_GROUP);
+    let actions = read(&format!(
+        "<member><Type>authenticate-oidc</Type><Order>1</Order><AuthenticateOidcConfig><Issuer>https://id.example</Issuer>\
+         <AuthorizationEndpoint>https://id.example/a</AuthorizationEndpoint><TokenEndpoint>https://id.example/t</TokenEndpoint>\
+         <UserInfoEndpoint>https://id.example/u</UserInfoEndpoint><ClientId>shop</ClientId><SessionTimeout>604800</SessionTimeout>\
+         <AuthenticationRequestExtraParams><entry><key>prompt</key><value>login</value></entry></AuthenticationRequestExtraParams>\
+         <OnUnauthenticatedRequest>authenticate</OnUnauthenticatedRequest></AuthenticateOidcConfig></member>\
+         <member><Type>forward</Type><Order>2</Order>{forward}</member>"
+    ))
+    .await
+    .unwrap();
+
+    let [authenticate, forward] = actions.as_slice() else { panic!("{actions:?}") };
+    let ActionKind::Kept { kind, settings } = &authenticate.kind else { panic!("{authenticate:?}") };
+    assert_eq!((kind.as_str(), authenticate.order), ("authenticate-oidc", Some(1)));
+    assert_eq!(settings["AuthenticationRequestExtraParams"], json!({"prompt": "login"}));
+    let stickiness = Some(Stickiness { enabled: true, duration_seconds: Some(3600) });
+    let groups = vec![weighted(BLUE_GROUP, 100), weighted(GREEN_GROUP, 0)];
+    assert_eq!(forward.kind, ActionKind::Forward { groups, stickiness });
+
+    let form = write(&listener(), "ModifyListener", &actions).await;
+    let oidc = "DefaultActions.member.1.AuthenticateOidcConfig";
+    assert_eq!(value(&form, &format!("{oidc}.UseExistingClientSecret")), Some("true"));
+    assert_eq!(value(&form, &format!("{oidc}.ClientSecret")), None);
+    assert_eq!(value(&form, &format!("{oidc}.SessionTimeout")), Some("604800"));
+    assert_eq!(value(&form, &format!("{oidc}.AuthenticationRequestExtraParams.entry.1.value")), Some("login"));
+    let forward = "DefaultActions.member.2";
+    assert_eq!(value(&form, &format!("{forward}.TargetGroupArn")), None, "ELB refuses it beside two groups");
+    let config = format!("{forward}.ForwardConfig");
+    assert_eq!(value(&form, &format!("{config}.TargetGroups.member.2.Weight")), Some("0"));
+    assert_eq!(value(&form, &format!("{config}.TargetGroupStickinessConfig.DurationSeconds")), Some("3600"));
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_forward_to_one_group_reads_the_same() {
+    let plain = format!("<member><Type>forward</Type><TargetGroupArn>{BLUE_GROUP}</TargetGroupArn></member>");
+    let config = format!(
+        "<ForwardConfig><TargetGroups><member><TargetGroupArn>{BLUE_GROUP}</TargetGroupArn><Weight>1</Weight></member></TargetGroups>\
+         <TargetGroupStickinessConfig><Enabled>false</Enabled></TargetGroupStickinessConfig></ForwardConfig>"
+    );
+    let both = format!("<member><Type>forward</Type><TargetGroupArn>{BLUE_GROUP}</TargetGroupArn>{config}</member>");
+    let weightless = format!("<member><Type>forward</Type>{}</member>", config.replace("<Weight>1</Weight>", ""));
+    let expected = vec![Action {
+        order: None,
+        kind: ActionKind::Forward { groups: vec![weighted(BLUE_GROUP, 1)], stickiness: None },
+    }];
+    for spelling in [plain, both, weightless] {
+        assert_eq!(read(&spelling).await.as_ref(), Ok(&expected), "{spelling}");
+    }
+    let form = write(&rule(), "ModifyRule", &expected).await;
+    assert_eq!(value(&form, "RuleArn"), Some(RULE));
+    assert_eq!(value(&form, "Actions.member.1.TargetGroupArn"), Some(BLUE_GROUP));
+    assert_eq!(value(&form, "Actions.member.1.ForwardConfig.TargetGroups.member.1.TargetGroupArn"), Some(BLUE_GROUP));
+}
+
+#[tokio::test]
+async fn other_actions_come_back_as_they_were() {
+    let others = [
+        "<Type>authenticate-cognito</Type><AuthenticateCognitoConfig><UserPoolArn>pool</UserPoolArn><UserPoolClientId>c</UserPoolClientId>\
+         <UserPoolDomain>d</UserPoolDomain><Scope>openid</Scope><SessionCookieName>s</SessionCookieName>\
+         <OnUnauthenticatedRequest>deny</OnUnauthenticatedRequest></AuthenticateCognitoConfig>",
+        "<Type>redirect</Type><RedirectConfig><Protocol>HTTPS</Protocol><Port>443</Port><Host>#{host}</Host><Path>/#{path}</Path>\
+         <Query>#{query}</Query><StatusCode>HTTP_301</StatusCode></RedirectConfig>",
+        "<Type>fixed-response</Type><FixedResponseConfig><MessageBody>soon</MessageBody><StatusCode>503</StatusCode>\
+         <ContentType>text/plain</ContentType></FixedResponseConfig>",
+        "<Type>jwt-validation</Type><JwtValidationConfig><JwksEndpoint>https://id.example/k</JwksEndpoint><Issuer>i</Issuer>\
+         <AdditionalClaims><member><Format>string-array</Format><Name>scope</Name><Values><member>a</member><member>b</member></Values>\
+         </member></AdditionalClaims></JwtValidationConfig>",
+    ];
+    for action in others {
+        let actions = read(&format!("<member>{action}<Order>3</Order></member>")).await.unwrap();
+        let form = write(&listener(), "ModifyListener", &actions).await;
+        // Every text of the answer stands in the request.
+        let texts = action.split(['<', '>']).skip(2).step_by(2).filter(|text| !text.is_empty());
+        for text in texts {
+            assert!(form.iter().any(|(_, value)| value == text), "{text:?} of {action} is not in {form:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_action_that_cannot_be_kept_is_refused_with_its_type() {
+    let refused = read("<member><Type>teleport</Type></member>").await.unwrap_err();
+    assert!(refused.to_string().contains("\"teleport\""), "{refused}");
+
+    let unknown_setting = Action {
+        order: None,
+        kind: ActionKind::Kept {
+            kind: "redirect".into(),
+            settings: json!({"StatusCode": "HTTP_302", "Colour": "red"}),
+        },
+    };
+    let script = Script::default();
+    let refused = script.aws().set_actions(&listener(), &[unknown_setting]).await.unwrap_err();
+    assert!(refused.to_string().contains("Colour"), "{refused}");
+    assert!(script.sent().is_empty(), "nothing is written that would lose a setting");
+}
+
+#[tokio::test]
+async fn the_default_rule_is_refused_for_its_listener() {
+    let answer = format!("<Rules><member><RuleArn>{RULE}</RuleArn><IsDefault>true</IsDefault></member></Rules>");
+    let script = Script::default().answers(200, xml("DescribeRules", &answer));
+    let refused = script.aws().actions(&rule()).await.unwrap_err();
+    assert!(refused.to_string().contains("name the listener instead"), "{refused}");
+}
+
+#[tokio::test]
+async fn errors_of_elb_keep_their_meaning() {
+    let script = Script::default().answers(400, error("ListenerNotFound")).answers(400, error("Throttling"));
+    let aws = script.aws();
+    let gone = aws.actions(&listener()).await;
+    assert_eq!(gone, Err(PortError::NotFound { what: format!("listener {LISTENER}") }));
+    let throttled = aws.set_actions(&listener(), &[]).await;
+    assert_eq!(throttled, Err(PortError::Throttled { call: "elasticloadbalancing:ModifyListener" }));
+
+    let broken = Script::default().breaks_off();
+    assert!(matches!(broken.aws().actions(&listener()).await, Err(PortError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn target_groups_come_in_the_order_asked_for_with_their_settings() {
+    let member = |arn: &str, path: &str| {
+        format!(
+            "<member><TargetGroupArn>{arn}</TargetGroupArn><Protocol>HTTP</Protocol><Port>8080</Port>\
+             <HealthCheckPath>{path}</HealthCheckPath><Matcher><HttpCode>200</HttpCode></Matcher>\
+             <LoadBalancerArns><member>lb</member></LoadBalancerArns></member>"
+        )
+    };
+    let page = |members: &str, marker: &str| {
+        xml("DescribeTargetGroups", &format!("<TargetGroups>{members}</TargetGroups>{marker}"))
+    };
+    let attributes = |sticky: &str| {
+        xml(
+            "DescribeTargetGroupAttributes",
+            &format!(
+                "<Attributes><member><Key>stickiness.enabled</Key><Value>{sticky}</Value></member>\
+                 <member><Key>deregistration_delay.timeout_seconds</Key><Value>30</Value></member></Attributes>"
+            ),
+        )
+    };
+    let script = Script::default()
+        .answers(200, page(&member(GREEN_GROUP, "/up"), "<NextMarker>more</NextMarker>"))
+        .answers(200, page(&member(BLUE_GROUP, "/health"), ""))
+        .answers(200, attributes("false"))
+        .answers(200, attributes("true"));
+    let groups = script.aws().target_groups(&[group(BLUE_GROUP), group(GREEN_GROUP)]).await.unwrap();
+
+    let arns: Vec<&TargetGroupArn> = groups.iter().map(|group| &group.arn).collect();
+    assert_eq!(arns, [&group(BLUE_GROUP), &group(GREEN_GROUP)]);
+    assert_eq!((groups[0].sticky, groups[1].sticky), (false, true));
+    assert_eq!(groups[0].settings["HealthCheckPath"], json!("/health"));
+    assert_eq!(groups[0].settings["deregistration_delay.timeout_seconds"], json!("30"));
+    assert_eq!(groups[0].load_balancers, ["lb"]);
+    assert_eq!(value(&script.sent()[1].form(), "Marker"), Some("more"));
+}
+
+#[tokio::test]
+async fn targets_have_their_state_and_reason() {
+    let member = |id: &str, health: &str| {
+        format!("<member><Target><Id>{id}</Id><Port>80</Port></Target><TargetHealth>{health}</TargetHealth></member>")
+    };
+    let members = [
+        member("a", "<State>healthy</State>"),
+        member("b", "<State>unused</State><Reason>Target.NotInUse</Reason><Description>not in use</Description>"),
+        member("c", "<State>unhealthy.draining</State>"),
+        member("d", "<State>puzzled</State>"),
+    ];
+    let descriptions = format!("<TargetHealthDescriptions>{}</TargetHealthDescriptions>", members.concat());
+    let script = Script::default().answers(200, xml("DescribeTargetHealth", &descriptions));
+    let targets = script.aws().targets(&group(BLUE_GROUP)).await.unwrap();
+    let states: Vec<TargetHealth> = targets.iter().map(|target| target.health).collect();
+    let expected = [TargetHealth::Healthy, TargetHealth::Unused, TargetHealth::Draining, TargetHealth::Unavailable];
+    assert_eq!(states, expected);
+    assert_eq!(targets[0].reason, None);
+    assert_eq!(targets[1].reason.as_deref(), Some("Target.NotInUse: not in use"));
+}
+
+#[tokio::test]
+async fn a_rule_is_reached_at_its_listener_with_what_its_conditions_ask_for() {
+    let conditions = "<Conditions>\
+        <member><Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>X-Release</HttpHeaderName>\
+        <Values><member>green*</member><member>g</member></Values></HttpHeaderConfig></member>\
+        <member><Field>host-header</Field><HostHeaderConfig><Values><member>*.shop.example</member></Values></HostHeaderConfig></member>\
+        <member><Field>path-pattern</Field><PathPatternConfig><Values><member>/api/*</member><member>/up</member></Values></PathPatternConfig></member>\
+        </Conditions>";
+    let rule_xml =
+        format!("<Rules><member><RuleArn>{RULE}</RuleArn>{conditions}<IsDefault>false</IsDefault></member></Rules>");
+    let balancers = "<LoadBalancers><member><DNSName>shop-1.elb.example</DNSName></member></LoadBalancers>";
+    let script = Script::default()
+        .answers(200, xml("DescribeRules", &rule_xml))
+        .answers(200, listener_xml(""))
+        .answers(200, xml("DescribeLoadBalancers", balancers));
+    let endpoint = script.aws().endpoint(&rule()).await.unwrap();
+    assert_eq!(endpoint.url, "https://shop-1.elb.example:8443");
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(endpoint.headers, [header("X-Release", "g"), header("Host", "teal.shop.example")]);
+    assert_eq!(endpoint.path.as_deref(), Some("/up"));
+    let sent = script.sent();
+    assert_eq!(value(&sent[1].form(), "ListenerArns.member.1"), Some(LISTENER), "the rule's own listener");
+    assert_eq!(value(&sent[2].form(), "LoadBalancerArns.member.1"), Some("lb"));
+}
