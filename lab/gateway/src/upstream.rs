@@ -1,8 +1,10 @@
 //! ministack, to which everything is forwarded that the lab does not serve itself.
 
+use crate::identity::ROOT_ACCESS_KEY;
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, EXPECT, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
@@ -71,6 +73,18 @@ impl Upstream {
     }
 }
 
+/// The request in the name of the account's root user, whose signature ministack does not check.
+pub(crate) fn as_root(mut request: AwsRequest, access_key: &str) -> AwsRequest {
+    let credential = |key: &str| format!("Credential={key}/");
+    let signed = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let renamed = signed.map(|text| text.replace(&credential(access_key), &credential(ROOT_ACCESS_KEY)));
+    if let Some(value) = renamed.and_then(|text| text.parse().ok()) {
+        request.headers.insert(AUTHORIZATION, value);
+        request.headers.remove("x-amz-security-token");
+    }
+    request
+}
+
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -88,4 +102,26 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
 /// What a client sees if forwarding failed.
 pub(crate) fn bad_gateway(error: &UpstreamError) -> AwsAnswer {
     AwsAnswer::new(StatusCode::BAD_GATEWAY, "text/plain", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_in_roots_name_keeps_all_but_key_and_token() {
+        let mut headers = HeaderMap::new();
+        let signature =
+            "AWS4-HMAC-SHA256 Credential=ASIA1/20261122/us-east-1/events/aws4_request, SignedHeaders=host, Signature=a";
+        headers.insert(AUTHORIZATION, signature.parse().unwrap());
+        headers.insert("x-amz-security-token", "token".parse().unwrap());
+        headers.insert("x-amz-target", "AWSEvents.PutEvents".parse().unwrap());
+        let request =
+            AwsRequest { method: http::Method::POST, uri: Uri::from_static("/"), headers, body: Bytes::new() };
+        let request = as_root(request, "ASIA1");
+        let authorization = request.headers[AUTHORIZATION].to_str().unwrap();
+        assert!(authorization.contains("Credential=test/20261122/us-east-1/events/aws4_request"), "{authorization}");
+        assert!(!request.headers.contains_key("x-amz-security-token"));
+        assert_eq!(request.headers["x-amz-target"], "AWSEvents.PutEvents");
+    }
 }

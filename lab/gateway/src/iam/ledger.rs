@@ -115,6 +115,17 @@ impl Ledger {
         }
     }
 
+    /// Remembers a call that ministack's own evaluation of the policy refused although the gateway's allowed it.
+    pub(crate) fn refused_elsewhere(&self, caller: &str, call: &Call, at: Millis) {
+        let mut state = self.state();
+        if state.policies.contains_key(caller) {
+            let action = format!("{}:{}", call.service, call.operation);
+            let violation =
+                Violation { at, caller: caller.to_owned(), action, resource: "as ministack sees it".to_owned() };
+            state.violations.push(violation);
+        }
+    }
+
     /// Whether the caller's policy allows the call. What is missing is remembered.
     ///
     /// # Errors
