@@ -149,7 +149,13 @@ impl<'a, W: World> Step<'a, W> {
     /// stays in the record for the next step.
     async fn save_and_announce(&mut self, release: &mut Release) -> TealResult<()> {
         self.save(release).await?;
-        if release.outbox.is_empty() || self.world.announce(&release.outbox).await.is_err() {
+        if release.outbox.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.world.announce(&release.outbox).await {
+            // Only for the log: the record keeps the events, and the next step tells them.
+            let fact = Fact::Noted { note: format!("the event bus could not be told: {error}") };
+            self.told.push((release.id.clone(), StoryEntry { at: self.call.now, by: self.call.function.clone(), fact }));
             return Ok(());
         }
         release.outbox.clear();
