@@ -2,6 +2,8 @@
 //! <https://docs.aws.amazon.com/autoscaling/application/APIReference/Welcome.html>
 
 mod policy;
+#[cfg(test)]
+mod tests;
 
 use crate::Aws;
 use crate::error::port_error;

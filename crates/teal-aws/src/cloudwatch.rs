@@ -1,6 +1,9 @@
 //! Alarms and metrics: CloudWatch.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Welcome.html>
 
+#[cfg(test)]
+mod tests;
+
 use crate::Aws;
 use crate::error::port_error;
 use aws_sdk_cloudwatch::types::{

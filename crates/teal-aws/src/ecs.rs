@@ -3,12 +3,13 @@
 
 mod service;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::Aws;
 use crate::error::port_error;
 use aws_sdk_ecs::types::{
-    DeploymentControllerType, DeploymentRolloutState, DeploymentStrategy, SchedulingStrategy, Service, ServiceField,
-    TaskDefinition,
+    DeploymentControllerType, DeploymentStrategy, SchedulingStrategy, Service, ServiceField, TaskDefinition,
 };
 use teal::plan::{EcsGreen, EcsServiceName, TargetGroupArn};
 use teal::ports::{Fleet, GreenOrder, PortError, PortResult, Progress, ServiceReading, Survey};
@@ -53,7 +54,7 @@ impl Fleet for Aws {
         let blue = blue.ok_or_else(|| PortError::NotFound { what: what(&order.blue_service) })?;
         match named(&order.green_service) {
             Some(green) if is_active(green) => {
-                if gave_up(green, order) {
+                if service::gave_up(green, order) {
                     return Ok(());
                 }
                 if let Some(request) = service::alignment(self.ecs(), blue, green, order) {
@@ -74,12 +75,10 @@ impl Fleet for Aws {
         let found = self.services(cluster, &[service]).await?.into_iter().find(is_active);
         let found =
             found.ok_or_else(|| PortError::NotFound { what: format!("service {service} in cluster {cluster}") })?;
-        let failed = found.deployments().iter().find(|d| d.rollout_state() == Some(&DeploymentRolloutState::Failed));
-        let reason = |reason: Option<&str>| reason.unwrap_or("its deployment failed").to_owned();
         Ok(Progress {
             desired: count(found.desired_count),
             running: count(found.running_count),
-            failed: failed.filter(|_| found.desired_count > 0).map(|failed| reason(failed.rollout_state_reason())),
+            failed: service::failure(&found).filter(|_| found.desired_count > 0),
             events: found.events().iter().filter_map(|event| event.message.clone()).take(EVENTS).collect(),
         })
     }
@@ -150,15 +149,6 @@ fn is_active(service: &Service) -> bool {
 
 fn count(tasks: i32) -> u32 {
     u32::try_from(tasks).unwrap_or(0)
-}
-
-/// Whether ECS gave up on what is ordered: beginning again would hide that from whoever asks for progress.
-fn gave_up(green: &Service, order: &GreenOrder) -> bool {
-    green.desired_count > 0
-        && green.deployments().iter().any(|deployment| {
-            deployment.rollout_state() == Some(&DeploymentRolloutState::Failed)
-                && service::is_task_definition(deployment.task_definition(), &order.task_definition)
-        })
 }
 
 /// The service of the pair that serves: behind blue's target group, with tasks.

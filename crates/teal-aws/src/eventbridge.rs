@@ -54,3 +54,54 @@ impl Aws {
         Ok(entry)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Script, id};
+    use serde_json::{Value, json};
+    use teal::error::ErrorName;
+    use teal::state::State;
+    use teal::units::Share;
+
+    fn announcement(number: usize) -> Announcement {
+        Announcement {
+            id: format!("checkout-7-{number}"),
+            release: id("checkout-7"),
+            service: "checkout".into(),
+            version: "2.4.0".into(),
+            at: "2026-11-22T10:00:00Z".parse().unwrap(),
+            state: State::RollBack,
+            green_share: Share::NONE,
+            error: Some(ErrorName::AlarmRaised),
+            cause: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn events_go_out_in_tens_under_teals_name() {
+        let done = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]});
+        let script = Script::default().json(&done).json(&done);
+        let announcements: Vec<Announcement> = (0..12).map(announcement).collect();
+        script.aws().announce(&announcements).await.unwrap();
+        let sent = script.sent();
+        let entries = |index: usize| sent[index].json()["Entries"].as_array().cloned().unwrap();
+        assert_eq!((entries(0).len(), entries(1).len()), (10, 2));
+        let entry = &entries(0)[0];
+        assert_eq!((&entry["Source"], &entry["EventBusName"]), (&json!("teal"), &json!("main")));
+        assert_eq!(entry["DetailType"], "Teal Release Phase Change");
+        let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+        assert_eq!(detail, serde_json::to_value(announcement(0)).unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_failed_fails_the_call() {
+        let failed = |code: &str| json!({"FailedEntryCount": 1, "Entries": [{"EventId": "1"}, {"ErrorCode": code, "ErrorMessage": "m"}]});
+        let script = Script::default().json(&failed("InternalFailure")).json(&failed("ThrottlingException"));
+        let aws = script.aws();
+        let error = aws.announce(&[announcement(0), announcement(1)]).await;
+        assert_eq!(error, Err(PortError::Unavailable { call: PUT_EVENTS, message: "InternalFailure: m".into() }));
+        let error = aws.announce(&[announcement(0), announcement(1)]).await;
+        assert_eq!(error, Err(PortError::Throttled { call: PUT_EVENTS }));
+    }
+}

@@ -1,5 +1,8 @@
 //! HTTP requests for validation, with the HTTP client that the SDK links anyway.
 
+#[cfg(test)]
+mod tests;
+
 use crate::Aws;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};

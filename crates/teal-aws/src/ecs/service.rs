@@ -4,7 +4,7 @@ use super::settings::{is_reserved, primary};
 use aws_sdk_ecs::client::Client;
 use aws_sdk_ecs::operation::create_service::builders::CreateServiceFluentBuilder;
 use aws_sdk_ecs::operation::update_service::builders::UpdateServiceFluentBuilder;
-use aws_sdk_ecs::types::{DeploymentRolloutState, LoadBalancer, SchedulingStrategy, Service};
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, LoadBalancer, SchedulingStrategy, Service};
 use teal::ports::GreenOrder;
 
 /// ECS's own role for services, which a request may not name.
@@ -90,7 +90,7 @@ pub(super) fn alignment(
     let is_ordered = is_task_definition(green.task_definition(), &order.task_definition);
     let ordered = Some(order.task_definition.clone()).filter(|_| !is_ordered);
     // Of a deployment that failed before, ECS makes nothing more by itself.
-    let anew = Some(true).filter(|_| is_ordered && is_failed(green) && green.desired_count == 0);
+    let anew = Some(true).filter(|_| is_ordered && of_green.is_some_and(is_failed) && green.desired_count == 0);
     let request = client
         .update_service()
         .set_task_definition(ordered)
@@ -131,7 +131,25 @@ fn desired(order: &GreenOrder) -> i32 {
     i32::try_from(order.desired).unwrap_or(i32::MAX)
 }
 
-/// Whether ECS gave up on the newest deployment.
-pub(super) fn is_failed(service: &Service) -> bool {
-    primary(service).and_then(|newest| newest.rollout_state()) == Some(&DeploymentRolloutState::Failed)
+/// Why ECS gave up on a service's newest deployment, if it did.
+///
+/// With its circuit breaker set to roll back, ECS puts a deployment of its own in the place of the failed one, and says so in that
+/// one's reason. A failed deployment further back is an earlier release's.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>
+pub(super) fn failure(service: &Service) -> Option<String> {
+    let newest = primary(service)?;
+    let reason = newest.rollout_state_reason().unwrap_or("its deployment failed");
+    (is_failed(newest) || reason.contains("rolling back to")).then(|| reason.to_owned())
+}
+
+/// Whether ECS gave up on what is ordered: ordering it again would only hide that from whoever asks for progress.
+pub(super) fn gave_up(green: &Service, order: &GreenOrder) -> bool {
+    let is_ordered = |found: Option<&str>| is_task_definition(found, &order.task_definition);
+    green.desired_count > 0
+        && failure(green).is_some()
+        && green.deployments().iter().any(|found| is_failed(found) && is_ordered(found.task_definition()))
+}
+
+fn is_failed(deployment: &Deployment) -> bool {
+    deployment.rollout_state() == Some(&DeploymentRolloutState::Failed)
 }

@@ -1,0 +1,326 @@
+use crate::testing::{BLUE_GROUP, GREEN_GROUP, Script, group, order};
+use serde_json::{Value, json};
+use teal::plan::EcsGreen;
+use teal::ports::{Fleet, PortError, Survey};
+
+const TASKS: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition";
+
+fn green() -> EcsGreen {
+    serde_json::from_value(json!({
+        "cluster": "prod", "services": ["checkout-a", "checkout-b"], "taskDefinition": "checkout:42",
+    }))
+    .unwrap()
+}
+
+/// A service with what ECS answers, and its own name, target group, revision and size.
+fn service(name: &str, group: &str, revision: u32, desired: i32) -> Value {
+    json!({
+        "serviceName": name,
+        "serviceArn": format!("arn:aws:ecs:eu-central-1:123456789012:service/prod/{name}"),
+        "clusterArn": "arn:aws:ecs:eu-central-1:123456789012:cluster/prod",
+        "status": "ACTIVE",
+        "desiredCount": desired,
+        "runningCount": desired,
+        "pendingCount": 0,
+        "taskDefinition": format!("{TASKS}/checkout:{revision}"),
+        "launchType": "FARGATE",
+        "platformVersion": "1.4.0",
+        "roleArn": "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+        "loadBalancers": [
+            {"targetGroupArn": group, "containerName": "app", "containerPort": 8080},
+            {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/admin/1", "containerName": "app", "containerPort": 9},
+        ],
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "DISABLED"}},
+        "deploymentConfiguration": {
+            "maximumPercent": 200, "minimumHealthyPercent": 100, "deploymentCircuitBreaker": {"enable": true, "rollback": true},
+        },
+        "deploymentController": {"type": "ECS"},
+        "schedulingStrategy": "REPLICA",
+        "healthCheckGracePeriodSeconds": 60,
+        "enableECSManagedTags": true,
+        "propagateTags": "SERVICE",
+        "enableExecuteCommand": false,
+        "tags": [{"key": "team", "value": "shop"}, {"key": "aws:cloudformation:stack-name", "value": "s"}],
+        "events": [{"id": "1", "createdAt": 1.0, "message": "has reached a steady state"}],
+        "deployments": [{
+            "id": "d", "status": "PRIMARY", "desiredCount": desired, "runningCount": desired, "rolloutState": "COMPLETED",
+            "taskDefinition": format!("{TASKS}/checkout:{revision}"),
+        }],
+    })
+}
+
+fn blue() -> Value {
+    service("checkout-a", BLUE_GROUP, 41, 4)
+}
+
+fn with(mut service: Value, path: &str, value: Value) -> Value {
+    let (parent, member) = path.rsplit_once('/').unwrap();
+    service.pointer_mut(parent).unwrap()[member] = value;
+    service
+}
+
+fn services(list: &[Value]) -> Value {
+    json!({"services": list, "failures": [{"arn": "arn:x", "reason": "MISSING"}]})
+}
+
+fn task(revision: u32, container: Value) -> Value {
+    json!({"taskDefinition": {
+        "taskDefinitionArn": format!("{TASKS}/checkout:{revision}"), "family": "checkout", "revision": revision,
+        "registeredAt": revision, "status": "ACTIVE", "cpu": "256", "volumes": [], "containerDefinitions": [container],
+    }})
+}
+
+async fn survey(list: &[Value]) -> Result<Survey, PortError> {
+    let container = json!({"name": "app", "image": "checkout:1", "cpu": 0});
+    let script = Script::default().json(&services(list)).json(&task(41, container.clone())).json(&task(42, container));
+    script.aws().survey(&green(), &group(BLUE_GROUP)).await
+}
+
+/// Answers of Application Auto Scaling where nothing scales.
+fn unscaled(script: Script) -> Script {
+    script.json(&json!({"ScalableTargets": []}))
+}
+
+/// What is sent to bring green up, besides the reading of the services and what scales them.
+async fn bring_up(list: &[Value], answer: Option<Value>) -> Option<(String, Value)> {
+    let script = Script::default().json(&services(list));
+    let script = match &answer {
+        Some(answer) => script.json(answer),
+        None => script,
+    };
+    let script = unscaled(script);
+    script.aws().bring_up(&order()).await.unwrap();
+    let change = script.sent().into_iter().find(|sent| sent.operation.ends_with("Service"));
+    change.map(|sent| (sent.operation.clone(), sent.json()))
+}
+
+#[tokio::test]
+async fn blue_is_the_service_with_tasks_behind_blues_target_group() {
+    let idle = service("checkout-b", GREEN_GROUP, 40, 0);
+    let found = survey(&[idle.clone(), blue()]).await.unwrap();
+    assert_eq!((found.blue.name.as_str(), found.blue.desired), ("checkout-a", 4));
+    assert_eq!(found.green_name, "checkout-b");
+    assert_eq!(
+        found.green.map(|green| green.settings),
+        Some(found.blue.settings.clone()),
+        "they differ in nothing else"
+    );
+    assert_eq!(found.blue.settings["tags"], json!([{"key": "team", "value": "shop"}]));
+    assert_eq!(found.blue.settings["healthCheckGracePeriodSeconds"], json!(60));
+
+    let deleted = with(idle, "/status", json!("INACTIVE"));
+    assert_eq!(survey(&[blue(), deleted]).await.unwrap().green, None);
+
+    let swapped = [service("checkout-b", BLUE_GROUP, 41, 2), service("checkout-a", GREEN_GROUP, 40, 0)];
+    assert_eq!(survey(&swapped).await.unwrap().green_name, "checkout-a");
+}
+
+#[tokio::test]
+async fn without_a_service_behind_blues_target_group_there_is_nothing_to_release_beside() {
+    for list in
+        [vec![], vec![service("checkout-a", GREEN_GROUP, 41, 4)], vec![service("checkout-a", BLUE_GROUP, 41, 0)]]
+    {
+        let missing = survey(&list).await.unwrap_err();
+        assert!(matches!(missing, PortError::NotFound { .. }), "{missing}");
+        assert!(missing.to_string().contains("checkout-b in cluster prod"), "{missing}");
+    }
+    let both = survey(&[blue(), service("checkout-b", BLUE_GROUP, 41, 4)]).await.unwrap_err();
+    assert!(both.to_string().contains("both checkout-a and checkout-b"), "{both}");
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_copied_is_refused_with_the_reason() {
+    let connect = json!({"enabled": true, "services": [{"portName": "http"}]});
+    for (path, value, reason) in [
+        ("/deploymentController", json!({"type": "CODE_DEPLOY"}), "deployment controller"),
+        ("/schedulingStrategy", json!("DAEMON"), "DAEMON"),
+        ("/deploymentConfiguration/strategy", json!("BLUE_GREEN"), "ROLLING"),
+        ("/serviceRegistries", json!([{"registryArn": "arn:r"}]), "service discovery"),
+        ("/deployments/0/serviceConnectConfiguration", connect, "Service Connect"),
+    ] {
+        let refused = survey(&[with(blue(), path, value)]).await.unwrap_err();
+        assert!(matches!(refused, PortError::Refused { .. }) && refused.to_string().contains(reason), "{refused}");
+    }
+    let client_only = json!({"enabled": true, "namespace": "n"});
+    let found =
+        survey(&[with(blue(), "/deployments/0/serviceConnectConfiguration", client_only.clone())]).await.unwrap();
+    assert_eq!(found.blue.settings["serviceConnectConfiguration"], client_only);
+}
+
+#[tokio::test]
+async fn a_cluster_or_service_that_cannot_be_read_is_not_taken_for_absent() {
+    let script = Script::default().json(&json!({"services": [], "failures": [{"arn": "arn:x", "reason": "TIMEOUT"}]}));
+    let error = script.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap_err();
+    assert!(matches!(error, PortError::Refused { .. }) && error.to_string().contains("TIMEOUT"), "{error}");
+
+    let script = Script::default()
+        .answers(400, json!({"__type": "ClusterNotFoundException", "message": "Cluster not found."}).to_string());
+    let error = script.aws().survey(&green(), &group(BLUE_GROUP)).await;
+    assert_eq!(error, Err(PortError::NotFound { what: "cluster prod".into() }));
+}
+
+#[tokio::test]
+async fn task_definitions_differ_only_in_what_a_person_set() {
+    let variables =
+        |value: &str, more: &str| json!([{"name": "DB_PASSWORD", "value": value}, {"name": more, "value": "s3cret"}]);
+    let container = |image: &str, environment: Value, cpu: i32| json!({"name": "app", "image": image, "cpu": cpu, "environment": environment, "mountPoints": []});
+    let script = Script::default()
+        .json(&services(&[blue()]))
+        .json(&task(41, container("checkout:1", variables("old", "OLD"), 0)))
+        .json(&task(42, container("checkout:2", variables("s3cret", "NEW"), 128)));
+    let found = script.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap();
+    let (blue, green) = (&found.blue_task, &found.green_task);
+    let keys = blue.keys().chain(green.keys()).collect::<std::collections::BTreeSet<_>>();
+    let unlike: Vec<&String> = keys.into_iter().filter(|key| blue.get(*key) != green.get(*key)).collect();
+    let expected = [
+        "container[app].cpu",
+        "container[app].environment.DB_PASSWORD",
+        "container[app].environment.NEW",
+        "container[app].environment.OLD",
+    ];
+    assert_eq!(unlike, expected);
+    assert!(!format!("{blue:?}{green:?}").contains("s3cret"), "values of the environment stay where they are");
+    assert_eq!(blue["cpu"], json!("256"));
+}
+
+#[tokio::test]
+async fn green_is_created_like_blue() {
+    let (operation, request) = bring_up(&[blue()], Some(json!({"service": {}}))).await.unwrap();
+    assert_eq!(operation, "CreateService");
+    let original = blue();
+    for same in [
+        "launchType",
+        "platformVersion",
+        "networkConfiguration",
+        "deploymentConfiguration",
+        "deploymentController",
+        "schedulingStrategy",
+        "healthCheckGracePeriodSeconds",
+        "enableECSManagedTags",
+        "propagateTags",
+        "enableExecuteCommand",
+    ] {
+        assert_eq!(request[same], original[same], "{same}");
+    }
+    assert_eq!(request["serviceName"], "checkout-b");
+    assert_eq!(request["taskDefinition"], "checkout:42");
+    assert_eq!(request["desiredCount"], 4);
+    assert_eq!(request["loadBalancers"][0]["targetGroupArn"], GREEN_GROUP);
+    assert_eq!(
+        request["loadBalancers"][1], original["loadBalancers"][1],
+        "a group that is not part of the route stays"
+    );
+    assert_eq!(request["tags"], json!([{"key": "team", "value": "shop"}]), "AWS's own tags cannot be given");
+    assert_eq!(request.get("role"), None, "ECS refuses its own role");
+    assert!(request["clientToken"].as_str().is_some_and(|token| (1..=36).contains(&token.len())));
+}
+
+#[tokio::test]
+async fn a_capacity_provider_strategy_takes_the_place_of_the_launch_type() {
+    let strategy = json!([{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]);
+    let blue = with(blue(), "/capacityProviderStrategy", strategy.clone());
+    let (_, request) = bring_up(&[blue], Some(json!({"service": {}}))).await.unwrap();
+    assert_eq!(request["capacityProviderStrategy"], strategy);
+    assert_eq!(request.get("launchType"), None);
+}
+
+#[tokio::test]
+async fn a_green_that_is_as_ordered_is_left_alone() {
+    let green = service("checkout-b", GREEN_GROUP, 42, 4);
+    assert_eq!(bring_up(&[blue(), green], None).await, None);
+}
+
+#[tokio::test]
+async fn a_green_of_an_earlier_release_is_brought_to_the_order_and_to_blues_settings() {
+    let old = service("checkout-b", GREEN_GROUP, 40, 0);
+    let old = with(old, "/healthCheckGracePeriodSeconds", json!(5));
+    let (operation, request) = bring_up(&[blue(), old], Some(json!({"service": {}}))).await.unwrap();
+    assert_eq!(operation, "UpdateService");
+    let expected = json!({
+        "cluster": "prod", "service": "checkout-b", "taskDefinition": "checkout:42", "desiredCount": 4,
+        "healthCheckGracePeriodSeconds": 60,
+    });
+    assert_eq!(request, expected, "nothing but what differs");
+}
+
+#[tokio::test]
+async fn a_failed_deployment_is_begun_anew_by_the_next_release_only() {
+    let failed = |desired| {
+        let service = service("checkout-b", GREEN_GROUP, 42, desired);
+        with(service, "/deployments/0/rolloutState", json!("FAILED"))
+    };
+    let (_, request) = bring_up(&[blue(), failed(0)], Some(json!({"service": {}}))).await.unwrap();
+    assert_eq!(request["forceNewDeployment"], true);
+
+    let script = Script::default().json(&services(&[blue(), failed(4)]));
+    script.aws().bring_up(&order()).await.unwrap();
+    assert_eq!(script.operations(), ["DescribeServices"], "it stays failed, so that the release sees it");
+}
+
+#[tokio::test]
+async fn creating_at_the_same_time_as_another_run_is_no_error() {
+    let error = json!({"__type": "InvalidParameterException", "message": "Creation of service was not idempotent."});
+    let script = unscaled(Script::default().json(&services(&[blue()])).answers(400, error.to_string()));
+    assert_eq!(script.aws().bring_up(&order()).await, Ok(()));
+
+    let draining = with(service("checkout-b", GREEN_GROUP, 40, 0), "/status", json!("DRAINING"));
+    let script = Script::default().json(&services(&[blue(), draining]));
+    assert!(matches!(script.aws().bring_up(&order()).await, Err(PortError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn progress_tells_of_a_deployment_that_ecs_gave_up_on() {
+    let healthy = service("checkout-b", GREEN_GROUP, 42, 4);
+    let failed = with(healthy.clone(), "/deployments/0/rolloutState", json!("FAILED"));
+    let failed = with(failed, "/deployments/0/rolloutStateReason", json!("tasks failed to start"));
+    let rolling_back = json!("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.");
+    let rolled_back = with(healthy.clone(), "/deployments/0/rolloutStateReason", rolling_back.clone());
+    let script = Script::default()
+        .json(&services(&[healthy]))
+        .json(&services(&[failed]))
+        .json(&services(&[rolled_back]))
+        .json(&services(&[]));
+    let aws = script.aws();
+    let progress = aws.progress("prod", "checkout-b").await.unwrap();
+    assert_eq!((progress.desired, progress.running, progress.failed), (4, 4, None));
+    assert_eq!(progress.events, ["has reached a steady state"]);
+    let progress = aws.progress("prod", "checkout-b").await.unwrap();
+    assert_eq!(progress.failed.as_deref(), Some("tasks failed to start"));
+    let progress = aws.progress("prod", "checkout-b").await.unwrap();
+    assert_eq!(progress.failed.as_deref(), rolling_back.as_str());
+    assert!(matches!(aws.progress("prod", "checkout-b").await, Err(PortError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn scaling_in_suspends_first_and_then_takes_the_tasks() {
+    let target = json!({"ScalableTargets": [{
+        "ServiceNamespace": "ecs", "ResourceId": "service/prod/checkout-a", "ScalableDimension": "ecs:service:DesiredCount",
+        "MinCapacity": 2, "MaxCapacity": 8, "RoleARN": "arn:r", "CreationTime": 1.0,
+    }]});
+    let script =
+        Script::default().json(&services(&[blue()])).json(&target).json(&json!({})).json(&json!({"service": {}}));
+    script.aws().scale_in("prod", "checkout-a").await.unwrap();
+    let sent = script.sent();
+    assert_eq!(sent[2].operation, "RegisterScalableTarget");
+    let register = sent[2].json();
+    assert_eq!(register["MinCapacity"], 0);
+    assert_eq!(register.get("MaxCapacity"), None, "unchanged");
+    let all = json!({"DynamicScalingInSuspended": true, "DynamicScalingOutSuspended": true, "ScheduledScalingSuspended": true});
+    assert_eq!(register["SuspendedState"], all);
+    assert_eq!(sent[3].json(), json!({"cluster": "prod", "service": "checkout-a", "desiredCount": 0}));
+}
+
+#[tokio::test]
+async fn scaling_in_twice_changes_nothing() {
+    let all = json!({"DynamicScalingInSuspended": true, "DynamicScalingOutSuspended": true, "ScheduledScalingSuspended": true});
+    let target = json!({"ScalableTargets": [{
+        "ServiceNamespace": "ecs", "ResourceId": "service/prod/checkout-a", "ScalableDimension": "ecs:service:DesiredCount",
+        "MinCapacity": 0, "MaxCapacity": 8, "RoleARN": "arn:r", "CreationTime": 1.0, "SuspendedState": all,
+    }]});
+    let script = Script::default().json(&services(&[service("checkout-a", BLUE_GROUP, 41, 0)])).json(&target);
+    script.aws().scale_in("prod", "checkout-a").await.unwrap();
+    assert_eq!(script.operations(), ["DescribeServices", "DescribeScalableTargets"]);
+
+    let gone = Script::default().json(&services(&[]));
+    assert!(matches!(gone.aws().scale_in("prod", "checkout-a").await, Err(PortError::NotFound { .. })));
+}
