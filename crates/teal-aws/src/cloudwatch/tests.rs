@@ -29,7 +29,7 @@ fn result(id: &str, status: &str, points: &[(f64, f64)]) -> Value {
     cbor!({"Id" => id, "StatusCode" => status, "Timestamps" => times, "Values" => values}).unwrap()
 }
 
-fn page(results: Vec<Value>, next: Option<&str>) -> Vec<u8> {
+fn page(results: &[Value], next: Option<&str>) -> Vec<u8> {
     let page = match next {
         Some(next) => cbor!({"MetricDataResults" => results, "NextToken" => next}),
         None => cbor!({"MetricDataResults" => results}),
@@ -60,11 +60,8 @@ async fn metrics(script: &Script, ids: &[&str]) -> Result<Vec<Series>, PortError
 #[tokio::test]
 async fn all_series_come_from_one_question_over_all_its_pages() {
     let script = Script::default()
-        .answers(
-            200,
-            page(vec![result("a", "PartialData", &[(600.0, 1.0)]), result("b", "Complete", &[])], Some("more")),
-        )
-        .answers(200, page(vec![result("a", "Complete", &[(660.0, 2.0)])], None));
+        .answers(200, page(&[result("a", "PartialData", &[(600.0, 1.0)]), result("b", "Complete", &[])], Some("more")))
+        .answers(200, page(&[result("a", "Complete", &[(660.0, 2.0)])], None));
     let series = metrics(&script, &["a", "b"]).await.unwrap();
     let expected = [
         Series { id: "a".into(), points: vec![(at(600), 1.0), (at(660), 2.0)] },
@@ -83,11 +80,11 @@ async fn all_series_come_from_one_question_over_all_its_pages() {
 #[tokio::test]
 async fn a_series_that_is_not_complete_is_no_data_at_all() {
     for status in ["PartialData", "InternalError", "Forbidden"] {
-        let script = Script::default().answers(200, page(vec![result("a", status, &[(600.0, 1.0)])], None));
+        let script = Script::default().answers(200, page(&[result("a", status, &[(600.0, 1.0)])], None));
         let error = metrics(&script, &["a"]).await.unwrap_err();
         assert!(matches!(error, PortError::Unavailable { .. }) && error.to_string().contains(status), "{error}");
     }
-    let script = Script::default().answers(200, page(vec![result("a", "Complete", &[])], None));
+    let script = Script::default().answers(200, page(&[result("a", "Complete", &[])], None));
     assert!(
         matches!(metrics(&script, &["a", "b"]).await, Err(PortError::Unavailable { .. })),
         "b is not in the answer"

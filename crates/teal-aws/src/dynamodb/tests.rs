@@ -16,9 +16,9 @@ fn entry(note: &str) -> StoryEntry {
 }
 
 /// A cancelled transaction of so many items, where one item has a reason.
-fn cancelled(items: usize, failed: usize, code: &str, item: Option<Value>) -> String {
+fn cancelled(items: usize, failed: usize, code: &str, item: Option<&Value>) -> String {
     let reasons: Vec<Value> = (0..items)
-        .map(|index| match &item {
+        .map(|index| match item {
             _ if index != failed => json!({"Code": "None"}),
             None => json!({"Code": code}),
             Some(item) => json!({"Code": code, "Item": item}),
@@ -104,7 +104,7 @@ async fn a_lock_of_another_release_is_told_with_its_holder() {
     let busy = Ok(Opening::Busy { key: locks[1].clone(), holder: id("checkout-6") });
 
     // Item 0 is the record, 1 the item of active releases, then the locks.
-    let told = Script::default().answers(400, cancelled(5, 3, "ConditionalCheckFailed", Some(holder.clone())));
+    let told = Script::default().answers(400, cancelled(5, 3, "ConditionalCheckFailed", Some(&holder)));
     assert_eq!(told.aws().open(&release(0)).await, busy);
 
     let untold =
@@ -174,7 +174,7 @@ async fn a_release_that_ends_gives_everything_up_in_the_same_write() {
 #[tokio::test]
 async fn a_record_that_somebody_else_wrote_is_stale() {
     let theirs = json!({"writer": {"S": "somebody-else"}, "revision": {"N": "1"}});
-    let script = Script::default().answers(400, cancelled(1, 0, "ConditionalCheckFailed", Some(theirs)));
+    let script = Script::default().answers(400, cancelled(1, 0, "ConditionalCheckFailed", Some(&theirs)));
     let mut release = release(0);
     let stale = script.aws().save(&mut release, &[]).await;
     assert_eq!(stale, Err(PortError::Stale { release: id("checkout-7") }));
@@ -187,7 +187,7 @@ async fn a_write_whose_answer_was_lost_is_recognised() {
     let aws = lost.aws();
     let items = [aws.put_new(super::item::record(&release(0), "token").unwrap())];
     let ours = json!({"writer": {"S": "token"}, "revision": {"N": "1"}});
-    let lost = lost.answers(400, cancelled(1, 0, "ConditionalCheckFailed", Some(ours)));
+    let lost = lost.answers(400, cancelled(1, 0, "ConditionalCheckFailed", Some(&ours)));
     assert_eq!(aws.save_all(&release(0), items.to_vec(), "token").await, Ok(()));
     assert_eq!(lost.sent().len(), 1);
 }

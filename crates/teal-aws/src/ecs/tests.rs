@@ -63,7 +63,7 @@ fn services(list: &[Value]) -> Value {
     json!({"services": list, "failures": [{"arn": "arn:x", "reason": "MISSING"}]})
 }
 
-fn task(revision: u32, container: Value) -> Value {
+fn task(revision: u32, container: &Value) -> Value {
     json!({"taskDefinition": {
         "taskDefinitionArn": format!("{TASKS}/checkout:{revision}"), "family": "checkout", "revision": revision,
         "registeredAt": revision, "status": "ACTIVE", "cpu": "256", "volumes": [], "containerDefinitions": [container],
@@ -72,7 +72,7 @@ fn task(revision: u32, container: Value) -> Value {
 
 async fn survey(list: &[Value]) -> Result<Survey, PortError> {
     let container = json!({"name": "app", "image": "checkout:1", "cpu": 0});
-    let script = Script::default().json(&services(list)).json(&task(41, container.clone())).json(&task(42, container));
+    let script = Script::default().json(&services(list)).json(&task(41, &container)).json(&task(42, &container));
     script.aws().survey(&green(), &group(BLUE_GROUP)).await
 }
 
@@ -166,8 +166,8 @@ async fn task_definitions_differ_only_in_what_a_person_set() {
     let container = |image: &str, environment: Value, cpu: i32| json!({"name": "app", "image": image, "cpu": cpu, "environment": environment, "mountPoints": []});
     let script = Script::default()
         .json(&services(&[blue()]))
-        .json(&task(41, container("checkout:1", variables("old", "OLD"), 0)))
-        .json(&task(42, container("checkout:2", variables("s3cret", "NEW"), 128)));
+        .json(&task(41, &container("checkout:1", variables("old", "OLD"), 0)))
+        .json(&task(42, &container("checkout:2", variables("s3cret", "NEW"), 128)));
     let found = script.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap();
     let (blue, green) = (&found.blue_task, &found.green_task);
     let keys = blue.keys().chain(green.keys()).collect::<std::collections::BTreeSet<_>>();

@@ -31,7 +31,7 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint { url: format!("http://{address}"), headers: Vec::new(), path: None }
 }
 
-fn check(more: serde_json::Value) -> HttpCheck {
+fn check(more: &serde_json::Value) -> HttpCheck {
     let mut check = json!({"path": "/health?deep=1", "expect": {"within": "5s"}});
     check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     serde_json::from_value(check).unwrap()
@@ -48,7 +48,7 @@ async fn a_request_carries_path_and_headers_and_its_answer_comes_back() {
         headers: vec![("X-Release".into(), "green".into()), ("host".into(), "shop.example".into())],
         ..endpoint(address)
     };
-    let answer = probe(&to, &check(json!({"headers": {"x-release": "own", "Accept": "text/plain"}}))).await.unwrap();
+    let answer = probe(&to, &check(&json!({"headers": {"x-release": "own", "Accept": "text/plain"}}))).await.unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (404, "näh"));
     let head = served.await.unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /health?deep=1 http/1.1\r\n"), "{head}");
@@ -64,7 +64,7 @@ async fn a_request_carries_path_and_headers_and_its_answer_comes_back() {
 async fn a_redirect_is_an_answer_like_any_other() {
     let (address, served) =
         serve("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n").await;
-    let answer = probe(&endpoint(address), &check(json!({"method": "HEAD"}))).await.unwrap();
+    let answer = probe(&endpoint(address), &check(&json!({"method": "HEAD"}))).await.unwrap();
     assert_eq!(answer.status, 302);
     assert!(served.await.unwrap().starts_with("HEAD "));
 }
@@ -74,14 +74,14 @@ async fn a_body_is_read_up_to_its_limit() {
     let mut endless = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     endless.resize(endless.len() + BODY_LIMIT + 1000, b'x');
     let (address, _served) = serve(endless).await;
-    let answer = probe(&endpoint(address), &check(json!({}))).await.unwrap();
+    let answer = probe(&endpoint(address), &check(&json!({}))).await.unwrap();
     assert_eq!(answer.body.len(), BODY_LIMIT);
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_end_in_time_is_an_error() {
     let (address, _served) = serve("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
-    let error = probe(&endpoint(address), &check(json!({"expect": {"within": "50ms"}}))).await.unwrap_err();
+    let error = probe(&endpoint(address), &check(&json!({"expect": {"within": "50ms"}}))).await.unwrap_err();
     assert_eq!(error, "no complete answer within 550 ms");
 }
 
@@ -89,18 +89,18 @@ async fn an_answer_that_does_not_end_in_time_is_an_error() {
 async fn what_cannot_be_reached_is_said() {
     // A port that nobody has: bound, and given back.
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let error = probe(&endpoint(address), &check(json!({}))).await.unwrap_err();
+    let error = probe(&endpoint(address), &check(&json!({}))).await.unwrap_err();
     assert!(error.contains("refused"), "{error}");
 
     let (address, _served) = serve("this is not HTTP\r\n\r\n").await;
-    assert!(probe(&endpoint(address), &check(json!({}))).await.is_err());
+    assert!(probe(&endpoint(address), &check(&json!({}))).await.is_err());
 }
 
 #[tokio::test]
 async fn addresses_of_metadata_are_never_asked() {
     for host in ["169.254.169.254", "[::ffff:169.254.170.2]", "[fd00:ec2::254]", "[fe80::1]", "0.0.0.0"] {
         let to = Endpoint { url: format!("http://{host}:80"), headers: Vec::new(), path: None };
-        let error = probe(&to, &check(json!({}))).await.unwrap_err();
+        let error = probe(&to, &check(&json!({}))).await.unwrap_err();
         assert!(error.contains("no check is sent"), "{host}: {error}");
     }
 }
