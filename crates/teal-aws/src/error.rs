@@ -34,6 +34,9 @@ const PASSING: [&str; 6] = [
     "ServiceUnavailable",
 ];
 
+/// The most characters of a service's message that are passed on.
+const LONGEST: usize = 500;
+
 /// A failed call as the core knows it. `call` is the IAM action, `what` names the thing that the call is about.
 pub(crate) fn port_error<E>(call: &'static str, what: &str, error: &SdkError<E, HttpResponse>) -> PortError
 where
@@ -41,15 +44,24 @@ where
 {
     let SdkError::ServiceError(answer) = error else {
         // No answer, or one that could not be read: the call may have had its effect.
-        return PortError::Unavailable { call, message: DisplayErrorContext(error).to_string() };
+        return PortError::Unavailable { call, message: shortened(&DisplayErrorContext(error).to_string()) };
     };
     let status = answer.raw().status().as_u16();
     let code = answer.err().code().unwrap_or("no code");
     let message = match answer.err().message() {
-        Some(message) => format!("{code}: {message}"),
+        Some(message) => format!("{code}: {}", shortened(message)),
         None => format!("{code} (HTTP status {status})"),
     };
     from_code(call, what, code, status, message)
+}
+
+/// At most [`LONGEST`] characters of a message: it goes into the record and into logs, and a service may quote every item of a
+/// request.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
 }
 
 fn from_code(call: &'static str, what: &str, code: &str, status: u16, message: String) -> PortError {
@@ -93,5 +105,12 @@ mod tests {
             message: "ValidationError: said so (for the service)".to_owned(),
         };
         assert_eq!(kind("ValidationError", 400), refused);
+    }
+
+    #[test]
+    fn a_message_that_quotes_a_whole_request_is_cut() {
+        assert_eq!(shortened("short"), "short");
+        assert_eq!(shortened(&"ä".repeat(LONGEST + 1)).chars().count(), LONGEST + 1);
+        assert!(shortened(&"ä".repeat(LONGEST + 1)).ends_with('…'));
     }
 }
