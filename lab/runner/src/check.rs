@@ -9,6 +9,9 @@ use teal::state::State;
 /// The actions of one listener or rule at the start and at the end.
 #[derive(Clone, Debug)]
 pub(crate) struct PartActions {
+    /// For people.
+    pub(crate) name: String,
+    /// The ARN.
     pub(crate) part: String,
     pub(crate) before: Value,
     pub(crate) after: Value,
@@ -101,7 +104,7 @@ fn check_route(wanted: FinalRoute, part: &PartActions) -> Option<Check> {
         FinalRoute::Exchanged => with_weights_exchanged(&part.before),
     };
     let passed = expected == part.after;
-    let what = format!("actions of {}", part.part);
+    let what = format!("actions of {}", part.name);
     let found = if passed { "the same".to_owned() } else { part.after.to_string() };
     Some(Check::new(what, expected, found, passed))
 }
@@ -157,7 +160,7 @@ mod tests {
     }
 
     fn part(after: Value) -> PartActions {
-        PartActions { part: "l".into(), before: actions("100", "0"), after }
+        PartActions { name: "l".into(), part: "l".into(), before: actions("100", "0"), after }
     }
 
     #[test]

@@ -44,11 +44,12 @@ pub async fn demo() -> Result<bool, LabError> {
 ///
 /// # Errors
 /// If there is no such scenario, or the lab cannot be set up or fails.
-pub async fn run(scenario: &Path, json: bool) -> Result<bool, LabError> {
+pub async fn run(scenario: &Path, json: bool, scale: Option<f64>) -> Result<bool, LabError> {
     let places = Places::find()?;
     let named = shipped(&places, &scenario.to_string_lossy());
     let scenario = Scenario::read(if !scenario.exists() && named.exists() { &named } else { scenario })?;
-    let lab = Lab::start(LabOptions { scale: scenario.scale, progress: Progress::on_stderr() }).await?;
+    let lab =
+        Lab::start(LabOptions { scale: scale.unwrap_or(scenario.scale), progress: Progress::on_stderr() }).await?;
     let result = if json {
         let result = lab.run(&scenario, &mut Nobody).await?;
         println!("{:#}", serde_json::to_value(&result).unwrap_or_default());

@@ -4,7 +4,7 @@ use crate::LabError;
 use crate::aws::LAB_ACCESS_KEY;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
-use teal::ports::{Ledger as _, PortError};
+use teal::ports::Ledger as _;
 use teal::release::{Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::story::StoryEntry;
@@ -37,12 +37,12 @@ impl Ledger {
 
     /// The record of a release, if there is one: a refused release may have none.
     pub(crate) async fn record(&self, release: &str) -> Result<Option<Release>, LabError> {
-        self.aws.load(&id(release)?).await.map_err(failed)
+        self.aws.load(&id(release)?).await.map_err(|error| exchange(error.to_string()))
     }
 
     /// What a release tells of itself, oldest first.
     pub(crate) async fn story(&self, release: &str) -> Result<Vec<StoryEntry>, LabError> {
-        self.aws.story(&id(release)?).await.map_err(failed)
+        self.aws.story(&id(release)?).await.map_err(|error| exchange(error.to_string()))
     }
 
     /// Asks something of a release, as a person does with `teal approve` and the like.
@@ -50,16 +50,12 @@ impl Ledger {
         let at = Timestamp::from_millisecond(self.clock.now_millis());
         let at = at.map_err(|error| exchange(error.to_string()))?;
         let request = Request { ask, by: "lab".to_owned(), at, note: Some("as the scenario says".to_owned()) };
-        self.aws.ask(&id(release)?, &request).await.map_err(failed)
+        self.aws.ask(&id(release)?, &request).await.map_err(|error| exchange(error.to_string()))
     }
 }
 
 fn id(release: &str) -> Result<ReleaseId, LabError> {
     ReleaseId::new(release).map_err(exchange)
-}
-
-fn failed(error: PortError) -> LabError {
-    exchange(error.to_string())
 }
 
 fn exchange(problem: String) -> LabError {

@@ -31,6 +31,9 @@ enum Command {
         /// Prints the result as JSON instead of a live display.
         #[arg(long)]
         json: bool,
+        /// Lab seconds in a real second, instead of the scenario's own.
+        #[arg(long)]
+        scale: Option<f64>,
     },
     /// Lists the scenarios that come with the lab.
     List,
@@ -45,7 +48,7 @@ async fn main() -> ExitCode {
         match command {
             Command::Demo => commands::demo().await,
             Command::Up { scale } => commands::up(scale).await,
-            Command::Run { scenario, json } => commands::run(&scenario, json).await,
+            Command::Run { scenario, json, scale } => commands::run(&scenario, json, scale).await,
             Command::List => commands::list(),
             Command::Doctor => commands::doctor().await,
         }

@@ -16,6 +16,7 @@ use events::Schedule;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use teal::state::State;
 use teal_lab_gateway::{CallKey, FaultId};
 use teal_lab_wire::Millis;
 
@@ -165,17 +166,23 @@ impl<'a> Run<'a> {
         let seen = running.observer.visits.len();
         running.observer.poll().await?;
         let prefix = if index == 0 { String::new() } else { format!("{}: ", running.observer.name()) };
+        let mut has_news = false;
         for visit in running.observer.visits.get(seen..).unwrap_or_default() {
-            self.watcher.event(visit.entered_at, "state", &format!("{prefix}{}", visit.state));
             if index == 0 {
                 self.schedule.entered(&visit.state, visit.entered_at);
+            }
+            // The other states only route.
+            if State::ALL.iter().any(|state| state.to_string() == visit.state) {
+                self.watcher.event(visit.entered_at, "state", &format!("{prefix}{}", visit.state));
+                has_news = true;
             }
         }
         if let Some(end) = &running.observer.end {
             let why = end.cause.as_deref().or(end.error.as_deref()).unwrap_or_default();
-            self.watcher.event(end.at, "event", &format!("{prefix}execution {} {why}", end.status));
+            let line = self.stage.readable(&format!("{prefix}execution {} {why}", end.status));
+            self.watcher.event(end.at, "event", &line);
         }
-        Ok(())
+        if has_news { self.show_story().await } else { Ok(()) }
     }
 
     /// Whether every release has ended, also those whose execution was stopped and which Teal ends behind it.
@@ -199,9 +206,8 @@ impl<'a> Run<'a> {
         let changes = self.lab.weight_changes();
         for change in changes.iter().skip(self.weights_seen) {
             if let Some(change) = self.weight_change(change) {
-                let part = change.part.rsplit('/').next().unwrap_or(&change.part);
-                let line = format!("{part}: green {:.1} % by {}", change.green_share * 100.0, change.by);
-                self.watcher.event(change.at, "weight", &line);
+                let line = format!("{}: green {:.1} % by {}", change.part, change.green_share * 100.0, change.by);
+                self.watcher.event(change.at, "weight", &self.stage.readable(&line));
             }
         }
         self.weights_seen = changes.len();
@@ -212,7 +218,8 @@ impl<'a> Run<'a> {
             let story = self.lab.ledger().story(running.observer.name()).await?;
             for entry in story.iter().skip(*seen) {
                 let at = self.timeline.of_lab_millis(entry.at.as_millisecond());
-                self.watcher.event(at, "story", &format!("{}: {}", entry.by, entry.fact));
+                let line = self.stage.readable(&format!("{}: {}", entry.by, entry.fact));
+                self.watcher.event(at, "story", &line);
             }
             *seen = story.len();
         }
@@ -235,7 +242,8 @@ impl<'a> Run<'a> {
             let part = part.as_str().unwrap_or_default().to_owned();
             // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
             if let Ok(before) = read_actions(self.lab, &part).await {
-                route.push(PartActions { part, after: before.clone(), before });
+                let name = self.stage.readable(&part);
+                route.push(PartActions { name, part, after: before.clone(), before });
             }
         }
         Ok(route)

@@ -93,6 +93,18 @@ impl Stage {
         resources.filter(|resource| resource.kind == "AWS::CloudWatch::Alarm").map(|resource| resource.id.as_str())
     }
 
+    /// Text for people: the ARNs of this stage's resources by the names that the template gives them.
+    pub(crate) fn readable(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        let mut known: Vec<_> = self.stack.resources.iter().filter(|(_, one)| one.id.starts_with("arn:")).collect();
+        // A listener's ARN begins like its rules' do.
+        known.sort_by_key(|(_, resource)| std::cmp::Reverse(resource.id.len()));
+        for (logical, resource) in known {
+            text = text.replace(&resource.id, logical);
+        }
+        text
+    }
+
     async fn wait_until_blue_serves(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
         let name = |name: &str| self.names.get(name).cloned().unwrap_or_default();
         let group = name("TargetGroupA");
