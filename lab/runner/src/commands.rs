@@ -11,7 +11,9 @@ use crate::scenario::Scenario;
 use crate::stage::Stage;
 use crate::watch::Nobody;
 use crate::{LabError, Places, Progress};
-use std::path::{Path, PathBuf};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The scenarios of the demo, in one lab.
@@ -25,7 +27,7 @@ pub async fn demo() -> Result<bool, LabError> {
     let places = Places::find()?;
     let scenarios = DEMO.map(|name| shipped(&places, name)).map(|file| Scenario::read(&file));
     let scenarios = scenarios.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let scale = scenarios.iter().map(|scenario| scenario.scale).fold(f64::INFINITY, f64::min);
+    let scale = slowest(&scenarios);
     let lab = Lab::start(LabOptions { scale, progress: Progress::on_stderr() }).await?;
     let mut results = Vec::new();
     for scenario in &scenarios {
@@ -40,25 +42,56 @@ pub async fn demo() -> Result<bool, LabError> {
     Ok(results.iter().all(|result| result.passed))
 }
 
-/// Runs one scenario file.
+/// Runs scenario files in one lab: a single one with a live display, several at the same time.
 ///
 /// # Errors
 /// If there is no such scenario, or the lab cannot be set up or fails.
-pub async fn run(scenario: &Path, json: bool, scale: Option<f64>) -> Result<bool, LabError> {
+pub async fn run(scenarios: &[PathBuf], json: bool, scale: Option<f64>) -> Result<bool, LabError> {
     let places = Places::find()?;
-    let named = shipped(&places, &scenario.to_string_lossy());
-    let scenario = Scenario::read(if !scenario.exists() && named.exists() { &named } else { scenario })?;
-    let lab =
-        Lab::start(LabOptions { scale: scale.unwrap_or(scenario.scale), progress: Progress::on_stderr() }).await?;
-    let result = if json {
-        let result = lab.run(&scenario, &mut Nobody).await?;
-        println!("{:#}", serde_json::to_value(&result).unwrap_or_default());
-        result
-    } else {
-        with_display(&lab, &scenario).await?
+    let file = |scenario: &PathBuf| {
+        let named = shipped(&places, &scenario.to_string_lossy());
+        if !scenario.exists() && named.exists() { named } else { scenario.clone() }
     };
-    lab.stop().await;
-    Ok(result.passed)
+    let scenarios = scenarios.iter().map(|scenario| Scenario::read(&file(scenario))).collect::<Result<Vec<_>, _>>()?;
+    let scale = scale.unwrap_or_else(|| slowest(&scenarios));
+    let lab = Arc::new(Lab::start(LabOptions { scale, progress: Progress::on_stderr() }).await?);
+    let results = match scenarios.as_slice() {
+        [scenario] if !json => vec![with_display(&lab, scenario).await?],
+        _ => at_the_same_time(&lab, scenarios).await?,
+    };
+    match results.as_slice() {
+        [result] if json => print_json(result),
+        results if json => print_json(results),
+        [_] => {}
+        results => results.iter().for_each(Display::print_result),
+    }
+    if let Some(lab) = Arc::into_inner(lab) {
+        lab.stop().await;
+    }
+    Ok(results.iter().all(|result| result.passed))
+}
+
+/// Runs scenarios side by side; the results come in the order of the scenarios.
+async fn at_the_same_time(lab: &Arc<Lab>, scenarios: Vec<Scenario>) -> Result<Vec<ScenarioResult>, LabError> {
+    let start = |scenario: Scenario| {
+        let lab = Arc::clone(lab);
+        tokio::spawn(async move { lab.run(&scenario, &mut Nobody).await })
+    };
+    let runs: Vec<_> = scenarios.into_iter().map(start).collect();
+    let mut results = Vec::new();
+    for run in runs {
+        results.push(run.await.map_err(|error| LabError::io("running a scenario")(error.into()))??);
+    }
+    Ok(results)
+}
+
+fn slowest(scenarios: &[Scenario]) -> f64 {
+    scenarios.iter().map(|scenario| scenario.scale).fold(f64::INFINITY, f64::min)
+}
+
+fn print_json(value: &(impl Serialize + ?Sized)) {
+    // Results hold nothing that JSON cannot say.
+    println!("{:#}", serde_json::to_value(value).unwrap_or_default());
 }
 
 /// Starts everything with the first scenario's service, and stays up.
@@ -117,9 +150,9 @@ pub async fn interrupted() -> &'static str {
 
 async fn with_display(lab: &Lab, scenario: &Scenario) -> Result<ScenarioResult, LabError> {
     let mut display = Display::new(scenario);
-    display.heading(scenario, lab.clock().scale());
+    Display::print_heading(scenario, lab.clock().scale());
     let result = lab.run(scenario, &mut display).await?;
-    display.verdict(&result);
+    Display::print_result(&result);
     Ok(result)
 }
 

@@ -160,7 +160,7 @@ async fn describe_function(aws: &Aws, binary: String, name: String) -> Result<Fu
     let arn = configuration["FunctionArn"].as_str().unwrap_or_default().to_owned();
     let role = configuration["Role"].as_str().unwrap_or_default().to_owned();
     let policies = policies_of(aws, role.rsplit('/').next().unwrap_or_default()).await?;
-    Ok(Function { binary, name, arns: vec![arn.clone(), format!("{arn}:1")], role, policies })
+    Ok(Function { binary, name, arns: vec![arn.clone(), format!("{arn}:1"), format!("{arn}:live")], role, policies })
 }
 
 /// Inline and the stack's own managed policies. AWS's managed ones, for logs and traces, are the platform's affair.

@@ -13,7 +13,6 @@ pub(crate) struct Display {
     /// Names of services by version.
     services: BTreeMap<String, String>,
     before: BTreeMap<Served, (u64, u64)>,
-    is_coloured: bool,
 }
 
 impl Display {
@@ -21,18 +20,18 @@ impl Display {
     #[must_use]
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let services = scenario.services.iter().map(|(name, spec)| (spec.version.clone(), name.clone())).collect();
-        let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { services, before: BTreeMap::new(), is_coloured }
+        Self { services, before: BTreeMap::new() }
     }
 
     /// Prints the heading of a scenario.
-    pub(crate) fn heading(&self, scenario: &Scenario, scale: f64) {
-        println!("\n{}", self.bold(&format!("{}: {}", scenario.name, scenario.description)));
+    pub(crate) fn print_heading(scenario: &Scenario, scale: f64) {
+        println!("\n{}", paint("1", &format!("{}: {}", scenario.name, scenario.description)));
         println!("lab time runs {scale} times as fast as the wall; requests and latencies are real\n");
     }
 
     /// Prints what came of it.
-    pub(crate) fn verdict(&self, result: &ScenarioResult) {
+    pub(crate) fn print_result(result: &ScenarioResult) {
+        let (good, bad) = (|text: &str| paint("32", text), |text: &str| paint("31", text));
         let release = &result.release;
         println!();
         println!("outcome     {:?} after {:.0} s of lab time", release.outcome, release.seconds);
@@ -63,14 +62,14 @@ impl Display {
         }
         for check in &result.expectations {
             if check.passed {
-                println!("{}  {}: {}", self.paint("32", "ok  "), check.what, shortened(&check.found));
+                println!("{}  {}: {}", good("ok  "), check.what, shortened(&check.found));
             } else {
-                println!("{}  {}", self.paint("31", "FAIL"), check.what);
+                println!("{}  {}", bad("FAIL"), check.what);
                 println!("      expected {}", check.expected);
                 println!("      found    {}", check.found);
             }
         }
-        let word = if result.passed { self.paint("32", "passed") } else { self.paint("31", "FAILED") };
+        let word = if result.passed { good("passed") } else { bad("FAILED") };
         println!("{} {word} in {:.0} s", result.scenario, result.real_seconds);
     }
 
@@ -83,15 +82,6 @@ impl Display {
             Served::Nobody => "unanswered".into(),
         }
     }
-
-    fn bold(&self, text: &str) -> String {
-        self.paint("1", text)
-    }
-
-    /// Text with an ANSI attribute, on a terminal.
-    fn paint(&self, attribute: &str, text: &str) -> String {
-        if self.is_coloured { format!("\x1b[{attribute}m{text}\x1b[0m") } else { text.to_owned() }
-    }
 }
 
 impl Watcher for Display {
@@ -102,7 +92,7 @@ impl Watcher for Display {
             "alarm" => "31",
             _ => "0",
         };
-        println!("{}  {}", clock(at), self.paint(attribute, &format!("{kind:<7} {line}")));
+        println!("{}  {}", clock(at), paint(attribute, &format!("{kind:<7} {line}")));
     }
 
     fn status(&mut self, status: &Status) {
@@ -115,8 +105,14 @@ impl Watcher for Display {
         self.before.clone_from(&status.counts);
         let share = status.green_share * 100.0;
         let line = format!("{:<15} green {share:>5.1} %   {}", status.state, parts.join("   "));
-        println!("{}  {}", clock(status.at), self.paint("2", &line));
+        println!("{}  {}", clock(status.at), paint("2", &line));
     }
+}
+
+/// Text with an ANSI attribute, on a terminal that wants colour (see <https://no-color.org>).
+fn paint(attribute: &str, text: &str) -> String {
+    let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if is_coloured { format!("\x1b[{attribute}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Lab time as minutes and seconds.

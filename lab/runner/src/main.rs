@@ -24,14 +24,15 @@ enum Command {
         #[arg(long, default_value_t = 25.0)]
         scale: f64,
     },
-    /// Runs one scenario file.
+    /// Runs a scenario file with a live display, or several at the same time in one lab.
     Run {
-        /// A scenario file, or the name of one that comes with the lab.
-        scenario: PathBuf,
-        /// Prints the result as JSON instead of a live display.
+        /// Scenario files, or names of those that come with the lab.
+        #[arg(required = true)]
+        scenarios: Vec<PathBuf>,
+        /// Prints the result as JSON instead, a list if there are several scenarios.
         #[arg(long)]
         json: bool,
-        /// Lab seconds in a real second, instead of the scenario's own.
+        /// Lab seconds in a real second, instead of the scenario's own (with several: the slowest of theirs).
         #[arg(long)]
         scale: Option<f64>,
     },
@@ -48,7 +49,7 @@ async fn main() -> ExitCode {
         match command {
             Command::Demo => commands::demo().await,
             Command::Up { scale } => commands::up(scale).await,
-            Command::Run { scenario, json, scale } => commands::run(&scenario, json, scale).await,
+            Command::Run { scenarios, json, scale } => commands::run(&scenarios, json, scale).await,
             Command::List => commands::list(),
             Command::Doctor => commands::doctor().await,
         }

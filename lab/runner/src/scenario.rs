@@ -72,6 +72,9 @@ pub struct LoadSpec {
     /// Users who keep their cookies and send the requests in turn; 0 for users without cookies.
     #[serde(default)]
     pub sessions: usize,
+    /// How long such a user stays before another one comes in their place (lab time); for good if not said.
+    #[serde(default)]
+    pub session_life: Option<Span>,
     /// Where requests go, in turn.
     #[serde(default = "default_targets")]
     pub targets: Vec<TargetSpec>,

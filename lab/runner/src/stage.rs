@@ -82,6 +82,7 @@ impl Stage {
             arrivals: load.arrivals,
             seed: scenario.seed,
             sessions: load.sessions,
+            session_life: load.session_life.map(|life| clock.real(life.as_duration())),
             max_in_flight: MAX_IN_FLIGHT,
             timeout: REQUEST_TIMEOUT,
         }

@@ -4,7 +4,7 @@ use crate::load::Served;
 use std::collections::BTreeMap;
 
 /// Told what happens while it happens. Times are lab seconds since the load began.
-pub trait Watcher: Send {
+pub trait Watcher: Send + Sync {
     /// Something happened, in one line; `kind` is one word for it: `state`, `weight`, `alarm`, `story`, `event`.
     fn event(&mut self, at: f64, kind: &str, line: &str);
 

@@ -6,7 +6,7 @@ use super::tally::{Sample, Served, Tally};
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use teal_lab_wire::LabClock;
 use tokio::sync::{Semaphore, watch};
@@ -25,6 +25,8 @@ pub(crate) struct LoadOptions {
     pub seed: u64,
     /// How many users with a cookie jar of their own send the requests, in turn; 0 for users who keep no cookies.
     pub sessions: usize,
+    /// How long a user stays before another one comes in their place (real time); for good without a duration.
+    pub session_life: Option<Duration>,
     /// At most so many requests are under way at once; those above wait, and their latency counts the wait.
     pub max_in_flight: usize,
     /// A request without a complete answer after this real time has failed.
@@ -59,7 +61,8 @@ impl Load {
             schedule: Schedule::new(options.ramp, options.arrivals, options.seed),
             sender: Arc::new(Sender {
                 targets: options.targets.into_iter().map(|target| (Pool::new(target.address), target)).collect(),
-                jars: (0..options.sessions).map(|_| Mutex::new(None)).collect(),
+                jars: (0..options.sessions).map(|_| Mutex::default()).collect(),
+                session_life: options.session_life,
                 permits: Semaphore::new(options.max_in_flight.max(1)),
                 timeout: options.timeout,
                 tally: tally.clone(),
@@ -124,18 +127,27 @@ impl Generator {
 
 struct Sender {
     targets: Vec<(Pool, LoadTarget)>,
-    jars: Vec<Mutex<Option<HeaderValue>>>,
+    jars: Vec<Mutex<Jar>>,
+    session_life: Option<Duration>,
     permits: Semaphore,
     timeout: Duration,
     tally: Tally,
     clock: LabClock,
 }
 
+/// One user's cookies.
+#[derive(Debug, Default)]
+struct Jar {
+    cookies: Option<HeaderValue>,
+    since: Option<Instant>,
+}
+
 impl Sender {
     async fn send(self: Arc<Self>, number: usize, due_at: Instant, at: i64) {
         let Some((pool, target)) = self.targets.get(number % self.targets.len().max(1)) else { return };
         let jar = if self.jars.is_empty() { None } else { self.jars.get(number % self.jars.len()) };
-        let Some(request) = request(target, jar) else { return };
+        let cookies = jar.and_then(|jar| lock(jar).cookies_at(due_at, self.session_life));
+        let Some(request) = request(target, cookies) else { return };
         // The semaphore is never closed.
         let Ok(_permit) = self.permits.acquire().await else { return };
         let answer = tokio::time::timeout(self.timeout, pool.send(&request)).await.ok().flatten();
@@ -145,7 +157,7 @@ impl Sender {
             Some(answer) => (answer.status.as_u16(), served_by(&answer.headers)),
         };
         if let (Some(jar), Some(answer)) = (jar, &answer) {
-            keep_cookies(jar, &answer.headers);
+            lock(jar).keep(&answer.headers);
         }
         let latency = finished.saturating_duration_since(due_at).as_micros();
         let latency_micros = u32::try_from(latency).unwrap_or(u32::MAX);
@@ -153,11 +165,34 @@ impl Sender {
     }
 }
 
-fn request(target: &LoadTarget, jar: Option<&Mutex<Option<HeaderValue>>>) -> Option<Request<()>> {
+impl Jar {
+    /// The cookies to send; a new user has none.
+    fn cookies_at(&mut self, now: Instant, life: Option<Duration>) -> Option<HeaderValue> {
+        let since = *self.since.get_or_insert(now);
+        if life.is_some_and(|life| now.saturating_duration_since(since) > life) {
+            *self = Self { cookies: None, since: Some(now) };
+        }
+        self.cookies.clone()
+    }
+
+    /// Keeps the name and value of every cookie of the answer; attributes (expiry, path) do not matter here.
+    fn keep(&mut self, headers: &HeaderMap) {
+        let lines = headers.get_all(SET_COOKIE).iter();
+        let cookies: Vec<_> = lines.filter_map(|line| line.to_str().ok()?.split(';').next()).collect();
+        if !cookies.is_empty() {
+            self.cookies = HeaderValue::from_str(&cookies.join("; ")).ok();
+        }
+    }
+}
+
+fn lock(jar: &Mutex<Jar>) -> MutexGuard<'_, Jar> {
+    jar.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn request(target: &LoadTarget, cookies: Option<HeaderValue>) -> Option<Request<()>> {
     let mut request = Request::get(&target.path).header(HOST, &target.host);
-    let cookie = jar.and_then(|jar| jar.lock().unwrap_or_else(PoisonError::into_inner).clone());
-    if let Some(cookie) = cookie {
-        request = request.header(COOKIE, cookie);
+    if let Some(cookies) = cookies {
+        request = request.header(COOKIE, cookies);
     }
     request.body(()).ok()
 }
@@ -166,17 +201,6 @@ fn served_by(headers: &HeaderMap) -> Served {
     match headers.get(VERSION_HEADER).and_then(|version| version.to_str().ok()) {
         Some(version) => Served::Version(version.into()),
         None => Served::LoadBalancer,
-    }
-}
-
-/// Keeps the name and value of every cookie of the answer; attributes (expiry, path) do not matter here.
-fn keep_cookies(jar: &Mutex<Option<HeaderValue>>, headers: &HeaderMap) {
-    let cookies: Vec<_> =
-        headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next()).collect();
-    if let Ok(cookie) = HeaderValue::from_str(&cookies.join("; "))
-        && !cookies.is_empty()
-    {
-        *jar.lock().unwrap_or_else(PoisonError::into_inner) = Some(cookie);
     }
 }
 
@@ -209,6 +233,7 @@ mod tests {
             arrivals: Arrivals::Constant,
             seed: 1,
             sessions: 0,
+            session_life: None,
             max_in_flight: 64,
             timeout: Duration::from_secs(5),
         }
@@ -271,5 +296,19 @@ mod tests {
         let counts = load.tally().counts();
         assert!(counts[&Served::Nobody].1 >= 4, "{counts:?}");
         assert_eq!(served_by(&HeaderMap::new()), Served::LoadBalancer);
+    }
+
+    #[test]
+    fn a_user_keeps_cookies_until_another_one_comes() {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_static("AWSALBTG=x; Expires=never; Path=/"));
+        headers.append(SET_COOKIE, HeaderValue::from_static("other=y"));
+        let (start, life) = (Instant::now(), Some(Duration::from_secs(10)));
+        let mut jar = Jar::default();
+        assert_eq!(jar.cookies_at(start, life), None);
+        jar.keep(&headers);
+        jar.keep(&HeaderMap::new());
+        assert_eq!(jar.cookies_at(start + Duration::from_secs(9), life).unwrap(), "AWSALBTG=x; other=y");
+        assert_eq!(jar.cookies_at(start + Duration::from_secs(11), life), None);
     }
 }
