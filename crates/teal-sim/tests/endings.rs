@@ -248,9 +248,8 @@ fn a_second_release_on_a_busy_route_is_refused_and_the_first_goes_on() {
     let mut first = Machine::new(&world, "r-1", plan());
     first.run_until(|state| state == State::Bake);
     let second = Machine::new(&world, "r-2", plan()).finish();
-    // While the first shifts, the route is split: whichever guard meets it first says no.
-    assert_eq!(second.state, State::Refused);
-    assert!(matches!(second.error, Some(ErrorName::RouteBusy | ErrorName::RouteNotShiftable)), "{second:?}");
+    assert_eq!((second.state, second.error), (State::Refused, Some(ErrorName::RouteBusy)), "{second:?}");
+    assert!(second.cause.as_deref().is_some_and(|cause| cause.contains("release r-1 holds")), "{second:?}");
     assert_eq!(first.finish().state, State::Promoted);
 }
 

@@ -79,7 +79,10 @@ impl<W: World> Step<'_, W> {
         for warning in warnings {
             self.note(Fact::Noted { note: warning.to_string() });
         }
-        let (colours, route, test_route) = self.read_route(&plan).await?;
+        let (colours, route, test_route) = match self.read_route(&plan).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.busy_instead(&plan).await?.unwrap_or(error)),
+        };
         let Green::Ecs(green) = &plan.green;
         let survey = self.world.survey(green, &colours.blue).await?;
         for difference in unlike(&survey) {
@@ -127,24 +130,29 @@ impl<W: World> Step<'_, W> {
             Opening::Opened => {}
             Opening::AlreadyOpen => release = self.load(&input.name).await?,
             Opening::Busy { key, holder } => {
-                return Err(TealError::new(
-                    ErrorName::RouteBusy,
-                    format!(
-                        "release {holder} holds {key}. Wait until it has ended (`teal watch {holder}`), or end it with `teal abort {holder}`"
-                    ),
-                ));
+                return Err(busy(&key, &holder));
             }
         }
         self.note(Fact::Accepted { execution: input.execution.clone() });
         Ok(release)
     }
 
+    /// A route that another release is shifting cannot be shifted as it is; that it is busy is the better reason.
+    async fn busy_instead(&self, plan: &Plan) -> TealResult<Option<TealError>> {
+        let wanted = parts_of(plan);
+        for id in self.world.active().await? {
+            let Some(other) = self.world.load(&id).await? else { continue };
+            if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {
+                return Ok(Some(busy(part.arn(), &id)));
+            }
+        }
+        Ok(None)
+    }
+
     async fn read_route(&self, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {
         let alb = &plan.traffic.alb;
-        let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
-        let refs: Vec<PartRef> = listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect();
-        let mut parts = Vec::with_capacity(refs.len());
-        for part in refs {
+        let mut parts = Vec::new();
+        for part in parts_of(plan) {
             let actions = self.world.actions(&part).await?;
             parts.push((part, actions));
         }
@@ -261,6 +269,22 @@ fn on_off(group: &TargetGroup) -> &'static str {
 
 fn both(colours: &Colours) -> [TargetGroupArn; 2] {
     [colours.blue.clone(), colours.green.clone()]
+}
+
+/// The listeners and rules that split production traffic.
+fn parts_of(plan: &Plan) -> Vec<PartRef> {
+    let alb = &plan.traffic.alb;
+    let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
+    listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect()
+}
+
+fn busy(key: &str, holder: &ReleaseId) -> TealError {
+    TealError::new(
+        ErrorName::RouteBusy,
+        format!(
+            "release {holder} holds {key}. Wait until it has ended (`teal watch {holder}`), or end it with `teal abort {holder}`"
+        ),
+    )
 }
 
 fn load_balancer(plan: &Plan) -> String {
