@@ -68,7 +68,9 @@ impl Binaries {
         let reading = || LabError::io(format!("reading {}", program.display()));
         let built = fs::metadata(program).and_then(|meta| meta.modified()).map_err(reading())?;
         let _lock = lock(&self.cache, "packages.lock").await?;
-        let copy = self.cache.join(function);
+        // Builds of other profiles and directories have copies of their own.
+        let origin = crc32fast::hash(program.as_os_str().as_encoded_bytes());
+        let copy = self.cache.join(format!("{function}-{origin:08x}"));
         let current = fs::metadata(&copy).and_then(|meta| meta.modified()).is_ok_and(|copied| copied >= built);
         if !current {
             let mut strip = Command::new("strip");
