@@ -1,0 +1,79 @@
+//! Whole releases on the lab: the function binaries, the state machine and the template as they are, real HTTP traffic, and in each
+//! scenario file what must come out.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::OnceLock;
+use teal_lab_runner::{Lab, LabOptions, Nobody, Progress, Scenario, ScenarioResult};
+use tokio::runtime::Runtime;
+
+/// Lab seconds in a real second. Latencies stay real, so it cannot be much faster than this.
+const SCALE: f64 = 25.0;
+
+/// One lab for all tests of this process: scenarios have load balancers, clusters and alarms of their own. It ends with the process.
+fn lab() -> &'static (Runtime, Lab) {
+    static LAB: OnceLock<(Runtime, Lab)> = OnceLock::new();
+    LAB.get_or_init(|| {
+        let runtime = Runtime::new().unwrap_or_else(|problem| panic!("no runtime: {problem}"));
+        let options = LabOptions { scale: SCALE, progress: Progress::on_stderr() };
+        let lab = runtime.block_on(Lab::start(options)).unwrap_or_else(|problem| panic!("the lab: {problem}"));
+        (runtime, lab)
+    })
+}
+
+fn ends_as_expected(name: &str) {
+    let (runtime, lab) = lab();
+    let file = lab.places().repository.join(format!("lab/scenarios/{name}.yaml"));
+    let scenario = Scenario::read(&file).unwrap_or_else(|problem| panic!("{problem}"));
+    let result = runtime.block_on(lab.run(&scenario, &mut Nobody)).unwrap_or_else(|problem| panic!("{problem}"));
+    assert!(result.passed, "{}", shortfalls(&result));
+}
+
+fn shortfalls(result: &ScenarioResult) -> String {
+    let mut text = format!("{} did not end as it should\n", result.scenario);
+    for check in result.expectations.iter().filter(|check| !check.passed) {
+        let _ = writeln!(text, "{}\n  expected {}\n  found    {}", check.what, check.expected, check.found);
+    }
+    for line in &result.release.story {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+macro_rules! scenarios {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[test] fn $test() { ends_as_expected($name); })*
+
+        const TESTED: &[&str] = &[$($name),*];
+    };
+}
+
+scenarios! {
+    good: "good",
+    bad_5xx: "bad-5xx",
+    slow: "slow",
+    validation_fails: "validation-fails",
+    green_never_healthy: "green-never-healthy",
+    gate_approved: "gate-approved",
+    gate_rejected: "gate-rejected",
+    gate_expired: "gate-expired",
+    abort: "abort",
+    plan_errors: "plan-errors",
+    busy_route: "busy-route",
+    rule_route: "rule-route",
+    two_listeners: "two-listeners",
+    sticky_and_auth: "sticky-and-auth",
+}
+
+#[test]
+fn every_scenario_of_the_lab_is_tested() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/scenarios");
+    let mut files: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|problem| panic!("{}: {problem}", folder.display()))
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".yaml").map(str::to_owned))
+        .collect();
+    files.sort();
+    let mut tested = TESTED.to_vec();
+    tested.sort_unstable();
+    assert_eq!(files, tested);
+}
