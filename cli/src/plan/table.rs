@@ -23,7 +23,11 @@ pub(super) fn timeline(checked: &CheckedPlan) -> String {
             );
         }
         let at = |span: Option<Span>| span.map_or(String::new(), |span| span.to_string());
-        rows.push(cells(name(row), at(row.starts), at(row.lasts), row.weight.to_string(), row.usage));
+        let lasts = match row.earliest {
+            Some(earliest) => format!("{earliest} to {}", at(row.lasts)),
+            None => at(row.lasts),
+        };
+        rows.push(cells(name(row), at(row.starts), lasts, row.weight.to_string(), row.usage));
     }
     let usual: Usage = schedule.iter().map(|row| row.usage).sum();
     rows.push(cells("in all".to_owned(), String::new(), String::new(), String::new(), usual));
@@ -39,7 +43,7 @@ pub(super) fn timeline(checked: &CheckedPlan) -> String {
         plan.version,
         aligned(&rows),
         pace.ready_within,
-        timeline.shortest(),
+        timeline.baking(),
         pace.deadline,
         bounds.looks,
         bounds.transitions,

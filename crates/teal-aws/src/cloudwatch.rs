@@ -12,7 +12,7 @@ use aws_sdk_cloudwatch::types::{
 use aws_smithy_types::DateTime;
 use std::collections::HashMap;
 use teal::plan::AlarmName;
-use teal::ports::{AlarmReading, AlarmState, MetricQuery, PortError, PortResult, Series, Signals};
+use teal::ports::{AlarmReading, AlarmState, MetricQuery, PortError, PortResult, Reads, Series, Signals, Statistic};
 use teal::time::Timestamp;
 
 /// The most alarms that one DescribeAlarms call names, and returns.
@@ -63,7 +63,7 @@ impl Signals for Aws {
             let page = page.map_err(|error| port_error(GET_METRIC_DATA, "the metrics of the route", &error))?;
             page.metric_data_results().iter().for_each(|result| gathered.add(result));
         }
-        queries.iter().map(|query| gathered.take(&query.id)).collect()
+        queries.iter().filter(|query| query.returned).map(|query| gathered.take(&query.id)).collect()
     }
 }
 
@@ -79,15 +79,20 @@ fn read_alarm(name: Option<&str>, state: Option<&StateValue>, reason: Option<&st
 }
 
 fn write_query(query: &MetricQuery) -> MetricDataQuery {
-    let dimension = |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
-    let metric = Metric::builder()
-        .namespace(&query.namespace)
-        .metric_name(&query.metric)
-        .set_dimensions(Some(query.dimensions.iter().map(dimension).collect()))
-        .build();
     let period = i32::try_from(query.period).unwrap_or(i32::MAX);
-    let stat = MetricStat::builder().metric(metric).stat(&query.statistic).period(period).build();
-    MetricDataQuery::builder().id(&query.id).metric_stat(stat).return_data(true).build()
+    let builder = MetricDataQuery::builder().id(&query.id).return_data(query.returned);
+    match &query.reads {
+        Reads::Expression(expression) => builder.expression(expression).period(period).build(),
+        Reads::Statistic(Statistic { namespace, metric, dimensions, statistic }) => {
+            let dimension = |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
+            let metric = Metric::builder()
+                .namespace(namespace)
+                .metric_name(metric)
+                .set_dimensions(Some(dimensions.iter().map(dimension).collect()))
+                .build();
+            builder.metric_stat(MetricStat::builder().metric(metric).stat(statistic).period(period).build()).build()
+        }
+    }
 }
 
 /// What the pages have brought so far, by the query's id.

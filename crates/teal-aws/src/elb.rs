@@ -74,6 +74,12 @@ impl LoadBalancer for Aws {
         Ok(answer.target_health_descriptions.unwrap_or_default().iter().filter_map(read_target).collect())
     }
 
+    async fn zones(&self, part: &PartRef) -> PortResult<Vec<String>> {
+        let arn = endpoint::load_balancer_of(part)?;
+        let found = self.load_balancer(&arn).await?;
+        Ok(found.availability_zones().iter().filter_map(|zone| zone.zone_name.clone()).collect())
+    }
+
     async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
         match part {
             PartRef::Listener(arn) => {
@@ -116,15 +122,16 @@ impl Aws {
     }
 
     async fn dns_name(&self, arn: &ListenerArn, listener: &sdk::Listener) -> PortResult<String> {
-        let what = format!("the load balancer of listener {arn}");
-        let request = self
-            .elb()
-            .describe_load_balancers()
-            .set_load_balancer_arns(listener.load_balancer_arn.clone().map(|arn| vec![arn]));
-        let answer = request.send().await;
+        let what = || PortError::NotFound { what: format!("the load balancer of listener {arn}") };
+        let found = self.load_balancer(listener.load_balancer_arn.as_deref().ok_or_else(what)?).await?;
+        found.dns_name.ok_or_else(what)
+    }
+
+    async fn load_balancer(&self, arn: &str) -> PortResult<sdk::LoadBalancer> {
+        let what = format!("load balancer {arn}");
+        let answer = self.elb().describe_load_balancers().load_balancer_arns(arn).send().await;
         let answer = answer.map_err(|error| port_error("elasticloadbalancing:DescribeLoadBalancers", &what, &error))?;
-        let found = answer.load_balancers.unwrap_or_default().into_iter().next();
-        found.and_then(|load_balancer| load_balancer.dns_name).ok_or(PortError::NotFound { what })
+        answer.load_balancers.unwrap_or_default().into_iter().next().ok_or(PortError::NotFound { what })
     }
 
     async fn target_group_attributes(&self, arn: &TargetGroupArn) -> PortResult<Vec<sdk::TargetGroupAttribute>> {

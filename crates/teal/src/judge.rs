@@ -30,7 +30,7 @@ mod wealth;
 pub use calibration::{Calibration, CalibrationBasis, HistoryPoint};
 pub use config::{ConfigError, JudgeConfig};
 pub use counts::{Counts, Interval, NotACount, is_final};
-pub use latency::{EDGE_PERCENTILES, slower_than_edges};
+pub use latency::EDGE_PERCENTILES;
 pub use state::{MetricState, Observation};
 pub use verdict::{Evidence, Judgement, Moment, Reading, Shortage, Verdict, Weight, decide};
 

@@ -1,5 +1,6 @@
 //! The decisions of Teal: plan, strategy, route, release, verdict. No I/O, no clock: `now` is passed in.
 
+pub mod compare;
 pub mod error;
 pub mod judge;
 pub mod plan;
@@ -7,6 +8,7 @@ pub mod ports;
 pub mod release;
 pub mod request;
 pub mod route;
+mod signals;
 pub mod state;
 pub mod steps;
 pub mod story;

@@ -7,10 +7,12 @@
 mod afterwards;
 mod arn;
 mod check;
+mod cloudwatch;
 pub mod defaults;
 mod green;
 mod judge;
 pub mod limits;
+mod metrics;
 mod name;
 mod problem;
 mod texts;
@@ -21,8 +23,15 @@ mod validate;
 pub use afterwards::Afterwards;
 pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
 pub use check::CheckedPlan;
+pub use cloudwatch::{
+    COLOUR_PLACEHOLDERS, CloudWatchName, CloudWatchPair, CountMath, CountMetric, CountSeries, CountStatistic,
+    DimensionValue, LOAD_BALANCER_PLACEHOLDER, MathExpression, MathId,
+};
 pub use green::{Cluster, EcsGreen, EcsServiceName, Green, TaskDefinition};
-pub use judge::{AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit};
+pub use judge::{
+    AdvanceOn, AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit,
+};
+pub use metrics::{Metric, MetricName, MetricSource, XRayGroups};
 pub use name::{ServiceName, Version};
 pub use problem::{Path, Problem, Problems, Segment};
 pub use traffic::{AlbRoute, TestRoute, Traffic};

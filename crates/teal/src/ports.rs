@@ -117,6 +117,9 @@ pub trait LoadBalancer {
     /// The targets of a group with their health.
     async fn targets(&self, group: &TargetGroupArn) -> PortResult<Vec<Target>>;
 
+    /// The Availability Zones of the load balancer of this listener or rule, as metrics name them.
+    async fn zones(&self, part: &PartRef) -> PortResult<Vec<String>>;
+
     /// Where a request must go to reach this listener or rule.
     async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint>;
 }
@@ -238,7 +241,8 @@ pub trait Signals {
     /// The states of the alarms that could be found, metric and composite. One that is missing in the answer does not exist.
     async fn alarms(&self, names: &[AlarmName]) -> PortResult<Vec<AlarmReading>>;
 
-    /// All series of all queries over `[from, to)`, in one call. A series that CloudWatch gave incompletely is an error.
+    /// The series of all queries that are to be returned, over `[from, to)`, in one call. A series that CloudWatch gave
+    /// incompletely is an error.
     async fn metrics(&self, queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> PortResult<Vec<Series>>;
 }
 
@@ -265,13 +269,29 @@ pub enum AlarmState {
 pub struct MetricQuery {
     /// Starts with a lower-case letter, as CloudWatch asks; unique in a call.
     pub id: String,
+    pub reads: Reads,
+    /// Seconds.
+    pub period: u32,
+    /// Whether the series is wanted itself, and not only for expressions.
+    pub returned: bool,
+}
+
+/// Where a series comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reads {
+    Statistic(Statistic),
+    /// Metric math over other queries of the same call, by their ids.
+    Expression(String),
+}
+
+/// A statistic of one metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistic {
     pub namespace: String,
     pub metric: String,
     pub dimensions: Vec<(String, String)>,
     /// A CloudWatch statistic: `Sum`, `p99`, `TC(0.5:)`, …
     pub statistic: String,
-    /// Seconds.
-    pub period: u32,
 }
 
 /// The points of one series, oldest first. Where CloudWatch has no datum there is no point.

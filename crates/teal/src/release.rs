@@ -6,7 +6,9 @@ mod phase;
 pub use intent::{Act, Intent};
 pub use phase::{Event, Illegal, Phase};
 
+use crate::compare::{Compared, judge_config};
 use crate::error::{ErrorName, TealError, TealResult};
+use crate::judge::JudgeConfig;
 use crate::plan::Plan;
 use crate::ports::GreenOrder;
 use crate::route::{Colours, PartRef, RoutePart};
@@ -92,6 +94,8 @@ pub struct Release {
     pub green_share: Share,
     /// When that share was read back.
     pub shifted_at: Option<Timestamp>,
+    /// By what green is compared with blue, and what was seen so far.
+    pub compared: Vec<Compared>,
     /// Looks taken so far.
     pub looks: u32,
     /// Acts on the route that may still be under way.
@@ -239,6 +243,34 @@ impl Release {
         let Phase::Bake { stage } = self.phase else { return None };
         let bake = self.timeline.stages().get(stage)?.bake;
         Some(after(self.phase_since, bake.as_seconds().into()))
+    }
+
+    /// The settings of the comparison of green with blue.
+    ///
+    /// # Errors
+    /// `Teal.Internal` when one is out of its range, which a checked plan's are not.
+    pub fn judge_config(&self) -> TealResult<JudgeConfig> {
+        judge_config(&self.plan.judge, &self.timeline)
+            .map_err(|error| TealError::new(ErrorName::Internal, format!("the judge of release {}: {error}", self.id)))
+    }
+
+    /// The stage whose weight is in force; nothing while green has no traffic.
+    #[must_use]
+    pub fn stage_in_force(&self) -> Option<usize> {
+        match self.phase {
+            _ if self.green_share == Share::NONE => None,
+            Phase::AwaitApproval { stage } | Phase::ShiftTraffic { stage } => stage.checked_sub(1),
+            Phase::Promote => self.last_stage().checked_sub(1),
+            _ => Some(self.step()),
+        }
+    }
+
+    /// When evidence that green is good enough may end the bake, where the plan allows it.
+    #[must_use]
+    pub fn bake_may_end_at(&self) -> Option<Timestamp> {
+        let Phase::Bake { stage } = self.phase else { return None };
+        let earliest = self.timeline.stages().get(stage)?.earliest?;
+        Some(after(self.phase_since, earliest.as_seconds().into()))
     }
 
     /// The release in a list.

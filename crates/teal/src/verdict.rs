@@ -1,6 +1,7 @@
 //! One verdict from alarms, limits and what else judges: any "roll back" wins, "advance" needs all.
 
 use crate::error::ErrorName;
+use crate::judge::{self, Judgement};
 use crate::plan::AlarmName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -46,6 +47,10 @@ pub enum Reason {
     TooFewRequests { measure: Measure, requests: u64, wanted: u64 },
     /// No whole metric period since the shift can be read yet.
     NoPeriodYet { readable_in_seconds: u64 },
+    /// Green was compared with blue: the strongest evidence against it.
+    Compared { judgement: Judgement },
+    /// The plan wants evidence that green is good enough, and there is not enough yet.
+    AcceptWanted,
     /// The bake is not over.
     StillBaking { seconds_left: u64 },
     /// Nothing in the plan judges by metrics, and no alarm is raised.
@@ -72,23 +77,40 @@ impl Verdict {
         Self { decision, reasons: vec![reason] }
     }
 
-    /// All verdicts together: the most urgent decision, with every reason, the deciding ones first.
+    /// All verdicts together: the most urgent decision, with every reason once, the deciding ones first.
     pub fn all(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
         let mut verdicts: Vec<Verdict> = verdicts.into_iter().collect();
         verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.decision));
         let decision = verdicts.first().map_or(Decision::Advance, |first| first.decision);
-        Verdict { decision, reasons: verdicts.into_iter().flat_map(|verdict| verdict.reasons).collect() }
+        let mut reasons: Vec<Reason> = Vec::new();
+        for reason in verdicts.into_iter().flat_map(|verdict| verdict.reasons) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        Verdict { decision, reasons }
     }
 
     /// The error name a rollback for this verdict carries.
     #[must_use]
     pub fn error(&self) -> ErrorName {
         let raised = self.reasons.iter().any(|reason| matches!(reason, Reason::AlarmRaised { .. }));
-        let regressed = self.reasons.iter().any(|reason| matches!(reason, Reason::AboveLimit { .. }));
+        let regressed = self.reasons.iter().any(Reason::is_regression);
         match (raised, regressed) {
             (true, _) => ErrorName::AlarmRaised,
             (false, true) => ErrorName::Regression,
             (false, false) => ErrorName::InsufficientData,
+        }
+    }
+}
+
+impl Reason {
+    /// Whether this says, by numbers, that green is worse than it may be.
+    fn is_regression(&self) -> bool {
+        match self {
+            Self::AboveLimit { .. } => true,
+            Self::Compared { judgement } => judgement.verdict == judge::Verdict::RollBack,
+            _ => false,
         }
     }
 }
@@ -135,6 +157,10 @@ impl fmt::Display for Reason {
             }
             Reason::NoPeriodYet { readable_in_seconds } => {
                 write!(f, "the first whole metric period since the shift can be read in {readable_in_seconds} s")
+            }
+            Reason::Compared { judgement } => write!(f, "{judgement}"),
+            Reason::AcceptWanted => {
+                f.write_str("the plan advances on evidence that green is good enough (`advanceOn: accept`), of which there is too little")
             }
             Reason::StillBaking { seconds_left } => write!(f, "the bake goes on for {seconds_left} s"),
             Reason::NothingAgainst => f.write_str("nothing speaks against green"),

@@ -3,6 +3,7 @@
 use aws_sdk_elasticloadbalancingv2::types::{Listener, ProtocolEnum, RuleCondition};
 use teal::plan::{ListenerArn, RuleArn};
 use teal::ports::{Endpoint, PortError, PortResult};
+use teal::route::PartRef;
 
 /// The endpoint of a listener's default action.
 pub(super) fn of_listener(arn: &ListenerArn, listener: &Listener, dns_name: &str) -> PortResult<Endpoint> {
@@ -25,6 +26,18 @@ pub(super) fn listener_of(rule: &RuleArn) -> PortResult<ListenerArn> {
         rule.as_str().rsplit_once('/').map(|(listener, _)| listener.replacen(":listener-rule/", ":listener/", 1));
     let parsed = listener.and_then(|arn| arn.parse().ok());
     parsed.ok_or_else(|| refused(format!("the listener of rule {rule} cannot be told from its ARN")))
+}
+
+/// The load balancer of a listener or rule: its ARN up to the load balancer's id, under the other resource type.
+pub(super) fn load_balancer_of(part: &PartRef) -> PortResult<String> {
+    let arn = part.arn();
+    let load_balancer = match part {
+        PartRef::Listener(listener) => listener.load_balancer(),
+        PartRef::Rule(rule) => rule.load_balancer(),
+    };
+    let head = arn.match_indices(':').nth(4).map(|(at, _)| &arn[..at]);
+    let head = head.ok_or_else(|| refused(format!("the load balancer of {arn} cannot be told from its ARN")))?;
+    Ok(format!("{head}:loadbalancer/{load_balancer}"))
 }
 
 /// The endpoint with what the rule's conditions ask for. Conditions on the method, the query and the client's address

@@ -63,27 +63,43 @@ impl Judgement {
     /// "green 31 of 3,020 requests failed, blue 9 of 57,020; ", with the metric's name where there are several.
     fn counts(&self, f: &mut fmt::Formatter<'_>, evidence: Option<&Evidence>) -> fmt::Result {
         let Some(evidence) = evidence else { return Ok(()) };
-        if self.evidence.len() > 1 {
+        if self.metrics > 1 {
             write!(f, "{}: ", evidence.metric)?;
         }
-        write!(
-            f,
-            "green {} of {} requests {}, blue {} of {}; ",
-            grouped(evidence.green.bad()),
-            grouped(evidence.green.total()),
-            evidence.bad_means,
-            grouped(evidence.blue.bad()),
-            grouped(evidence.blue.total())
-        )
+        evidence.counts(f)?;
+        write!(f, "; ")
     }
 
     /// "E = 4,118, limit 100", with the number of metrics where there are several.
     fn e(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "E {}", with_relation(self.ln_e))?;
-        if self.evidence.len() > 1 {
-            write!(f, " over {} metrics", self.evidence.len())?;
+        if self.metrics > 1 {
+            write!(f, " over {} metrics", self.metrics)?;
         }
         write!(f, ", limit {}", wealth(self.limit.ln()))
+    }
+}
+
+impl Evidence {
+    fn counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "green {} of {} requests {}, blue {} of {}",
+            grouped(self.green.bad()),
+            grouped(self.green.total()),
+            self.bad_means,
+            grouped(self.blue.bad()),
+            grouped(self.blue.total())
+        )
+    }
+}
+
+impl fmt::Display for Evidence {
+    /// "errors: green 31 of 3,020 requests failed, blue 9 of 57,020; E = 4,118, accept 0.02".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.metric)?;
+        self.counts(f)?;
+        write!(f, "; E {}, accept {}", with_relation(self.ln_e), wealth(self.ln_accept))
     }
 }
 
@@ -150,6 +166,7 @@ mod tests {
             ln_e: e.ln(),
             limit: 100.0,
             ln_accept: 150f64.ln(),
+            metrics,
             evidence: vec![evidence; metrics],
             shortages: vec![],
         }

@@ -3,7 +3,7 @@
 use super::logs::log_sum_exp;
 use super::{ACCEPT_LIMIT, Counts, JudgeConfig, MetricState};
 use crate::judge::config::{ConfigError, checked};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much a metric counts beside the others: a positive number.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -45,7 +45,7 @@ pub struct Moment {
 }
 
 /// What the judge says. `Clear` is *no evidence against green*; `Accept` is *evidence that green is good enough*.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// Evidence that green is worse than blue.
@@ -61,7 +61,7 @@ pub enum Verdict {
 }
 
 /// What one metric says.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// The metric's name.
@@ -79,7 +79,7 @@ pub struct Evidence {
 }
 
 /// What a metric lacks for a clear step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shortage {
     /// The metric's name.
@@ -97,7 +97,7 @@ pub struct Shortage {
 }
 
 /// A verdict with its numbers. Its `Display` is a sentence for people.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Judgement {
     /// What to do.
@@ -108,10 +108,22 @@ pub struct Judgement {
     pub limit: f64,
     /// `ln` of the evidence that green is good enough, of the metric that has the least.
     pub ln_accept: f64,
-    /// Every metric, the strongest evidence against green first.
+    /// How many metrics were judged.
+    pub metrics: usize,
+    /// Every metric, the strongest evidence against green first; only that one in [`Judgement::brief`].
     pub evidence: Vec<Evidence>,
     /// The metrics that saw too little of this step to be clear.
     pub shortages: Vec<Shortage>,
+}
+
+impl Judgement {
+    /// The judgement with the strongest evidence and the first shortage only: a few hundred bytes, for a story.
+    #[must_use]
+    pub fn brief(mut self) -> Self {
+        self.evidence.truncate(1);
+        self.shortages.truncate(1);
+        self
+    }
 }
 
 /// Judges all metrics together. The order of `readings` does not matter.
@@ -122,7 +134,7 @@ pub struct Judgement {
 /// saw enough of it: a metric without data is no good news.
 #[must_use]
 pub fn decide(config: &JudgeConfig, readings: &[Reading<'_>], moment: Moment) -> Judgement {
-    let mut evidence: Vec<Evidence> = readings.iter().map(|reading| evidence_of(config, reading)).collect();
+    let mut evidence: Vec<Evidence> = readings.iter().map(|reading| reading.evidence(config)).collect();
     evidence.sort_by(|a, b| b.ln_e.total_cmp(&a.ln_e).then_with(|| a.metric.cmp(&b.metric)));
     let mut shortages: Vec<Shortage> =
         readings.iter().filter_map(|reading| shortage_of(config, reading, moment.step)).collect();
@@ -142,7 +154,7 @@ pub fn decide(config: &JudgeConfig, readings: &[Reading<'_>], moment: Moment) ->
     } else {
         Verdict::Clear
     };
-    Judgement { verdict, ln_e, limit: config.limit(), ln_accept, evidence, shortages }
+    Judgement { verdict, ln_e, limit: config.limit(), ln_accept, metrics: readings.len(), evidence, shortages }
 }
 
 /// `ln` of the weighted average of the metrics' E; 0 without metrics.
@@ -159,14 +171,18 @@ fn average(config: &JudgeConfig, readings: &[Reading<'_>]) -> f64 {
     sorted(readings.iter().map(|reading| reading.weight.0.ln() + reading.state.ln_e(config)).collect()) - all
 }
 
-fn evidence_of(config: &JudgeConfig, reading: &Reading<'_>) -> Evidence {
-    Evidence {
-        metric: reading.name.to_owned(),
-        bad_means: reading.bad_means.to_owned(),
-        green: reading.state.green(),
-        blue: reading.state.blue(),
-        ln_e: reading.state.ln_e(config),
-        ln_accept: reading.state.ln_accept(),
+impl Reading<'_> {
+    /// What this metric says by itself.
+    #[must_use]
+    pub fn evidence(&self, config: &JudgeConfig) -> Evidence {
+        Evidence {
+            metric: self.name.to_owned(),
+            bad_means: self.bad_means.to_owned(),
+            green: self.state.green(),
+            blue: self.state.blue(),
+            ln_e: self.state.ln_e(config),
+            ln_accept: self.state.ln_accept(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What holds where a plan is silent.
 
-use super::{Expectation, InsufficientAction, Method, OnInsufficient};
-use crate::units::{Latency, Span};
+use super::{Expectation, InsufficientAction, Method, Metric, OnInsufficient};
+use crate::units::{Latency, Percent, Ratio, Span};
 
 /// `deadline`: four hours.
 #[must_use]
@@ -27,7 +27,31 @@ pub const fn settle() -> Span {
     Span::minutes(2)
 }
 
-/// `judge.limits.minRequests`.
+/// `judge.metrics`: the share of bad requests.
+#[must_use]
+pub fn metrics() -> Vec<Metric> {
+    vec![Metric::errors()]
+}
+
+/// `judge.rho`: no two versions are the same to the last request.
+#[must_use]
+pub const fn rho() -> Ratio {
+    Ratio::ONE_POINT_ONE
+}
+
+/// `judge.alpha`: one healthy release in a hundred.
+#[must_use]
+pub const fn alpha() -> Percent {
+    Percent::ONE
+}
+
+/// `judge.minIntervals`.
+#[must_use]
+pub const fn min_intervals() -> u32 {
+    3
+}
+
+/// `judge.minRequests` and `judge.limits.minRequests`.
 #[must_use]
 pub const fn min_requests() -> u32 {
     100

@@ -1,13 +1,15 @@
 //! What green is judged by while it takes traffic.
 
 use super::defaults;
-use crate::units::{Invalid, Latency, Percent, Span, Text, impl_text, text_newtype};
+use super::metrics::Metric;
+use crate::units::{Invalid, Latency, Percent, Ratio, Span, Text, impl_text, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What green is judged by while it takes traffic. Any alarm and any limit can send the traffic back to blue.
+/// What green is judged by while it takes traffic. Any alarm, any limit, and the comparison with blue can send the
+/// traffic back to blue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Judge {
@@ -25,9 +27,51 @@ pub struct Judge {
     /// Absolute limits on what the load balancer measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// What green is compared with blue by while both take traffic. Without this field: `errors`. An empty list switches
+    /// the comparison off.
+    #[serde(default = "defaults::metrics")]
+    #[schemars(length(max = 20))]
+    pub metrics: Vec<Metric>,
+    /// How many times blue's rate of bad requests green's may be before it counts as worse at all.
+    #[serde(default = "defaults::rho")]
+    pub rho: Ratio,
+    /// The share of healthy releases that the comparison may roll back, however often it looks: above 0%, at most 50%.
+    #[serde(default = "defaults::alpha")]
+    pub alpha: Percent,
+    /// Whether the comparison trusts nothing that was measured about the noise before the release: slower by far, but
+    /// right whatever the noise.
+    #[serde(default)]
+    pub strict: bool,
+    /// How many of the first periods with green traffic are not compared (cold caches). Alarms and limits watch them.
+    #[serde(default)]
+    #[schemars(range(max = 60))]
+    pub warm_up: u32,
+    /// How many periods of each step must have been compared before the step counts as clear.
+    #[serde(default = "defaults::min_intervals")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub min_intervals: u32,
+    /// How many requests each colour must have had in them.
+    #[serde(default = "defaults::min_requests")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub min_requests: u32,
+    /// What a step needs at its end to be followed by the next.
+    #[serde(default)]
+    pub advance_on: AdvanceOn,
     /// What happens when there is too little traffic to judge green by.
     #[serde(default = "defaults::on_insufficient")]
     pub on_insufficient: OnInsufficient,
+}
+
+/// What a step needs at its end to be followed by the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AdvanceOn {
+    /// Enough traffic, and no evidence that green is worse than blue.
+    #[default]
+    Clear,
+    /// Evidence that green is good enough: its rate of bad requests is below twice blue's plus 0.1 points. Until there is,
+    /// `onInsufficient` holds.
+    Accept,
 }
 
 impl Default for Judge {
@@ -37,6 +81,14 @@ impl Default for Judge {
             settle: defaults::settle(),
             alarms: Vec::new(),
             limits: None,
+            metrics: defaults::metrics(),
+            rho: defaults::rho(),
+            alpha: defaults::alpha(),
+            strict: false,
+            warm_up: 0,
+            min_intervals: defaults::min_intervals(),
+            min_requests: defaults::min_requests(),
+            advance_on: AdvanceOn::default(),
             on_insufficient: defaults::on_insufficient(),
         }
     }

@@ -38,6 +38,11 @@ pub const MAX_ROUTE_PARTS: usize = 20;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
 pub const MAX_ALARMS: usize = 100;
 
+/// The most metrics in one metric math expression, so that all metrics of a plan fit into one GetMetricData call, which
+/// takes 500.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
+pub const MAX_MATH_METRICS: usize = 5;
+
 /// The most steps of a strategy.
 pub const MAX_STEPS: usize = 200;
 

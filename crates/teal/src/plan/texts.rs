@@ -1,8 +1,9 @@
 //! The values of a plan that are written as one string, by their names in the JSON Schema.
 
 use super::{
-    AlarmName, BaseUrl, CheckPath, Cluster, EcsServiceName, HeaderName, HeaderValue, ListenerArn, Percentile, RuleArn,
-    ServiceName, TargetGroupArn, TaskDefinition, Version,
+    AlarmName, BaseUrl, CheckPath, CloudWatchName, Cluster, CountStatistic, DimensionValue, EcsServiceName, HeaderName,
+    HeaderValue, ListenerArn, MathExpression, MathId, MetricName, Percentile, RuleArn, ServiceName, TargetGroupArn,
+    TaskDefinition, Version,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -31,11 +32,14 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 19] = [
+const KINDS: [TextKind; 25] = [
     kind::<AlarmName>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
+    kind::<CloudWatchName>(),
     kind::<Cluster>(),
+    kind::<CountStatistic>(),
+    kind::<DimensionValue>(),
     kind::<EcsServiceName>(),
     kind::<GateName>(),
     kind::<HeaderName>(),
@@ -43,6 +47,9 @@ const KINDS: [TextKind; 19] = [
     TextKind { may_be_shown: false, ..kind::<HeaderValue>() },
     kind::<Latency>(),
     kind::<ListenerArn>(),
+    kind::<MathExpression>(),
+    kind::<MathId>(),
+    kind::<MetricName>(),
     kind::<Percent>(),
     kind::<Percentile>(),
     kind::<RuleArn>(),

@@ -1,5 +1,7 @@
 //! Accept: everything that must be true before a release may begin, and the record of it.
 
+mod learn;
+
 use super::{Answer, Step};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::plan::{Green, Plan, TargetGroupArn, TestRoute};
@@ -41,6 +43,7 @@ pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> Te
     }
     match step.review(&release).await {
         Ok(()) => {
+            release.compared = step.learn(&release).await;
             release.apply(&Event::Accepted, step.now())?;
             step.note_phase(&release);
             step.save_and_announce(&mut release).await?;
@@ -119,6 +122,7 @@ impl<W: World> Step<'_, W> {
             green: order,
             green_share: Share::NONE,
             shifted_at: None,
+            compared: Vec::new(),
             looks: 0,
             intents: Vec::new(),
             setback: None,

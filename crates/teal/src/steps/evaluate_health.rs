@@ -1,6 +1,6 @@
 //! EvaluateHealth: one look during a bake or at a gate, and what follows from it.
 
-use super::look::{held, look_at_clock, waited_out_at};
+use super::look::{Measured, held, is_at_gate, look_at_clock, waited_out_at};
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::InsufficientAction;
@@ -30,7 +30,7 @@ pub async fn evaluate_health<W: World>(step: &mut Step<'_, W>, input: &StepInput
     if let Some(error) = step.reason_to_stop(&mut release).await? {
         return step.decide_to_roll_back(&mut release, error).await;
     }
-    let verdict = step.judge(&release).await;
+    let verdict = step.judge(&mut release).await?;
     step.note(Fact::Looked { look: release.looks, verdict: verdict.clone() });
     match verdict.decision {
         Decision::RollBack => {
@@ -84,18 +84,15 @@ impl<W: World> Step<'_, W> {
             && release.bake_ends_at().is_some_and(|end| self.now() >= end)
     }
 
-    /// Alarms, limits and clock together.
-    async fn judge(&mut self, release: &Release) -> Verdict {
+    /// Alarms, limits, the comparison with blue, and the clock together.
+    async fn judge(&mut self, release: &mut Release) -> TealResult<Verdict> {
         let alarms = self.look_at_alarms(release).await;
-        if matches!(release.phase, Phase::AwaitApproval { .. }) {
-            return match alarms.decision {
-                Decision::RollBack => alarms,
-                // At a gate a person decides; a silent alarm does not stand in the way of asking.
-                Decision::Advance | Decision::Hold | Decision::Insufficient => self.judge_gate(release).await,
-            };
+        let Measured { limits, comparison, accepted } = self.look_at_metrics(release).await?;
+        if is_at_gate(release) {
+            return Ok(judge_gate(alarms, Verdict::all([comparison, limits])));
         }
-        let limits = self.look_at_limits(release).await;
-        let mut verdict = held(Verdict::all([alarms, limits, look_at_clock(release, self.now())]), release, self.now());
+        let clock = look_at_clock(release, accepted, self.now());
+        let mut verdict = held(Verdict::all([alarms, comparison, limits, clock]), release, self.now());
         if verdict.decision == Decision::Insufficient && waited_out_at(release).is_some_and(|end| self.now() >= end) {
             match release.plan.judge.on_insufficient.then {
                 InsufficientAction::RollBack => verdict.decision = Decision::RollBack,
@@ -108,20 +105,7 @@ impl<W: World> Step<'_, W> {
         if verdict.decision == Decision::Advance && verdict.reasons.is_empty() {
             verdict.reasons.push(Reason::NothingAgainst);
         }
-        verdict
-    }
-
-    async fn judge_gate(&mut self, release: &Release) -> Verdict {
-        let limits = match release.green_share.permille() {
-            0 => Verdict { decision: Decision::Advance, reasons: Vec::new() },
-            _ => self.look_at_limits(release).await,
-        };
-        match limits.decision {
-            Decision::RollBack => limits,
-            Decision::Advance | Decision::Hold | Decision::Insufficient => {
-                Verdict { decision: Decision::Hold, reasons: limits.reasons }
-            }
-        }
+        Ok(verdict)
     }
 
     async fn decide_to_roll_back(&mut self, release: &mut Release, error: TealError) -> TealResult<Answer> {
@@ -184,5 +168,14 @@ impl<W: World> Step<'_, W> {
         self.note_phase(release);
         self.save_and_announce(release).await?;
         Ok(Answer::at(release))
+    }
+}
+
+/// At a gate a person decides, and nothing but evidence against green stands in the way of asking.
+fn judge_gate(alarms: Verdict, measured: Verdict) -> Verdict {
+    match (alarms.decision, measured.decision) {
+        (Decision::RollBack, _) => alarms,
+        (_, Decision::RollBack) => measured,
+        _ => Verdict { decision: Decision::Hold, reasons: measured.reasons },
     }
 }

@@ -1,7 +1,7 @@
 //! What a release costs on AWS, estimated: list prices of one region, free tiers left out.
 
 use super::usage::Usage;
-use crate::plan::Judge;
+use crate::plan::{CountSeries, Judge, Metric, MetricSource};
 use serde::Serialize;
 
 /// The month in which the list prices were read.
@@ -76,6 +76,8 @@ const EVENTS: Rate = Rate {
 const GB_SECONDS_PER_CALL: f64 = 0.125 * 0.2;
 /// What one function call is taken to write: a record of about 6 KB in a transaction, which counts twice.
 const WRITE_UNITS_PER_CALL: f64 = 12.0;
+/// What each compared metric adds: about 1.5 KB, twice.
+const WRITE_UNITS_PER_METRIC: f64 = 3.0;
 /// What one function call is taken to read: the record twice, consistently, and what people asked of the release.
 const READ_UNITS_PER_CALL: f64 = 5.0;
 
@@ -111,7 +113,7 @@ impl Usage {
             (TRANSITIONS, f64::from(self.transitions)),
             (REQUESTS, calls),
             (DURATION, calls * GB_SECONDS_PER_CALL),
-            (WRITES, calls * WRITE_UNITS_PER_CALL),
+            (WRITES, calls * (WRITE_UNITS_PER_CALL + WRITE_UNITS_PER_METRIC * f64::from(compared_metrics(judge)))),
             (READS, calls * READ_UNITS_PER_CALL),
             (METRICS, looks * f64::from(metrics_per_look(judge))),
             (ALARM_READS, alarm_reads),
@@ -125,11 +127,28 @@ impl Usage {
     }
 }
 
-/// How many metrics one look reads.
+/// How many metrics one look reads while green and blue are compared.
 fn metrics_per_look(judge: &Judge) -> u32 {
-    let Some(limits) = &judge.limits else { return 0 };
-    // RequestCount and three classes of answers; RequestCount and 5xx; how many answers, and how many slow ones.
-    limits.bad_share.as_ref().map_or(0, |_| 4)
-        + limits.load_balancer_5xx.as_ref().map_or(0, |_| 2)
-        + limits.latency.as_ref().map_or(0, |_| 2)
+    let limits = judge.limits.as_ref().map_or(0, |limits| {
+        // The comparison of errors reads what the limit on green's bad share reads.
+        let shared = judge.metrics.iter().any(|metric| metric.source == MetricSource::Errors);
+        // RequestCount and three classes of answers; RequestCount and 5xx; how many answers, and how many slow ones.
+        limits.bad_share.as_ref().map_or(0, |_| if shared { 0 } else { 4 })
+            + limits.load_balancer_5xx.as_ref().map_or(0, |_| 2)
+            + limits.latency.as_ref().map_or(0, |_| 2)
+    });
+    let metrics = |series: &CountSeries| u32::try_from(series.metrics().count()).unwrap_or(u32::MAX);
+    // Of each colour: as above; RequestCount and three edges; bad and all.
+    let compared = judge.metrics.iter().map(|metric| match &metric.source {
+        MetricSource::Errors | MetricSource::Latency => 8,
+        MetricSource::CloudWatch(pair) => 2 * metrics(&pair.bad).saturating_add(metrics(&pair.total)),
+        MetricSource::XRay(_) => 4,
+    });
+    compared.fold(limits, u32::saturating_add)
+}
+
+/// How many states of the judge the record carries.
+fn compared_metrics(judge: &Judge) -> u32 {
+    let states = |metric: &Metric| if metric.source == MetricSource::Latency { 3 } else { 1 };
+    judge.metrics.iter().map(states).sum()
 }

@@ -20,6 +20,9 @@ pub struct ScheduleRow {
     /// How long it lasts: the bake, or how long blue is still kept. Nothing for what takes as long as green needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lasts: Option<Span>,
+    /// When evidence that green is good enough may end it early, where the plan allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<Span>,
     /// The gate before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateName>,
@@ -48,6 +51,7 @@ impl Timeline {
             starts: None,
             weight: Share::NONE,
             lasts: None,
+            earliest: None,
             gate: None,
             usage: self.usual_opening(),
         }];
@@ -58,6 +62,7 @@ impl Timeline {
                 starts: Some(starts),
                 weight: stage.weight,
                 lasts: Some(stage.bake),
+                earliest: stage.earliest,
                 gate: stage.gate_before.as_ref().map(|gate| gate.name.clone()),
                 usage: self.usual_stage(stage),
             });
@@ -68,6 +73,7 @@ impl Timeline {
             starts: Some(starts),
             weight: Share::ALL,
             lasts: Some(self.kept()),
+            earliest: None,
             gate: None,
             usage: self.usual_ending(),
         });

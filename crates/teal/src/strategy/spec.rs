@@ -1,5 +1,6 @@
 //! The strategy as a plan writes it.
 
+use super::bake::Bake;
 use crate::units::{Invalid, Share, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ pub struct Shift {
     /// Green's share of the traffic: more than the step before, more than 0%, less than 100%.
     pub weight: Share,
     /// How long green is judged at this weight before the next step.
-    pub bake: Span,
+    pub bake: Bake,
 }
 
 /// An entry of `steps` that waits for a person.
@@ -62,7 +63,7 @@ pub struct Canary {
     /// Green's share of the traffic in the one step: more than 0%, less than 100%.
     pub weight: Share,
     /// How long green is judged at this weight.
-    pub bake: Span,
+    pub bake: Bake,
 }
 
 /// Equal steps until everything is moved.
@@ -72,7 +73,7 @@ pub struct Linear {
     /// How much each step adds to green's share: more than 0%, less than 100%.
     pub by: Share,
     /// How long green is judged at each step.
-    pub bake: Span,
+    pub bake: Bake,
 }
 
 /// Everything at once: only the bake of `afterwards` judges green.

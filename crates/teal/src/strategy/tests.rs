@@ -1,6 +1,6 @@
 //! What strategies compile to, and what a release along them takes.
 
-use super::{AllAtOnce, Canary, Linear, Pace, Shift, StepEntry, Timeline, Usage, spec};
+use super::{AllAtOnce, Bake, Canary, Linear, Pace, Shift, StepEntry, Timeline, Usage, spec};
 use crate::plan::{Judge, defaults, limits};
 use crate::units::{Share, Span};
 use proptest::prelude::*;
@@ -118,7 +118,7 @@ fn the_default_pace_costs_cents() {
     let cost = usual.cost(&judge);
     assert!((0.001..0.05).contains(&cost.usd), "{cost:?}");
     let metrics = cost.items.iter().find(|item| item.rate.unit.starts_with("metrics")).unwrap();
-    assert_eq!(metrics.quantity, f64::from(usual.looks * 6));
+    assert_eq!(metrics.quantity, f64::from(usual.looks * (8 + 2)), "errors of both colours; two of latency");
     assert!(timeline.bounds().cost(&judge).usd > cost.usd);
     assert!(timeline.bounds().history_events < limits::MAX_HISTORY_EVENTS);
     assert_eq!(judge.every, defaults::every());
@@ -126,14 +126,18 @@ fn the_default_pace_costs_cents() {
 
 /// Strategies as the check lets them through.
 fn strategies() -> impl Strategy<Value = spec::Strategy> {
-    let share = || (1_u16..1000).prop_map(|permille| Share::from_permille(permille).unwrap());
+    let at_least = |least: u16| (least..1000).prop_map(|permille| Share::from_permille(permille).unwrap());
+    let share = || at_least(1);
     let bake = || (1_u32..100_000).prop_map(Span::seconds);
     prop_oneof![
         Just(spec::Strategy::AllAtOnce(AllAtOnce {})),
-        (share(), bake()).prop_map(|(weight, bake)| spec::Strategy::Canary(Canary { weight, bake })),
-        (share(), bake()).prop_map(|(by, bake)| spec::Strategy::Linear(Linear { by, bake })),
+        (share(), bake()).prop_map(|(weight, bake)| spec::Strategy::Canary(Canary { weight, bake: Bake::For(bake) })),
+        // At most 200 steps.
+        (at_least(5), bake()).prop_map(|(by, bake)| spec::Strategy::Linear(Linear { by, bake: Bake::For(bake) })),
         (prop::collection::btree_set(share(), 1..20), bake()).prop_map(|(weights, bake)| {
-            spec::Strategy::Steps(weights.into_iter().map(|weight| StepEntry::Shift(Shift { weight, bake })).collect())
+            spec::Strategy::Steps(
+                weights.into_iter().map(|weight| StepEntry::Shift(Shift { weight, bake: Bake::For(bake) })).collect(),
+            )
         }),
     ]
 }
@@ -147,7 +151,7 @@ proptest! {
         prop_assert!(weights[0] > Share::NONE);
         prop_assert_eq!(weights.last(), Some(&Share::ALL));
         let bakes: u64 = timeline.stages().iter().map(|stage| u64::from(stage.bake.as_seconds())).sum();
-        prop_assert_eq!(u64::from(timeline.shortest().as_seconds()), bakes.min(u64::from(Span::MAX.as_seconds())));
+        prop_assert_eq!(u64::from(timeline.baking().as_seconds()), bakes.min(u64::from(Span::MAX.as_seconds())));
     }
 
     #[test]

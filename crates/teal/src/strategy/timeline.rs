@@ -1,5 +1,6 @@
 //! A strategy as one list of stages.
 
+use super::bake::Bake;
 use super::spec::{Gate, Shift, StepEntry, Strategy};
 use crate::plan::Plan;
 use crate::units::{Share, Span};
@@ -13,6 +14,9 @@ pub struct Stage {
     pub weight: Share,
     /// How long green is judged at this weight; longer only while there is not enough traffic to judge it by.
     pub bake: Span,
+    /// When evidence that green is good enough may end the bake early, where the plan allows it: before `bake`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<Span>,
     /// The gate before this stage: the weight of the stage before holds until a person approves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_before: Option<Gate>,
@@ -55,6 +59,12 @@ pub fn compile(plan: &Plan) -> Timeline {
     Timeline::new(&plan.strategy, plan.afterwards.bake, pace)
 }
 
+impl Stage {
+    fn new(weight: Share, bake: Bake, gate_before: Option<Gate>) -> Self {
+        Self { weight, bake: bake.longest(), earliest: bake.earliest(), gate_before }
+    }
+}
+
 impl Timeline {
     /// The timeline of a strategy with the bake at 100%.
     pub(crate) fn new(strategy: &Strategy, after_bake: Span, pace: Pace) -> Self {
@@ -64,11 +74,11 @@ impl Timeline {
             match entry {
                 StepEntry::Gate(entry) => gate_before = Some(entry.gate),
                 StepEntry::Shift(Shift { weight, bake }) => {
-                    stages.push(Stage { weight, bake, gate_before: gate_before.take() });
+                    stages.push(Stage::new(weight, bake, gate_before.take()));
                 }
             }
         }
-        stages.push(Stage { weight: Share::ALL, bake: after_bake, gate_before });
+        stages.push(Stage::new(Share::ALL, Bake::For(after_bake), gate_before));
         Self { stages, pace }
     }
 
@@ -76,6 +86,12 @@ impl Timeline {
     #[must_use]
     pub fn stages(&self) -> &[Stage] {
         &self.stages
+    }
+
+    /// How many stages have blue serving beside green, so that the two can be compared.
+    #[must_use]
+    pub fn compared_stages(&self) -> usize {
+        self.stages.len().saturating_sub(1)
     }
 
     /// How fast the release may go.
@@ -90,9 +106,10 @@ impl Timeline {
         self.pace.every
     }
 
-    /// How long the release takes at least, from the first shift until the bake at 100% is over: all its bakes.
+    /// How long the release takes from the first shift until the bake at 100% is over if nothing holds it and nothing
+    /// ends a bake early: all its bakes.
     #[must_use]
-    pub fn shortest(&self) -> Span {
+    pub fn baking(&self) -> Span {
         self.stages.iter().map(|stage| stage.bake).sum()
     }
 

@@ -79,6 +79,9 @@ impl_text!(Share);
 pub struct Percent(u32);
 
 impl Percent {
+    /// One in a hundred.
+    pub const ONE: Self = Self(10_000);
+
     /// The share of `millionths`.
     ///
     /// # Errors

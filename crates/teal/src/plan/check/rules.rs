@@ -1,5 +1,6 @@
 //! Rules that span several values, or that one place adds to a value's own range.
 
+mod compare;
 mod pace;
 mod route;
 mod strategy;
@@ -17,6 +18,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     strategy::check(fields, findings);
     validation::check(fields, findings);
     watch::check(fields, findings);
+    compare::check(fields, findings);
     pace::check(fields, findings);
 }
 

@@ -49,6 +49,8 @@ impl<'a> Shape<'a> {
             ("object", Value::Object(fields)) => self.object(schema, fields, path),
             ("array", Value::Array(items)) => self.list(schema, items, path),
             ("integer", Value::Number(_)) => self.integer(schema, value, path),
+            ("number", Value::Number(_)) => self.number(schema, value, path),
+            ("boolean", Value::Bool(_)) => {}
             ("string", Value::String(text)) => self.length(schema, "Length", text.chars().count(), "characters", path),
             (expected, found) => self.wrong_type(expected, schema, found, path),
         }
@@ -62,6 +64,8 @@ impl<'a> Shape<'a> {
             "object" => ("an object".to_owned(), format!("Write fields: {}", listed(&field_names(schema), "and"))),
             "array" => ("a list".to_owned(), "Write a list, with a hyphen before each item".to_owned()),
             "integer" => ("a whole number".to_owned(), "Write a number without quotes".to_owned()),
+            "number" => ("a number".to_owned(), "Write a number without quotes".to_owned()),
+            "boolean" => ("true or false".to_owned(), "Write true or false, without quotes".to_owned()),
             _ => ("a text".to_owned(), "Write a text in quotes".to_owned()),
         };
         let problem = Problem::new(path.clone(), format!("it is {}, not {noun}", kind_of(found)), remedy);
@@ -122,6 +126,18 @@ impl<'a> Shape<'a> {
         };
         let remedy = format!("Write a whole number from {least} to {most}");
         self.report(Problem::new(path.clone(), reason, remedy).showing_scalar(value));
+    }
+
+    fn number(&mut self, schema: &Value, value: &Value, path: &Path) {
+        let least = schema["minimum"].as_f64().unwrap_or(f64::MIN);
+        let most = schema["maximum"].as_f64().unwrap_or(f64::MAX);
+        if value.as_f64().is_some_and(|number| (least..=most).contains(&number)) {
+            return;
+        }
+        let remedy = format!("Write a number from {least} to {most}");
+        self.report(
+            Problem::new(path.clone(), format!("it is not from {least} to {most}"), remedy).showing_scalar(value),
+        );
     }
 
     /// Checks a number of characters or items against the schema's `min{what}` and `max{what}`.
@@ -209,6 +225,22 @@ impl<'a> Shape<'a> {
         {
             return self.value(only, value, path);
         }
+        let (texts, others): (Vec<&Value>, Vec<&Value>) =
+            alternatives.iter().partition(|schema| is_text(self.schema, schema));
+        if let [text] = texts.as_slice()
+            && !others.is_empty()
+        {
+            // A short form beside a long one: what is no object was meant as the short one.
+            return match (value, others.as_slice()) {
+                (Value::Object(_), [only]) => self.value(only, value, path),
+                (Value::Object(_), _) => self.alternatives_of(&others, value, path),
+                _ => self.value(text, value, path),
+            };
+        }
+        self.alternatives_of(&alternatives, value, path);
+    }
+
+    fn alternatives_of(&mut self, alternatives: &[&'a Value], value: &Value, path: &Path) {
         let words: Vec<&str> = alternatives.iter().filter_map(|schema| schema["const"].as_str()).collect();
         if !words.is_empty() {
             return self.word(&words, value, path);
@@ -289,6 +321,17 @@ impl<'a> Shape<'a> {
             }
         }
         self.object(form, &own, path);
+    }
+}
+
+/// Whether a schema is one of a text: a kind of its own, or one of several words.
+fn is_text(root: &Value, schema: &Value) -> bool {
+    match definition(root, schema) {
+        Some((name, inner)) => texts::by_name(name).is_some() || is_text(root, inner),
+        None => {
+            !schema["enum"].is_null()
+                || schema["oneOf"].as_array().is_some_and(|words| words.iter().all(|word| !word["const"].is_null()))
+        }
     }
 }
 

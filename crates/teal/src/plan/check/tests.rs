@@ -1,5 +1,6 @@
 //! What each problem looks like, one by one and all at once.
 
+mod metrics;
 mod properties;
 mod texts;
 
@@ -152,7 +153,7 @@ fn shape() {
     check("/strategy/steps/1/weight", json!(5), "strategy.steps[1].weight", "such as \"5%\"");
     check("/afterwards/keepBlue", json!(7200), "afterwards.keepBlue", "such as \"7200s\"");
     check("/judge/alarms", json!("checkout-5xx"), "judge.alarms", "it is a text, not a list");
-    check("/judge", json!([]), "judge", "it is a list, not an object. Write fields: `alarms`");
+    check("/judge", json!([]), "judge", "it is a list, not an object. Write fields: `advanceOn`, `alarms`");
     check("/judge/limits/minRequests", json!("100"), "judge.limits.minRequests", "it is a text, not a whole number");
     check("/judge/limits/minRequests", json!(0), "judge.limits.minRequests", "it is not from 1 to 1000000000");
     check("/judge/limits/minRequests", json!(1.5), "judge.limits.minRequests", "it is not a whole number");

@@ -81,19 +81,19 @@ fn check_afterwards(after: &Path, bake: Option<Span>, keep_blue: Option<Span>, f
 
 fn check_deadline(timeline: &Timeline, path: &Path, findings: &mut Findings) {
     let deadline = timeline.pace().deadline;
-    let shortest = timeline.shortest();
-    if deadline <= shortest {
+    let baking = timeline.baking();
+    if deadline <= baking {
         findings.problem(
             Problem::new(
                 path.clone(),
-                format!("all bakes together take {shortest}, so the release would be rolled back before its end"),
-                format!("Write more than \"{shortest}\", with room for green to start and for gates"),
+                format!("all bakes together take {baking}, so the release would be rolled back before its end"),
+                format!("Write more than \"{baking}\", with room for green to start and for gates"),
             )
             .showing(deadline),
         );
         return;
     }
-    let patient = timeline.shortest().plus(timeline.pace().ready_within).plus(timeline.gates());
+    let patient = timeline.baking().plus(timeline.pace().ready_within).plus(timeline.gates());
     if deadline < patient {
         findings.warning(
             Problem::new(

@@ -2,8 +2,10 @@
 
 use super::super::{Fields, Findings};
 use super::check_span;
+use super::compare::is_compared;
 use crate::plan::limits::{MAX_RELEASE, MAX_STEPS, MIN_GATE};
 use crate::plan::problem::{Path, Problem};
+use crate::strategy::Bake;
 use crate::units::{Share, Span};
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
@@ -79,7 +81,22 @@ fn check_weight(fields: &Fields<'_>, path: &Path, findings: &mut Findings) -> Op
 
 fn check_bake(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     let why = "a step needs time in which green is judged";
-    check_span(fields, path, (Span::seconds(1), MAX_RELEASE), why, findings);
+    let (min, max) = (path.field("min"), path.field("max"));
+    for path in [path, &min, &max] {
+        check_span(fields, path, (Span::seconds(1), MAX_RELEASE), why, findings);
+    }
+    if let Some(Bake::Between(range)) = fields.get(path) {
+        if range.min > range.max {
+            let remedy = format!("Write at most \"{}\"", range.max);
+            findings.problem(Problem::new(min, "it is more than `max`", remedy).showing(range.min));
+        } else if !is_compared(fields) {
+            findings.warning(Problem::new(
+                min,
+                "green is not compared with blue (`judge.metrics` is empty), so nothing ends the step early",
+                "Write one duration",
+            ));
+        }
+    }
 }
 
 fn check_number(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {

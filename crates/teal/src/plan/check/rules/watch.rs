@@ -1,10 +1,12 @@
 //! What watches green, and whether it can see anything.
 
 use super::super::{Fields, Findings};
+use super::compare::is_compared;
 use super::{check_duplicates, check_span};
 use crate::plan::limits::{MAX_HOLD, MAX_LOOK_INTERVAL, MAX_SETTLE, METRIC_PERIOD, MIN_LOOK_INTERVAL};
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{AlarmName, defaults};
+use crate::strategy::Bake;
 use crate::units::{Percent, Span};
 use serde_json::Value;
 
@@ -27,11 +29,15 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     } else if fields.is_absent(&limits) {
         let alarms = fields.get_or::<Vec<Value>>(&judge.field("alarms"), Vec::new());
         if alarms.is_some_and(|alarms| alarms.is_empty()) {
-            findings.warning(Problem::new(
-                judge,
-                "nothing watches green: there are neither alarms nor limits, so every bake passes",
-                "Add `alarms`, or `limits` such as `badShare: {above: 1%}`",
-            ));
+            let compared = is_compared(fields) && fields.is_absent(&Path::of("strategy.allAtOnce"));
+            let reason = if compared {
+                "nothing watches green at 100%, where there is no blue to compare it with: there are neither alarms nor \
+                 limits"
+            } else {
+                "nothing watches green: it is not compared with blue, and there are neither alarms nor limits, so every \
+                 bake passes"
+            };
+            findings.warning(Problem::new(judge, reason, "Add `alarms`, or `limits` such as `badShare: {above: 1%}`"));
         }
     }
 }
@@ -69,6 +75,16 @@ fn check_look_interval(fields: &Fields<'_>, path: &Path, findings: &mut Findings
     }
 }
 
+/// The bakes of all steps before 100%, in full.
+pub(super) fn bakes(fields: &Fields<'_>) -> Vec<(Path, Span)> {
+    let strategy = Path::of("strategy");
+    let mut bakes: Vec<Path> = ["canary", "linear"].iter().map(|form| strategy.field(form).field("bake")).collect();
+    let steps = strategy.field("steps");
+    bakes.extend((0..fields.len(&steps)).map(|index| steps.item(index).field("bake")));
+    let longest = |path: &Path| Some((path.clone(), fields.get::<Bake>(path)?.longest()));
+    bakes.iter().filter_map(longest).collect()
+}
+
 /// Reports bakes that are over before the first metric period in them can be read.
 fn check_judgeable(fields: &Fields<'_>, judge: &Path, findings: &mut Findings) {
     let settle = fields.get_or(&judge.field("settle"), defaults::settle());
@@ -76,12 +92,7 @@ fn check_judgeable(fields: &Fields<'_>, judge: &Path, findings: &mut Findings) {
     let never = settle.plus(METRIC_PERIOD);
     // Periods begin on the minute: a bake that begins just after one waits for the next.
     let always = never.plus(METRIC_PERIOD);
-    let strategy = Path::of("strategy");
-    let mut bakes: Vec<Path> = ["canary", "linear"].iter().map(|form| strategy.field(form).field("bake")).collect();
-    let steps = strategy.field("steps");
-    bakes.extend((0..fields.len(&steps)).map(|index| steps.item(index).field("bake")));
-    let mut bakes: Vec<(Path, Span)> =
-        bakes.into_iter().filter_map(|path| Some((path.clone(), fields.get(&path)?))).collect();
+    let mut bakes = bakes(fields);
     let after = Path::of("afterwards.bake");
     bakes.extend(fields.get_or(&after, defaults::after_bake()).map(|bake| (after, bake)));
     for (path, bake) in bakes {

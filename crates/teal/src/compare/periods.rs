@@ -1,0 +1,119 @@
+//! Which metric periods the judge consumes, and in which order.
+
+use super::source::CountKeys;
+use super::{Compared, Place};
+use crate::judge::{Interval, JudgeConfig};
+use crate::signals::{Readings, Wanted};
+use crate::time::Timestamp;
+
+/// When what happened, as far as it matters for periods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moments {
+    pub(crate) now: Timestamp,
+    /// Seconds after its end that a period is final.
+    pub(crate) settle: u64,
+    /// When the weight in force was read back.
+    pub(crate) shifted_at: Timestamp,
+    /// The step of the weight in force, counted from 1; at 100 % that of the last weight below.
+    pub(crate) step: u32,
+    /// Whether green has everything, so that there is nothing to compare from the shift on.
+    pub(crate) is_all: bool,
+}
+
+/// The periods of one metric that are to be consumed: those whose beginning lies in `[from, to)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    from: i64,
+    to: i64,
+    period: i64,
+}
+
+impl Moments {
+    /// The final periods since the last one consumed. The first is the one in which green first got traffic; at 100 % the
+    /// last is the one in which blue lost it.
+    fn due(&self, metric: &Compared) -> Span {
+        let period = i64::from(metric.source.period()) * 1000;
+        let shifted = self.shifted_at.as_millisecond();
+        let settle = i64::try_from(self.settle).unwrap_or(i64::MAX).saturating_mul(1000);
+        let begin = |millis: i64| millis.div_euclid(period) * period;
+        let final_until = begin(self.now.as_millisecond().saturating_sub(settle));
+        let last = metric.state.last_period_end();
+        Span {
+            from: last.map_or_else(|| begin(shifted), |end| end.as_millisecond()),
+            to: if self.is_all { final_until.min(begin(shifted.saturating_add(period - 1))) } else { final_until },
+            period,
+        }
+    }
+}
+
+/// What one look reads for the comparison.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    moments: Moments,
+    /// For each metric: its periods, and the series of green and blue.
+    due: Vec<(Span, CountKeys, CountKeys)>,
+}
+
+impl Comparison {
+    /// Wants what is due of each metric, for green and for blue.
+    pub(crate) fn want(
+        wanted: &mut Wanted,
+        compared: &[Compared],
+        [green, blue]: [&Place<'_>; 2],
+        moments: Moments,
+    ) -> Self {
+        let spans = compared.iter().map(|metric| (metric, moments.due(metric)));
+        let due = spans
+            .map(|(metric, span)| (span, metric.source.want(wanted, green), metric.source.want(wanted, blue)))
+            .collect();
+        Self { moments, due }
+    }
+
+    /// Whether any period is due at all.
+    pub(crate) fn is_due(compared: &[Compared], moments: Moments) -> bool {
+        compared.iter().map(|metric| moments.due(metric)).any(|span| span.from < span.to)
+    }
+
+    /// The beginning of the first period and the end of the last one.
+    pub(crate) fn window(&self) -> Option<(Timestamp, Timestamp)> {
+        let due = || self.due.iter().map(|(span, ..)| span).filter(|span| span.from < span.to);
+        let from = due().map(|span| span.from).min()?;
+        let to = due().map(|span| span.to).max()?;
+        Some((instant(from), instant(to)))
+    }
+
+    /// Shows the judge every due period, in order. Done twice it changes nothing.
+    pub(crate) fn consume(&self, config: &JudgeConfig, compared: &mut [Compared], readings: &Readings) {
+        for ((span, green, blue), metric) in self.due.iter().zip(compared) {
+            let mut begin = span.from;
+            while begin < span.to {
+                let end = begin.saturating_add(span.period);
+                let at = instant(begin);
+                match (green.counts(readings, at), blue.counts(readings, at)) {
+                    (Ok(green), Ok(blue)) => {
+                        let step = self.step_of(instant(end));
+                        let begun_after_shift = at >= self.moments.shifted_at;
+                        let interval = Interval { step, period_end: instant(end), begun_after_shift, green, blue };
+                        metric.state.observe(config, &metric.calibration, &interval);
+                    }
+                    (Err(_), _) | (_, Err(_)) => _ = metric.state.skip(instant(end)),
+                }
+                begin = end;
+            }
+        }
+    }
+
+    /// The step that a period belongs to. What ended before the shift belongs to the step before; all of it, since a look
+    /// of that step consumed what came earlier.
+    fn step_of(&self, period_end: Timestamp) -> u32 {
+        let Moments { shifted_at, step, is_all, .. } = self.moments;
+        if period_end <= shifted_at && !is_all { step.saturating_sub(1).max(1) } else { step }
+    }
+}
+
+fn instant(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(if millis < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+#[cfg(test)]
+mod tests;

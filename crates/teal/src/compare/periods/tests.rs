@@ -1,0 +1,154 @@
+use super::*;
+use crate::compare::CountSource;
+use crate::judge::{Calibration, MetricState};
+use crate::ports::{Reads, Series};
+use crate::route::Colour;
+
+const MINUTE: i64 = 1_700_000_040;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(MINUTE + seconds).unwrap()
+}
+
+fn metric(source: CountSource) -> Compared {
+    Compared {
+        name: "m".to_owned(),
+        bad_means: "failed".to_owned(),
+        weight: 1.0,
+        source,
+        calibration: Calibration::without_history(),
+        state: MetricState::default(),
+    }
+}
+
+fn moments(now: i64, shifted_at: i64, step: u32) -> Moments {
+    Moments { now: at(now), settle: 120, shifted_at: at(shifted_at), step, is_all: false }
+}
+
+/// A value for a minute, counted from 0.
+type Datum = fn(&str, &str, i64) -> Option<f64>;
+
+/// One look; what was read is told by colour (`a` is blue, `b` green), CloudWatch's metric and minute.
+fn look(compared: &mut [Compared], moments: Moments, datum: Datum) -> Option<(i64, i64)> {
+    let place = |colour, target_group| Place {
+        colour,
+        load_balancer: "app/shop/1",
+        target_group,
+        service: "checkout",
+        zone: None,
+    };
+    let mut wanted = Wanted::default();
+    let (green, blue) = (place(Colour::Green, "b"), place(Colour::Blue, "a"));
+    let comparison = Comparison::want(&mut wanted, compared, [&green, &blue], moments);
+    let window = comparison.window();
+    let series = wanted.queries().iter().map(|query| {
+        let Reads::Statistic(statistic) = &query.reads else { panic!("{query:?}") };
+        let (_, group) = statistic.dimensions.iter().find(|(name, _)| name == "TargetGroup").unwrap();
+        let value = |minute| Some((at(minute * 60), datum(group, &statistic.metric, minute)?));
+        Series { id: query.id.clone(), points: (-10..60).filter_map(value).collect() }
+    });
+    let readings = Readings::new(series.collect());
+    comparison.consume(&JudgeConfig::default(), compared, &readings);
+    assert!(!Comparison::is_due(compared, moments), "everything that was due is consumed");
+    window.map(|(from, to)| (from.as_second() - MINUTE, to.as_second() - MINUTE))
+}
+
+fn healthy(group: &str, metric: &str, _: i64) -> Option<f64> {
+    let (requests, bad) = if group == "b" { (100.0, 1.0) } else { (900.0, 9.0) };
+    match metric {
+        "RequestCount" => Some(requests),
+        "HTTPCode_Target_2XX_Count" => Some(requests - bad),
+        _ => None,
+    }
+}
+
+fn totals(metric: &Compared) -> (u64, u64, u64, u64) {
+    let (green, blue) = (metric.state.green(), metric.state.blue());
+    (green.total(), green.bad(), blue.total(), blue.bad())
+}
+
+#[test]
+fn final_periods_are_consumed_once_from_the_one_in_which_green_first_got_traffic() {
+    let mut compared = [metric(CountSource::Errors)];
+    assert_eq!(look(&mut compared, moments(179, 30, 1), healthy), None, "no period is final yet");
+    assert_eq!(look(&mut compared, moments(180, 30, 1), healthy), Some((0, 60)), "the one that straddles the shift");
+    assert_eq!(totals(&compared[0]), (100, 1, 900, 9));
+    let before = compared[0].clone();
+    assert_eq!(look(&mut compared, moments(180, 30, 1), healthy), None);
+    assert_eq!(compared[0], before, "a replayed look changes nothing");
+    assert_eq!(look(&mut compared, moments(420, 30, 1), healthy), Some((60, 300)), "a late look reads what it missed");
+    assert_eq!(totals(&compared[0]), (500, 5, 4_500, 45));
+}
+
+#[test]
+fn one_late_look_equals_many_in_time() {
+    let (mut often, mut once) = ([metric(CountSource::Errors)], [metric(CountSource::Errors)]);
+    for now in (180..=900).step_by(30) {
+        look(&mut often, moments(now, 30, 1), healthy);
+    }
+    look(&mut once, moments(900, 30, 1), healthy);
+    assert_eq!(often, once);
+}
+
+#[test]
+fn what_ended_before_a_shift_belongs_to_the_step_before_and_does_not_make_the_next_one_clear() {
+    let config = JudgeConfig::default();
+    let mut compared = [metric(CountSource::Errors)];
+    look(&mut compared, moments(300, 30, 1), healthy);
+    // The second shift at 290 s: minutes 3 and 4 are from before it or straddle it.
+    look(&mut compared, moments(420, 290, 2), healthy);
+    let judged = |compared: &[Compared], step| {
+        let readings = [compared[0].reading().unwrap()];
+        crate::judge::decide(&config, &readings, crate::judge::Moment { step, step_over: true })
+    };
+    let shortage = &judged(&compared, 2).shortages[0];
+    assert_eq!((shortage.intervals, shortage.green), (0, 0), "nothing begun after the shift was seen");
+    look(&mut compared, moments(600, 290, 2), healthy);
+    assert_eq!(judged(&compared, 2).verdict, crate::judge::Verdict::Clear, "three minutes begun after it were");
+}
+
+#[test]
+fn at_100_percent_only_what_blue_still_served_is_consumed() {
+    let mut compared = [metric(CountSource::Errors)];
+    look(&mut compared, moments(300, 30, 1), healthy);
+    let all = |now| Moments { is_all: true, ..moments(now, 290, 1) };
+    assert_eq!(look(&mut compared, all(600), healthy), Some((180, 300)), "up to the minute that straddles the shift");
+    assert_eq!(look(&mut compared, all(6000), healthy), None);
+}
+
+#[test]
+fn no_datum_is_nothing_and_no_number_is_skipped() {
+    // Minute 0: green has no datum at all. Minute 1: green crashes, no 2xx. Minute 2: NaN. Minute 3: healthy.
+    let datum: Datum = |group, metric, minute| match (group, metric, minute) {
+        ("b", _, 0) => None,
+        ("b", "HTTPCode_Target_2XX_Count", 1) => None,
+        ("a", "HTTPCode_Target_2XX_Count", 2) => Some(f64::NAN),
+        _ => healthy(group, metric, minute),
+    };
+    let mut compared = [metric(CountSource::Errors)];
+    look(&mut compared, moments(360, 0, 1), datum);
+    assert_eq!(totals(&compared[0]), (200, 101, 2_700, 27));
+    assert_eq!(compared[0].state.skipped(), 1);
+    let total: Datum = |_, metric, _| (metric == "RequestCount").then_some(f64::NAN);
+    let mut compared = [metric(CountSource::Errors)];
+    look(&mut compared, moments(360, 0, 1), total);
+    assert_eq!((totals(&compared[0]), compared[0].state.skipped()), ((0, 0, 0, 0), 4));
+}
+
+#[test]
+fn metrics_of_different_periods_are_each_read_in_their_own() {
+    let pair = serde_json::from_value(serde_json::json!({
+        "bad": {"namespace": "N", "metric": "Bad", "dimensions": {"TargetGroup": "${targetGroup}"}},
+        "total": {"namespace": "N", "metric": "All", "dimensions": {"TargetGroup": "${targetGroup}"}},
+        "period": "10s",
+    }));
+    let mut compared = [metric(CountSource::Errors), metric(CountSource::CloudWatch(Box::new(pair.unwrap())))];
+    let datum: Datum = |group, metric, minute| match metric {
+        "All" => Some(10.0),
+        "Bad" => Some(1.0),
+        _ => healthy(group, metric, minute),
+    };
+    assert_eq!(look(&mut compared, moments(195, 5, 1), datum), Some((0, 70)));
+    let ends = compared.map(|metric| metric.state.last_period_end().unwrap().as_second() - MINUTE);
+    assert_eq!(ends, [60, 70]);
+}

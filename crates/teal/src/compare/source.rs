@@ -1,0 +1,157 @@
+//! Where a metric's counts come from, and how CloudWatch's data become counts.
+
+use crate::judge::{Counts, NotACount};
+use crate::plan::limits::METRIC_PERIOD;
+use crate::plan::{CloudWatchPair, CountMetric, CountSeries, LOAD_BALANCER_PLACEHOLDER};
+use crate::ports::Statistic;
+use crate::route::Colour;
+use crate::signals::{Readings, SeriesKey, Wanted};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Where a metric's counts come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum CountSource {
+    /// Requests that a colour's target group did not answer 2xx, 3xx or 4xx.
+    Errors,
+    /// Requests that took longer than an edge.
+    Slower {
+        /// The edge.
+        than_seconds: f64,
+    },
+    /// Two counts of CloudWatch.
+    CloudWatch(Box<CloudWatchPair>),
+}
+
+/// Where one colour's traffic is measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) colour: Colour,
+    /// `app/name/id`.
+    pub(crate) load_balancer: &'a str,
+    /// `targetgroup/name/id`.
+    pub(crate) target_group: &'a str,
+    /// The ECS service.
+    pub(crate) service: &'a str,
+    /// Only what this Availability Zone served.
+    pub(crate) zone: Option<&'a str>,
+}
+
+/// The series that a source's counts of one colour are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CountKeys {
+    /// How many there were, and how many of them were fine.
+    Rest { total: SeriesKey, good: [SeriesKey; 3] },
+    /// How many there were, and how many of them were bad.
+    Pair { total: SeriesKey, bad: SeriesKey },
+}
+
+impl CountSource {
+    /// The period of its series in seconds.
+    pub(crate) fn period(&self) -> u32 {
+        match self {
+            Self::Errors | Self::Slower { .. } => METRIC_PERIOD.as_seconds(),
+            Self::CloudWatch(pair) => pair.period.as_seconds(),
+        }
+    }
+
+    /// Whether the load balancer publishes its counts, so that they can be had by Availability Zone.
+    pub(crate) fn is_of_load_balancer(&self) -> bool {
+        matches!(self, Self::Errors | Self::Slower { .. })
+    }
+
+    /// Wants the series that its counts of one colour are made of.
+    pub(crate) fn want(&self, wanted: &mut Wanted, place: &Place<'_>) -> CountKeys {
+        let period = self.period();
+        match self {
+            Self::Errors => CountKeys::Rest {
+                total: wanted.statistic(place.statistic("RequestCount", "Sum"), period),
+                good: ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count"]
+                    .map(|metric| wanted.statistic(place.statistic(metric, "Sum"), period)),
+            },
+            Self::Slower { than_seconds } => CountKeys::Pair {
+                total: wanted.statistic(place.statistic("RequestCount", "Sum"), period),
+                bad: wanted.statistic(place.statistic("TargetResponseTime", &format!("TC({than_seconds}:)")), period),
+            },
+            Self::CloudWatch(pair) => CountKeys::Pair {
+                total: place.want(wanted, &pair.total, period),
+                bad: place.want(wanted, &pair.bad, period),
+            },
+        }
+    }
+}
+
+impl CountKeys {
+    /// The counts of the period that begins then. Where there is no datum, nothing happened.
+    ///
+    /// # Errors
+    /// When a datum is NaN, infinite or negative.
+    pub(crate) fn counts(self, readings: &Readings, begin: Timestamp) -> Result<Counts, NotACount> {
+        match self {
+            Self::Pair { total, bad } => Counts::from_data(readings.at(total, begin), readings.at(bad, begin)),
+            Self::Rest { total, good } => {
+                let total = readings.at(total, begin);
+                let mut bad = total.unwrap_or(0.0);
+                for good in good.into_iter().filter_map(|key| readings.at(key, begin)) {
+                    if !good.is_finite() || good < 0.0 {
+                        return Err(NotACount(good));
+                    }
+                    bad -= good;
+                }
+                // NaN has to come through: `max` would make it 0.
+                Counts::from_data(total, Some(if bad < 0.0 { 0.0 } else { bad }))
+            }
+        }
+    }
+}
+
+impl Place<'_> {
+    /// A statistic of what the load balancer publishes about the colour's target group.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+    pub(crate) fn statistic(&self, metric: &str, statistic: &str) -> Statistic {
+        let dimension = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut dimensions =
+            vec![dimension("LoadBalancer", self.load_balancer), dimension("TargetGroup", self.target_group)];
+        dimensions.extend(self.zone.map(|zone| dimension("AvailabilityZone", zone)));
+        Statistic {
+            namespace: "AWS/ApplicationELB".to_owned(),
+            metric: metric.to_owned(),
+            dimensions,
+            statistic: statistic.to_owned(),
+        }
+    }
+
+    fn want(&self, wanted: &mut Wanted, series: &CountSeries, period: u32) -> SeriesKey {
+        match series {
+            CountSeries::Metric(metric) => wanted.statistic(self.filled(metric), period),
+            CountSeries::Math(math) => {
+                let inputs = math.metrics.iter().map(|(id, metric)| (id.as_str(), self.filled(metric)));
+                let expression = &math.expression;
+                let named = |id: &str, names: &std::collections::BTreeMap<&str, String>| {
+                    names.get(id).cloned().unwrap_or_else(|| id.to_owned())
+                };
+                wanted.math(inputs, |names| expression.renamed(|id| named(id, names)), period)
+            }
+        }
+    }
+
+    fn filled(&self, metric: &CountMetric) -> Statistic {
+        let fill = |text: &str| {
+            text.replace("${targetGroup}", self.target_group)
+                .replace("${service}", self.service)
+                .replace("${colour}", &self.colour.to_string())
+                .replace(LOAD_BALANCER_PLACEHOLDER, self.load_balancer)
+        };
+        Statistic {
+            namespace: metric.namespace.to_string(),
+            metric: metric.metric.to_string(),
+            dimensions: metric
+                .dimensions
+                .iter()
+                .map(|(name, value)| (name.to_string(), fill(value.as_str())))
+                .collect(),
+            statistic: metric.statistic.to_string(),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What green is compared with blue by, and whether the comparison can come to anything.
+
+use super::super::{Fields, Findings};
+use super::check_duplicates;
+use super::watch::bakes;
+use crate::plan::limits::{MAX_MATH_METRICS, MAX_SETTLE, METRIC_PERIOD};
+use crate::plan::problem::{Path, Problem};
+use crate::plan::{CountSeries, DimensionValue, InsufficientAction, MetricName, OnInsufficient, XRayGroups, defaults};
+use crate::units::{Percent, Span};
+use serde_json::{Map, Value};
+
+const SOURCES: [&str; 4] = ["errors", "latency", "cloudWatch", "xray"];
+
+pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
+    let judge = Path::of("judge");
+    check_alpha(fields, &judge.field("alpha"), findings);
+    let metrics = judge.field("metrics");
+    let mut names = Vec::new();
+    for index in 0..fields.len(&metrics) {
+        names.extend(check_metric(fields, &metrics.item(index), findings));
+    }
+    check_duplicates(&names, findings);
+    if !is_compared(fields) {
+        return;
+    }
+    if fields.is_present(&Path::of("strategy.allAtOnce")) {
+        if fields.is_present(&metrics) {
+            findings.warning(Problem::new(
+                metrics,
+                "with `allAtOnce` blue serves nothing beside green, so there is nothing to compare",
+                "Leave it out, or write a strategy with a step such as `canary: {weight: 10%, bake: 10m}`",
+            ));
+        }
+        return;
+    }
+    check_time(fields, &judge, findings);
+}
+
+/// Whether green is compared with blue by anything: it is, unless the plan says otherwise.
+pub(super) fn is_compared(fields: &Fields<'_>) -> bool {
+    let metrics = Path::of("judge.metrics");
+    fields.len(&metrics) > 0 || fields.is_absent(&metrics)
+}
+
+fn check_alpha(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
+    let Some(alpha) = fields.get::<Percent>(path) else { return };
+    if alpha.millionths() == 0 || alpha.fraction() > 0.5 {
+        let reason = "it is out of range: that share of healthy releases may be rolled back by chance";
+        let remedy = "Write a percentage above 0% and at most 50%, such as \"1%\"";
+        findings.problem(Problem::new(path.clone(), reason, remedy).showing(alpha));
+    }
+}
+
+/// Checks one metric and gives its name with where it stands.
+fn check_metric(fields: &Fields<'_>, path: &Path, findings: &mut Findings) -> Option<(Path, MetricName)> {
+    if let Some(word) = fields.get::<MetricName>(path) {
+        return Some((path.clone(), word));
+    }
+    let given: Vec<&str> = SOURCES.into_iter().filter(|name| fields.is_present(&path.field(name))).collect();
+    match given.as_slice() {
+        ["cloudWatch"] => check_pair(fields, &path.field("cloudWatch"), findings),
+        ["xray"] => check_groups(fields, &path.field("xray"), findings),
+        [_] => {}
+        // What is no object, or has a misspelt field, was reported.
+        [] if fields.names(path).iter().any(|name| !matches!(*name, "name" | "weight")) => {}
+        [] if fields.get::<Map<String, Value>>(path).is_none() => {}
+        [] => findings.problem(Problem::new(
+            path.clone(),
+            "it names no source",
+            "Add one of `errors: {}`, `latency: {}`, `cloudWatch` and `xray`",
+        )),
+        several => findings.problem(Problem::new(
+            path.clone(),
+            format!("it has the sources {}, but a metric has one", several.join(" and ")),
+            "Make an entry of each",
+        )),
+    }
+    let name_path = path.field("name");
+    if fields.is_absent(&name_path) {
+        return match given.as_slice() {
+            ["cloudWatch"] => {
+                let remedy = "Add what is bad about the requests, such as `name: failed-orders`";
+                findings.problem(Problem::new(name_path, "this field is missing", remedy));
+                None
+            }
+            [source] => Some((path.clone(), source.parse().ok()?)),
+            _ => None,
+        };
+    }
+    Some((name_path.clone(), fields.get(&name_path)?))
+}
+
+fn check_pair(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
+    let period_path = path.field("period");
+    if let Some(period) = fields.get::<Span>(&period_path)
+        && ![10, 30, 60].contains(&period.as_seconds())
+    {
+        let remedy = "Write \"10s\", \"30s\" or \"1m\"";
+        findings
+            .problem(Problem::new(period_path, "the judge reads periods of 10s, 30s and 1m", remedy).showing(period));
+    }
+    for name in ["bad", "total"] {
+        let path = path.field(name);
+        let Some(series) = fields.get::<CountSeries>(&path) else { continue };
+        if !series.metrics().any(|metric| metric.dimensions.values().any(DimensionValue::tells_colours_apart)) {
+            findings.problem(Problem::new(
+                path.clone(),
+                "it is the same series for blue and for green",
+                "Write a dimension with ${targetGroup}, ${service} or ${colour}, such as `Service: ${service}`",
+            ));
+        }
+        let CountSeries::Math(math) = series else { continue };
+        if math.metrics.is_empty() || math.metrics.len() > MAX_MATH_METRICS {
+            let reason = format!("it has {} metrics", math.metrics.len());
+            let remedy = format!("Write 1 to {MAX_MATH_METRICS}");
+            findings.problem(Problem::new(path.field("metrics"), reason, remedy));
+        }
+        for id in math.expression.ids().filter(|id| !math.metrics.keys().any(|known| known.as_str() == *id)) {
+            findings.problem(
+                Problem::new(
+                    path.field("expression"),
+                    format!("it uses {id}, which is not among `metrics`"),
+                    format!("Add a metric `{id}`, or correct the name"),
+                )
+                .showing(&math.expression),
+            );
+        }
+    }
+}
+
+fn check_groups(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
+    let Some(groups) = fields.get::<XRayGroups>(path) else { return };
+    for (name, group) in [("faults", &groups.faults), ("traces", &groups.traces)] {
+        if !group.tells_colours_apart() {
+            findings.problem(
+                Problem::new(
+                    path.field(name),
+                    "it is the same group for blue and for green",
+                    "Make a group for each service and write ${service} in its name, such as \"${service}-faults\"",
+                )
+                .showing(group),
+            );
+        }
+    }
+}
+
+/// Reports steps that are over, waiting included, before enough periods have been compared.
+fn check_time(fields: &Fields<'_>, judge: &Path, findings: &mut Findings) {
+    let settle = fields.get_or(&judge.field("settle"), defaults::settle()).filter(|settle| *settle <= MAX_SETTLE);
+    let intervals = fields.get_or(&judge.field("minIntervals"), defaults::min_intervals());
+    let patience = fields.get_or(&judge.field("onInsufficient"), defaults::on_insufficient());
+    let (Some(settle), Some(intervals), Some(OnInsufficient { hold_for, then })) = (settle, intervals, patience) else {
+        return;
+    };
+    let compared = Span::seconds(METRIC_PERIOD.as_seconds().saturating_mul(intervals.min(1000)));
+    let soonest = settle.plus(compared);
+    for (path, bake) in bakes(fields).into_iter().filter(|(_, bake)| !bake.is_zero()) {
+        if bake >= soonest {
+            continue;
+        }
+        let why = format!(
+            "green is compared with blue over {intervals} whole periods of {METRIC_PERIOD}, each read {settle} after its end"
+        );
+        let remedy = format!("Write at least \"{soonest}\", or write `judge.metrics: []` to compare nothing");
+        if bake.plus(hold_for) < soonest && then == InsufficientAction::RollBack {
+            let reason = format!("the step is given up before it can be clear: {why}");
+            findings.problem(Problem::new(path, reason, remedy).showing(bake));
+        } else {
+            let reason = format!("the step is always held longer than that: {why}");
+            findings.warning(Problem::new(path, reason, remedy).showing(bake));
+        }
+    }
+}

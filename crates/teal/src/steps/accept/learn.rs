@@ -1,0 +1,124 @@
+//! What is learnt about blue before the release, so that green can be compared with it.
+
+use crate::compare::{Compared, CountSource, History, edges, usual_edges};
+use crate::judge::{Calibration, EDGE_PERCENTILES, MetricState};
+use crate::plan::{CloudWatchPair, Metric, MetricSource};
+use crate::ports::{PortResult, World};
+use crate::release::Release;
+use crate::route::Colour;
+use crate::signals::{Readings, Wanted};
+use crate::steps::Step;
+use crate::story::Fact;
+
+impl<W: World> Step<'_, W> {
+    /// The metrics by which green is compared with blue, each with the noise that blue's last hours show. What cannot be
+    /// read does not keep a release from beginning: then much noise is assumed, and the story says so.
+    pub(super) async fn learn(&mut self, release: &Release) -> Vec<Compared> {
+        if release.plan.judge.metrics.is_empty() || release.timeline.compared_stages() == 0 {
+            return Vec::new();
+        }
+        let history = History::before(self.now(), release.plan.judge.settle.as_seconds().into());
+        let edges = self.latency_edges(release, history).await;
+        let mut compared: Vec<Compared> =
+            release.plan.judge.metrics.iter().flat_map(|metric| compared(metric, edges)).collect();
+        if let Err(error) = self.calibrate(release, history, &mut compared).await {
+            self.note(Fact::Noted { note: format!("blue's history could not be read: {error}") });
+        }
+        for metric in &compared {
+            let calibration = metric.calibration;
+            let note = format!(
+                "{} is compared with blue's: {} (phi {:.2}, cv {:.2})",
+                metric.name,
+                calibration.basis(),
+                calibration.phi(),
+                calibration.cv()
+            );
+            self.note(Fact::Noted { note });
+        }
+        compared
+    }
+
+    /// How long blue takes, where latency is compared: its median, 90th and 99th percentile in seconds.
+    async fn latency_edges(&mut self, release: &Release, history: History) -> [f64; 3] {
+        if !release.plan.judge.metrics.iter().any(|metric| metric.source == MetricSource::Latency) {
+            return usual_edges();
+        }
+        let mut wanted = Wanted::default();
+        let percentiles = History::want_percentiles(&mut wanted, &release.place(Colour::Blue));
+        let (found, why) = match self.read(&wanted, history).await {
+            Ok(readings) => (edges(percentiles, &readings), "there are none".to_owned()),
+            Err(error) => (None, error.to_string()),
+        };
+        found.unwrap_or_else(|| {
+            let [low, middle, high] = usual_edges();
+            self.note(Fact::Noted {
+                note: format!(
+                    "blue's latency percentiles could not be read ({why}): requests slower than {low} s, {middle} s and {high} s are counted"
+                ),
+            });
+            usual_edges()
+        })
+    }
+
+    /// Measures the noise of what the load balancer publishes by Availability Zone.
+    async fn calibrate(&self, release: &Release, history: History, compared: &mut [Compared]) -> PortResult<()> {
+        let Some(part) = release.route.first().map(|part| &part.part) else { return Ok(()) };
+        if !compared.iter().any(|metric| metric.source.is_of_load_balancer()) {
+            return Ok(());
+        }
+        let zones = self.world.zones(part).await?;
+        let blue = release.place(Colour::Blue);
+        let mut wanted = Wanted::default();
+        let keys: Vec<_> = compared
+            .iter()
+            .map(|metric| match metric.source.is_of_load_balancer() {
+                true => History::want_zones(&mut wanted, &metric.source, &blue, &zones),
+                false => Vec::new(),
+            })
+            .collect();
+        let readings = self.read(&wanted, history).await?;
+        for (metric, keys) in compared.iter_mut().zip(keys) {
+            metric.calibration = history.calibration(&keys, &readings);
+        }
+        Ok(())
+    }
+
+    async fn read(&self, wanted: &Wanted, history: History) -> PortResult<Readings> {
+        self.world.metrics(wanted.queries(), history.from, history.to).await.map(Readings::new)
+    }
+}
+
+/// A metric of the plan as the judge compares it: latency is three, one for each edge, which share its weight.
+fn compared(metric: &Metric, edges: [f64; 3]) -> Vec<Compared> {
+    let weight = f64::from(metric.weight);
+    let one = |name: String, bad_means: &str, weight: f64, source: CountSource| Compared {
+        name,
+        bad_means: bad_means.to_owned(),
+        weight,
+        source,
+        calibration: Calibration::without_history(),
+        state: MetricState::default(),
+    };
+    let name = metric.name.to_string();
+    match &metric.source {
+        MetricSource::Errors => vec![one(name, "failed", weight, CountSource::Errors)],
+        MetricSource::CloudWatch(pair) => vec![one(name, "were bad", weight, CountSource::CloudWatch(pair.clone()))],
+        MetricSource::XRay(groups) => {
+            let pair = CloudWatchPair::of_groups(groups);
+            vec![one(name, "were faulted", weight, CountSource::CloudWatch(Box::new(pair)))]
+        }
+        MetricSource::Latency => EDGE_PERCENTILES
+            .into_iter()
+            .zip(edges)
+            .map(|(percentile, edge)| {
+                let bad_means = format!("took longer than {} ms", (edge * 1e6).round() / 1e3);
+                one(
+                    format!("{name} p{percentile}"),
+                    &bad_means,
+                    weight / 3.0,
+                    CountSource::Slower { than_seconds: edge },
+                )
+            })
+            .collect(),
+    }
+}

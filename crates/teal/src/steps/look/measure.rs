@@ -1,0 +1,172 @@
+//! What one look reads of CloudWatch, in one call: the limits, and green against blue.
+
+use super::limits::{self, Window};
+use crate::compare::{Compared, Comparison, Moments, Place};
+use crate::error::TealResult;
+use crate::judge::{self, JudgeConfig, Moment, decide};
+use crate::plan::AdvanceOn;
+use crate::ports::World;
+use crate::release::{Phase, Release};
+use crate::route::Colour;
+use crate::signals::{Readings, Wanted};
+use crate::steps::Step;
+use crate::time::Timestamp;
+use crate::verdict::{Decision, Reason, Verdict};
+
+/// What the metrics say.
+#[derive(Debug)]
+pub(in crate::steps) struct Measured {
+    /// What the limits say about the stage that green has reached.
+    pub(in crate::steps) limits: Verdict,
+    /// What the comparison with blue says.
+    pub(in crate::steps) comparison: Verdict,
+    /// Whether there is evidence that green is good enough.
+    pub(in crate::steps) accepted: bool,
+}
+
+impl Measured {
+    fn nothing() -> Self {
+        let nothing = || Verdict { decision: Decision::Advance, reasons: Vec::new() };
+        Self { limits: nothing(), comparison: nothing(), accepted: false }
+    }
+}
+
+impl Release {
+    /// Where a colour's traffic is measured.
+    pub(in crate::steps) fn place(&self, colour: Colour) -> Place<'_> {
+        let service = match colour {
+            Colour::Blue => &self.green.blue_service,
+            Colour::Green => &self.green.green_service,
+        };
+        Place {
+            colour,
+            load_balancer: &self.load_balancer,
+            target_group: self.colours.group(colour).dimension(),
+            service,
+            zone: None,
+        }
+    }
+
+    /// When what happened, as far as the comparison is concerned; nothing while green has no traffic.
+    fn moments(&self, now: Timestamp) -> Option<Moments> {
+        let (stage, shifted_at) = (self.stage_in_force()?, self.shifted_at?);
+        let is_all = stage >= self.last_stage();
+        let step = if is_all { self.timeline.compared_stages() } else { stage + 1 };
+        Some(Moments {
+            now,
+            settle: self.plan.judge.settle.as_seconds().into(),
+            shifted_at,
+            step: u32::try_from(step).unwrap_or(u32::MAX),
+            is_all,
+        })
+    }
+}
+
+impl<W: World> Step<'_, W> {
+    /// What limits and comparison say. The periods read are consumed: they are in the record once it is saved.
+    ///
+    /// # Errors
+    /// `Teal.Internal` when the record's settings are out of range.
+    pub(in crate::steps) async fn look_at_metrics(&self, release: &mut Release) -> TealResult<Measured> {
+        let now = self.now();
+        let Some(moments) = release.moments(now) else { return Ok(Measured::nothing()) };
+        let mut compared = std::mem::take(&mut release.compared);
+        let measured = self.measure(release, &mut compared, moments).await;
+        release.compared = compared;
+        measured
+    }
+
+    async fn measure(&self, release: &Release, compared: &mut [Compared], moments: Moments) -> TealResult<Measured> {
+        let (green, blue) = (release.place(Colour::Green), release.place(Colour::Blue));
+        let mut wanted = Wanted::default();
+        let window = Window::readable(moments.shifted_at, moments.settle, moments.now);
+        let limits = match (&release.plan.judge.limits, &window) {
+            (Some(limits), Ok(_)) => limits::want(&mut wanted, limits, &green),
+            (Some(_), Err(_)) | (None, _) => Vec::new(),
+        };
+        let comparison = Comparison::is_due(compared, moments)
+            .then(|| Comparison::want(&mut wanted, compared, [&green, &blue], moments));
+        let readings = match span(&limits, window.as_ref().ok(), comparison.as_ref()) {
+            Some((from, to)) => self.world.metrics(wanted.queries(), from, to).await.map(Readings::new),
+            None => Ok(Readings::default()),
+        };
+        let readings = match readings {
+            Ok(readings) => readings,
+            Err(error) => {
+                let unreadable =
+                    Verdict::because(Decision::Insufficient, Reason::MetricsUnreadable { detail: error.to_string() });
+                return Ok(Measured { limits: unreadable, ..Measured::nothing() });
+            }
+        };
+        let config = release.judge_config()?;
+        if let Some(comparison) = &comparison {
+            comparison.consume(&config, compared, &readings);
+        }
+        let min_requests = release.plan.judge.limits.as_ref().map_or(0, |limits| limits.min_requests);
+        let limits = match (&release.plan.judge.limits, window) {
+            (None, _) => Measured::nothing().limits,
+            (Some(_), Err(readable_in_seconds)) => {
+                Verdict::because(Decision::Insufficient, Reason::NoPeriodYet { readable_in_seconds })
+            }
+            (Some(_), Ok(window)) => {
+                Verdict::all(limits.iter().map(|limit| limit.judge(&readings, window, min_requests)))
+            }
+        };
+        let (comparison, accepted) = self.compared(release, compared, &config, moments);
+        Ok(Measured { limits, comparison, accepted })
+    }
+
+    /// What the judge says of everything that was consumed so far, and whether it accepts green.
+    fn compared(
+        &self,
+        release: &Release,
+        compared: &[Compared],
+        config: &JudgeConfig,
+        moments: Moments,
+    ) -> (Verdict, bool) {
+        let nothing = || Verdict { decision: Decision::Advance, reasons: Vec::new() };
+        if compared.is_empty() {
+            return (nothing(), false);
+        }
+        let readings: Vec<_> = compared.iter().filter_map(|metric| metric.reading().ok()).collect();
+        let step_over = !moments.is_all && release.bake_ends_at().is_some_and(|end| moments.now >= end);
+        let judgement = decide(config, &readings, Moment { step: moments.step, step_over });
+        let verdict = judgement.verdict;
+        if moments.is_all && verdict != judge::Verdict::RollBack {
+            // There is no blue any more; what is still to come of the step before was consumed.
+            return (nothing(), false);
+        }
+        let reason = Reason::Compared { judgement: judgement.brief() };
+        let decision = match verdict {
+            judge::Verdict::RollBack => Decision::RollBack,
+            judge::Verdict::Accept => Decision::Advance,
+            judge::Verdict::Clear if release.plan.judge.advance_on == AdvanceOn::Clear => Decision::Advance,
+            judge::Verdict::Clear => {
+                let reasons = vec![Reason::AcceptWanted, reason];
+                return (Verdict { decision: Decision::Insufficient, reasons }, false);
+            }
+            judge::Verdict::Insufficient => Decision::Insufficient,
+            judge::Verdict::Hold => Decision::Hold,
+        };
+        (Verdict::because(decision, reason), verdict == judge::Verdict::Accept)
+    }
+}
+
+/// From the first to the last period that anybody wants.
+fn span(
+    limits: &[limits::WantedLimit],
+    window: Option<&Window>,
+    comparison: Option<&Comparison>,
+) -> Option<(Timestamp, Timestamp)> {
+    let of_limits = window.filter(|_| !limits.is_empty()).map(|window| (window.from, window.to));
+    let of_comparison = comparison.and_then(Comparison::window);
+    match (of_limits, of_comparison) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Whether the release waits at a gate, where a person decides and nothing but a rollback is judged.
+pub(in crate::steps) fn is_at_gate(release: &Release) -> bool {
+    matches!(release.phase, Phase::AwaitApproval { .. })
+}
