@@ -1,16 +1,36 @@
-//! Teal's steps without AWS: a stateful world in memory behind the ports, and a machine that routes like the real one.
-//! Everything is deterministic: time moves only when a test or the machine moves it.
+//! Teal's steps without AWS: a stateful world in memory behind the ports, the real routes of the state machine, and a simulation that
+//! lets go wrong what can and checks the promises of the design. Everything is deterministic: time moves only when a test,
+//! a machine or the simulation moves it. See `docs/simulation.md`.
 
-mod faults;
+mod asl;
+mod chaos;
+mod course;
+mod deed;
+mod function;
+mod link;
 mod machine;
+mod matrix;
+mod mutation;
+mod place;
 mod ports;
-mod run;
+mod promise;
+mod simulation;
+mod state;
+mod watch;
 mod world;
 
-pub use faults::{Fault, FaultKind};
+pub use asl::{Doing, Execution};
+pub use chaos::{Disturbance, Happening};
+pub use course::{Fault, FaultKind};
+pub use function::Function;
 pub use machine::{Ending, Machine};
-pub use run::{Outcome, run};
-pub use world::{GROUP_A, GROUP_B, LISTENER, Service, State, World, forward};
+pub use matrix::Matrix;
+pub use mutation::Mutation;
+pub use place::Place;
+pub use promise::{Breach, Promise};
+pub use simulation::{Report, replay, simulate};
+pub use state::{ALARM, GROUP_A, GROUP_B, LISTENER, SECOND_LISTENER, Service, State, TEST_LISTENER, forward};
+pub use world::World;
 
 /// A plan to start from: two stages (10 %, 50 %), one alarm, limits, a test listener.
 #[must_use]
@@ -19,10 +39,10 @@ pub fn plan() -> serde_json::Value {
         "service": "checkout",
         "version": "2",
         "green": {"ecs": {"cluster": "prod", "services": ["checkout-a", "checkout-b"], "taskDefinition": "checkout:2"}},
-        "traffic": {"alb": {"listeners": [world::LISTENER]}},
+        "traffic": {"alb": {"listeners": [LISTENER]}},
         "strategy": {"steps": [{"weight": "10%", "bake": "5m"}, {"weight": "50%", "bake": "5m"}]},
         "judge": {
-            "alarms": ["checkout-5xx"],
+            "alarms": [ALARM],
             "limits": {"minRequests": 50, "badShare": {"above": "2%"}},
         },
         "afterwards": {"bake": "5m", "keepBlue": "10m"},

@@ -1,19 +1,16 @@
-//! The state machine's routes over the steps: what `statemachine/release.asl.json` does, without Step Functions.
+//! One execution alone in the world, driven state by state: for tests of single releases and for exhaustive faults.
 
-use crate::run::{Outcome, run};
+use crate::asl::{Doing, Execution};
+use crate::function::{ACT_MARGIN_MILLIS, Function, Input, invoke};
+use crate::link::{Link, Who, later};
 use crate::world::World;
 use serde_json::Value;
-use teal::error::{Disposition, ErrorName, TealError, TealResult};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use teal::error::{ErrorName, TealResult};
 use teal::release::ReleaseId;
 use teal::state::State;
-use teal::steps::{self, AcceptInput, Answer, Invocation, RollBackInput, Step, StepInput};
-use teal::time::after;
-
-/// A function's timeout with its margin, in seconds: as long may an act of a killed run still happen.
-const ACT_SECONDS: u64 = 32;
-/// The pause before a state is tried again, in seconds, and how often.
-const RETRY_SECONDS: u64 = 10;
-const RETRIES: usize = 12;
+use teal::steps::{AcceptInput, Answer, Invocation, RollBackInput};
 
 /// One execution.
 #[derive(Debug)]
@@ -21,8 +18,7 @@ pub struct Machine<'w> {
     world: &'w World,
     release: ReleaseId,
     document: Value,
-    state: State,
-    caught: Option<TealError>,
+    execution: Execution,
     runs: usize,
     /// Every state entered, in order.
     pub trace: Vec<State>,
@@ -44,7 +40,7 @@ impl<'w> Machine<'w> {
     #[must_use]
     pub fn new(world: &'w World, name: &str, document: Value) -> Self {
         let release = ReleaseId::new(name).unwrap_or_else(|problem| panic!("{problem}"));
-        Self { world, release, document, state: State::Accept, caught: None, runs: 0, trace: Vec::new() }
+        Self { world, release, document, execution: Execution::start(), runs: 0, trace: Vec::new() }
     }
 
     /// The release's id.
@@ -53,10 +49,15 @@ impl<'w> Machine<'w> {
         &self.release
     }
 
-    /// The state that is entered next.
+    /// The state that is entered next, or is to be run again.
     #[must_use]
     pub fn state(&self) -> State {
-        self.state
+        match self.execution.doing() {
+            Doing::Run { state, .. }
+            | Doing::Wait { state, .. }
+            | Doing::Retry { state, .. }
+            | Doing::Ended { state, .. } => *state,
+        }
     }
 
     /// Runs until the execution ends.
@@ -70,7 +71,7 @@ impl<'w> Machine<'w> {
     /// When the execution makes more steps than its plan can ever need.
     pub fn run_until(&mut self, stop: impl Fn(State) -> bool) -> Ending {
         for _ in 0..5_000 {
-            if self.state.nexts().is_empty() || stop(self.state) {
+            if matches!(self.execution.doing(), Doing::Ended { .. }) || stop(self.state()) {
                 return self.ending();
             }
             self.enter();
@@ -79,92 +80,78 @@ impl<'w> Machine<'w> {
     }
 
     fn ending(&self) -> Ending {
-        let record = self.world.record(&self.release);
-        let setback = record.and_then(|record| record.setback);
+        let setback = self.world.record(&self.release).and_then(|record| record.setback);
+        let (error, cause) = self.execution.caught();
+        let ended = match self.execution.doing() {
+            Doing::Ended { cause: Some(cause), .. } => Some(cause.clone()),
+            _ => cause.map(str::to_owned),
+        };
         Ending {
-            state: self.state,
-            error: setback.as_ref().map(|s| s.error).or(self.caught.as_ref().map(|e| e.name)),
-            cause: setback.map(|s| s.cause).or_else(|| self.caught.as_ref().map(|e| e.message.clone())),
+            state: self.state(),
+            error: setback.as_ref().map(|s| s.error).or_else(|| error.and_then(|error| error.parse().ok())),
+            cause: setback.map(|s| s.cause).or(ended),
         }
     }
 
     /// Enters one state and leaves it.
     pub fn enter(&mut self) {
-        let state = self.state;
+        let state = self.state();
         self.trace.push(state);
-        if !state.is_task() {
-            self.state = state.nexts().first().copied().unwrap_or(state);
-            return;
-        }
-        match self.with_retries(state) {
-            Ok(answer) => {
-                let next = if state.nexts().contains(&answer.next) { answer.next } else { State::RollBack };
-                self.world.pass(answer.wait_seconds.unwrap_or(0));
-                self.state = next;
+        match self.execution.doing().clone() {
+            Doing::Wait { seconds, .. } => {
+                self.world.pass(seconds);
+                self.execution.waited();
             }
-            Err(error) => self.catch(state, error),
+            Doing::Run { .. } => self.run_task(state),
+            Doing::Retry { .. } | Doing::Ended { .. } => {}
         }
     }
 
-    fn catch(&mut self, state: State, error: TealError) {
-        self.state = match (state, error.name.disposition()) {
-            (State::Accept, Disposition::Refuse) => State::Refused,
-            (State::RollBack, _) => State::RollbackNeedsHuman,
-            _ => State::RollBack,
-        };
-        self.caught = Some(error);
-    }
-
-    fn with_retries(&mut self, state: State) -> TealResult<Answer> {
-        let mut last = TealError::new(ErrorName::Internal, "the function crashed");
-        for _ in 0..RETRIES {
+    /// Runs a function, again and again while the state machine says so.
+    fn run_task(&mut self, state: State) {
+        while let Doing::Run { state: doing, .. } = self.execution.doing()
+            && *doing == state
+        {
             match self.invoke(state) {
-                Outcome::Done(Ok(answer)) => return Ok(answer),
-                Outcome::Done(Err(error)) if error.name.disposition() == Disposition::Retry => last = error,
-                Outcome::Done(Err(error)) => return Err(error),
-                Outcome::Crashed => {}
+                Some(Ok(answer)) => return self.execution.answered(&answer),
+                Some(Err(error)) => self.execution.failed(error.name.as_str(), &error.message, 1.0),
+                None => self.execution.failed("Runtime.ExitError", "the process was killed", 1.0),
             }
-            self.world.pass(RETRY_SECONDS);
+            if let Doing::Retry { seconds, .. } = self.execution.doing() {
+                self.world.pass(seconds.ceil() as u64);
+                self.execution.waited();
+            }
         }
-        Err(last)
     }
 
-    fn invoke(&mut self, state: State) -> Outcome<TealResult<Answer>> {
+    /// What the function answered; nothing when it was killed.
+    fn invoke(&mut self, state: State) -> Option<TealResult<Answer>> {
         self.runs += 1;
+        let function = Function::of(state)?;
         let now = self.world.now();
-        let call = Invocation {
-            id: format!("{}-{}", self.release, self.runs),
-            function: state.to_string(),
-            now,
-            act_by: after(now, ACT_SECONDS),
-        };
-        let mut step = Step::new(self.world, &call);
-        let input = StepInput { release: self.release.clone() };
-        run(async {
-            match state {
-                State::Accept => {
-                    let input = AcceptInput {
-                        plan: self.document.clone(),
-                        execution: format!("execution:{}", self.release),
-                        name: self.release.clone(),
-                    };
-                    steps::accept(&mut step, &input).await
-                }
-                State::PrepareGreen => steps::prepare_green(&mut step, &input).await,
-                State::ValidateGreen => steps::validate_green(&mut step, &input).await,
-                State::ShiftTraffic => steps::shift_traffic(&mut step, &input).await,
-                State::EvaluateHealth => steps::evaluate_health(&mut step, &input).await,
-                State::Promote => steps::promote(&mut step, &input).await,
-                State::RetireBlue => steps::retire_blue(&mut step, &input).await,
-                _ => {
-                    let input = RollBackInput {
-                        release: self.release.clone(),
-                        error: self.caught.as_ref().map(|error| error.name.to_string()),
-                        cause: self.caught.as_ref().map(|error| error.message.clone()),
-                    };
-                    steps::roll_back(&mut step, &input).await
-                }
+        let id = format!("{}-{}", self.release, self.runs);
+        let act_by = later(now, function.timeout_millis() + ACT_MARGIN_MILLIS);
+        let call = Invocation { id: id.clone(), function: state.to_string(), now, act_by };
+        let link = Link::new(self.world, Who { invocation: id, function, started: now });
+        let input = match function {
+            Function::Accept => Input::Accept(Box::new(AcceptInput {
+                plan: self.document.clone(),
+                execution: format!("execution:{}", self.release),
+                name: self.release.clone(),
+            })),
+            Function::RollBack => {
+                let (error, cause) = self.execution.caught();
+                let (error, cause) = (error.map(str::to_owned), cause.map(str::to_owned));
+                Input::RollBack(RollBackInput { release: self.release.clone(), error, cause })
             }
-        })
+            function => Input::Step(function, self.release.clone()),
+        };
+        match pin!(invoke(link, call, input)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Some(result.map(|answer| {
+                answer.unwrap_or_else(|| panic!("{function} answers the state machine"))
+            })),
+            // The world answers at once, so only a crash leaves it pending.
+            Poll::Pending => None,
+        }
     }
 }

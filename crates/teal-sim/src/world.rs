@@ -1,84 +1,70 @@
-//! What there is: listeners, target groups, services, alarms, metrics, and Teal's table.
+//! The world behind the ports, its clock, and what goes wrong in it.
 
-use crate::faults::{Fault, FaultKind};
+use crate::chaos::Chaos;
+use crate::course::{Course, Fault};
+use crate::deed::Late;
+use crate::link::{Op, Who};
+use crate::mutation::Mutation;
+use crate::state::State;
+use crate::watch::Watch;
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::{BTreeMap, BTreeSet};
-use teal::plan::{AlarmName, TargetGroupArn};
-use teal::ports::{AlarmReading, AlarmState, Target, TargetHealth};
+use std::future::poll_fn;
+use std::task::Poll;
+use teal::ports::AlarmState;
 use teal::release::{Release, ReleaseId};
-use teal::request::Request;
-use teal::route::{Action, ActionKind, WeightedGroup};
-use teal::story::{Announcement, StoryEntry};
+use teal::request::{Ask, Request};
+use teal::route::Action;
 use teal::time::{Timestamp, after};
 
-/// The production listener.
-pub const LISTENER: &str =
-    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
-/// The target group that is blue when a world begins.
-pub const GROUP_A: &str =
-    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-a/73e2d6bc24d8a067";
-/// The one that is green.
-pub const GROUP_B: &str =
-    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-b/83e2d6bc24d8a068";
-
-/// An ECS service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
-    pub task_definition: String,
-    pub desired: u32,
-    pub group: String,
-}
-
-/// What every part of the world is made of; tests read and change it at will.
-#[derive(Debug, Default)]
-pub struct State {
-    pub records: BTreeMap<ReleaseId, Release>,
-    pub locks: BTreeMap<String, ReleaseId>,
-    pub watches: BTreeSet<(String, ReleaseId)>,
-    pub requests: BTreeMap<ReleaseId, Vec<Request>>,
-    pub stories: BTreeMap<ReleaseId, Vec<StoryEntry>>,
-    pub announced: Vec<Announcement>,
-    pub parts: BTreeMap<String, Vec<Action>>,
-    pub services: BTreeMap<String, Service>,
-    /// Services whose tasks never become healthy.
-    pub sick: BTreeSet<String>,
-    pub alarms: BTreeMap<String, AlarmReading>,
-    /// Requests a minute and bad ones among them, by target group.
-    pub traffic: BTreeMap<String, (f64, f64)>,
-    /// The answer to every check: status and body.
-    pub green_answers: (u16, String),
-    /// Executions that have ended, with their status.
-    pub ended: BTreeMap<String, String>,
-}
-
-/// The world behind the ports.
+/// The world. Nothing in it moves by itself: time moves when a test, a machine or the simulation moves it.
 #[derive(Debug)]
 pub struct World {
     state: RefCell<State>,
     now: Cell<Timestamp>,
     calls: Cell<usize>,
     faults: RefCell<Vec<Fault>>,
+    pub(crate) chaos: RefCell<Option<Chaos>>,
+    pub(crate) watch: RefCell<Watch>,
+    pub(crate) late: RefCell<Vec<Late>>,
+    /// What the function that was polled last waits for.
+    pub(crate) waiting: Cell<Waiting>,
+    pub(crate) mutation: Option<Mutation>,
+    log: RefCell<Option<Vec<String>>>,
+}
+
+/// What a function waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// For nothing that will ever come: until its timeout ends it.
+    ForEver,
+    /// For the effect of its call.
+    ForEffect(Timestamp),
+    /// For an answer, or for its own pause.
+    ForAnswer(Timestamp),
+    /// It was killed.
+    Crashed,
 }
 
 impl World {
     /// A service `checkout` on blue (group A, service `checkout-a`), group B attached at weight 0 and empty.
     #[must_use]
     pub fn new() -> Self {
-        let mut state = State::default();
-        state.parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100), (GROUP_B, 0)])]);
-        let blue = Service { task_definition: "checkout:1".to_owned(), desired: 3, group: GROUP_A.to_owned() };
-        state.services.insert("checkout-a".to_owned(), blue);
-        state.traffic.insert(GROUP_A.to_owned(), (600.0, 1.0));
-        state.traffic.insert(GROUP_B.to_owned(), (600.0, 1.0));
-        state.green_answers = (200, "ok".to_owned());
-        let world = Self {
-            state: RefCell::new(state),
+        Self::with(None, None)
+    }
+
+    pub(crate) fn with(chaos: Option<Chaos>, mutation: Option<Mutation>) -> Self {
+        Self {
+            state: RefCell::new(State::new()),
             now: Cell::new(after(Timestamp::UNIX_EPOCH, 1_700_000_000)),
             calls: Cell::new(0),
             faults: RefCell::default(),
-        };
-        world.set_alarm("checkout-5xx", AlarmState::Ok);
-        world
+            chaos: RefCell::new(chaos),
+            watch: RefCell::default(),
+            late: RefCell::default(),
+            waiting: Cell::new(Waiting::ForEver),
+            mutation,
+            log: RefCell::new(None),
+        }
     }
 
     /// Everything there is, to look at and to change.
@@ -96,6 +82,11 @@ impl World {
         self.now.set(after(self.now.get(), seconds));
     }
 
+    /// Lets time pass until a moment; it never goes back.
+    pub(crate) fn pass_until(&self, at: Timestamp) {
+        self.now.set(self.now.get().max(at));
+    }
+
     /// Calls made so far.
     #[must_use]
     pub fn calls(&self) -> usize {
@@ -107,17 +98,38 @@ impl World {
         self.faults.borrow_mut().push(fault);
     }
 
-    /// Counts a call and tells what goes wrong with it.
-    pub(crate) fn fault(&self) -> Option<FaultKind> {
+    /// Counts a call and tells how it goes.
+    pub(crate) fn course(&self, who: &Who, op: Op) -> Course {
         let call = self.calls.replace(self.calls.get() + 1);
-        self.faults.borrow().iter().find(|fault| fault.at_call == call).map(|fault| fault.kind)
+        if let Some(chaos) = self.chaos.borrow_mut().as_mut() {
+            return chaos.course(who, op, self.now());
+        }
+        let fault = self.faults.borrow().iter().find(|fault| fault.at_call == call).map(|fault| fault.kind);
+        fault.map_or(Course::WELL, Course::of)
+    }
+
+    /// Waits as the simulation's scheduler sees it: nothing is pending once the clock has come so far.
+    pub(crate) async fn wait(&self, waiting: Waiting) {
+        poll_fn(|_| match waiting {
+            Waiting::ForEffect(at) | Waiting::ForAnswer(at) if self.now() >= at => Poll::Ready(()),
+            _ => {
+                self.waiting.set(waiting);
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Puts an alarm into a state.
     pub fn set_alarm(&self, name: &str, state: AlarmState) {
-        let Ok(alarm) = name.parse::<AlarmName>() else { return };
-        let reading = AlarmReading { name: alarm, state, reason: "Threshold Crossed".to_owned() };
-        self.state().alarms.insert(name.to_owned(), reading);
+        self.state().set_alarm(name, state);
+    }
+
+    /// A person asks for something.
+    pub fn ask(&self, release: &ReleaseId, ask: Ask) {
+        let by = "arn:aws:iam::123456789012:user/ada".to_owned();
+        let request = Request { ask, by, at: self.now(), note: None };
+        self.state().ask(release, &request);
     }
 
     /// The weight of a target group on a listener or rule.
@@ -133,51 +145,25 @@ impl World {
     pub fn record(&self, id: &ReleaseId) -> Option<Release> {
         self.state().records.get(id).cloned()
     }
+
+    /// Begins to write down what happens.
+    pub(crate) fn keep_log(&self) {
+        *self.log.borrow_mut() = Some(Vec::new());
+    }
+
+    pub(crate) fn log(&self, line: impl FnOnce() -> String) {
+        if let Some(log) = self.log.borrow_mut().as_mut() {
+            log.push(format!("{:.3} {}", self.now.get(), line()));
+        }
+    }
+
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        self.log.borrow_mut().take().unwrap_or_default()
+    }
 }
 
 impl Default for World {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl State {
-    /// The targets of a group: one for each task of the service behind it, healthy unless the service is sick or the group is in no
-    /// forward action.
-    pub(crate) fn targets(&self, group: &TargetGroupArn) -> Vec<Target> {
-        let attached =
-            self.parts.values().flatten().flat_map(Action::groups).any(|weighted| &weighted.target_group == group);
-        let behind = self.services.iter().filter(|(_, service)| service.group == group.as_str());
-        behind
-            .flat_map(|(name, service)| {
-                let health = match (attached, self.sick.contains(name)) {
-                    (false, _) => TargetHealth::Unused,
-                    (true, true) => TargetHealth::Unhealthy,
-                    (true, false) => TargetHealth::Healthy,
-                };
-                (0..service.desired).map(move |task| Target {
-                    id: format!("{name}-{task}"),
-                    port: Some(8080),
-                    health,
-                    reason: None,
-                })
-            })
-            .collect()
-    }
-}
-
-/// A forward action with weights.
-///
-/// # Panics
-/// When an ARN is not one of a target group: tests write them.
-#[must_use]
-pub fn forward(groups: &[(&str, u16)]) -> Action {
-    let groups = groups
-        .iter()
-        .map(|(arn, weight)| WeightedGroup {
-            target_group: arn.parse().unwrap_or_else(|_| panic!("{arn} is not a target group's ARN")),
-            weight: *weight,
-        })
-        .collect();
-    Action { order: None, kind: ActionKind::Forward { groups, stickiness: None } }
 }

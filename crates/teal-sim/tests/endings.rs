@@ -4,13 +4,13 @@
 
 use serde_json::{Value, json};
 use teal::error::ErrorName;
-use teal::ports::{AlarmState, Ledger};
+use teal::ports::AlarmState;
 use teal::release::{Phase, ReleaseId};
-use teal::request::{Ask, Request};
+use teal::request::Ask;
 use teal::route::Action;
 use teal::state::State;
 use teal::units::Share;
-use teal_sim::{Ending, GROUP_A, GROUP_B, LISTENER, Machine, Outcome, World, forward, plan, run};
+use teal_sim::{Ending, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
 
 fn release(world: &World, plan: Value) -> Ending {
     Machine::new(world, "r-1", plan).finish()
@@ -254,8 +254,7 @@ fn a_second_release_on_a_busy_route_is_refused_and_the_first_goes_on() {
 }
 
 fn ask(world: &World, ask: Ask) {
-    let request = Request { ask, by: "arn:aws:iam::123456789012:user/ada".to_owned(), at: world.now(), note: None };
-    assert_eq!(run(world.ask(&id(), &request)), Outcome::Done(Ok(())));
+    world.ask(&id(), ask);
 }
 
 fn gated() -> Value {

@@ -1,0 +1,93 @@
+//! What Teal does to listeners and services. A deed is data, so that it can happen after its caller has given up.
+
+use crate::link::Who;
+use crate::world::World;
+use std::fmt;
+use teal::ports::{GreenOrder, PortError, PortResult};
+use teal::route::{Action, PartRef};
+
+/// A write to a listener or a service.
+#[derive(Clone, Debug)]
+pub(crate) enum Deed {
+    SetActions { part: PartRef, actions: Vec<Action> },
+    BringUp(Box<GreenOrder>),
+    ScaleIn { service: String },
+}
+
+/// A deed that happens after the caller was told that it failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Late {
+    /// Milliseconds.
+    pub(crate) after: i64,
+    pub(crate) deed: Deed,
+    pub(crate) who: Who,
+}
+
+impl World {
+    /// A deed has its effect.
+    pub(crate) fn perform(&self, deed: &Deed, who: &Who) -> PortResult<()> {
+        let now = self.now();
+        self.watch.borrow_mut().before(&self.state(), deed, who, now);
+        self.log(|| format!("{} does: {deed}", who.invocation));
+        let mut state = self.state();
+        match deed {
+            Deed::SetActions { part, actions } => {
+                if state.denied {
+                    let message = "no identity-based policy allows it".to_owned();
+                    return Err(PortError::Denied { call: "ModifyListener", message });
+                }
+                let written = state.write_part(part.arn(), actions.clone(), now);
+                written.ok_or_else(|| PortError::NotFound { what: part.to_string() })?;
+                self.watch.borrow_mut().wrote(&state, part, actions, who, now);
+                Ok(())
+            }
+            Deed::BringUp(order) => {
+                let group = order.green_group.as_str();
+                state.order(&order.green_service, group, &order.task_definition, order.desired, now);
+                Ok(())
+            }
+            Deed::ScaleIn { service } => {
+                let done = state.take_in(service, now);
+                done.ok_or_else(|| PortError::NotFound { what: format!("service {service}") })
+            }
+        }
+    }
+
+    /// Somebody other than Teal changes a listener.
+    pub(crate) fn change_from_outside(&self, part: &str, change: impl FnOnce(&mut Vec<Action>)) {
+        let (mut state, now) = (self.state(), self.now());
+        let Some(mut actions) = state.parts.get(part).cloned() else { return };
+        change(&mut actions);
+        state.write_part(part, actions, now);
+        state.outside.insert(part.to_owned(), now);
+        self.watch.borrow_mut().part_changed(&state, part);
+    }
+
+    /// Something may have changed: the watch keeps up.
+    pub(crate) fn observe(&self) {
+        self.watch.borrow_mut().observe(&self.state(), self.now());
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Deed::SetActions { part, actions } => {
+                write!(f, "{} forwards", short(part.arn()))?;
+                for group in actions.iter().flat_map(Action::groups) {
+                    write!(f, " {}={}", group.target_group.dimension(), group.weight)?;
+                }
+                Ok(())
+            }
+            Deed::BringUp(order) => {
+                write!(f, "{} runs {} with {} tasks", order.green_service, order.task_definition, order.desired)
+            }
+            Deed::ScaleIn { service } => write!(f, "{service} goes to 0 tasks"),
+        }
+    }
+}
+
+/// The last part of an ARN.
+pub(crate) fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

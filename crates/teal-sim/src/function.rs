@@ -1,0 +1,135 @@
+//! Teal's functions: how long each may run, and what it calls.
+
+use crate::link::Link;
+use std::fmt;
+use teal::error::TealResult;
+use teal::plan::AlarmName;
+use teal::release::ReleaseId;
+use teal::state::State;
+use teal::steps::{self, AcceptInput, Answer, Invocation, RollBackInput, Step, StepInput};
+
+/// A Lambda function, or one of the two states that share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Function {
+    Accept,
+    PrepareGreen,
+    ValidateGreen,
+    ShiftTraffic,
+    EvaluateHealth,
+    Promote,
+    RetireBlue,
+    RollBack,
+    OnAlarm,
+    OnExecutionEnd,
+    Sweep,
+}
+
+/// How long after its timeout a call that a function had begun may still have its effect: the margin of `actBy`, in milliseconds.
+pub(crate) const ACT_MARGIN_MILLIS: i64 = 2_000;
+
+impl Function {
+    /// Every function.
+    pub const ALL: [Function; 11] = [
+        Function::Accept,
+        Function::PrepareGreen,
+        Function::ValidateGreen,
+        Function::ShiftTraffic,
+        Function::EvaluateHealth,
+        Function::Promote,
+        Function::RetireBlue,
+        Function::RollBack,
+        Function::OnAlarm,
+        Function::OnExecutionEnd,
+        Function::Sweep,
+    ];
+
+    /// The function that runs in a state.
+    #[must_use]
+    pub fn of(state: State) -> Option<Function> {
+        Some(match state {
+            State::Accept => Function::Accept,
+            State::PrepareGreen => Function::PrepareGreen,
+            State::ValidateGreen => Function::ValidateGreen,
+            State::ShiftTraffic => Function::ShiftTraffic,
+            State::EvaluateHealth => Function::EvaluateHealth,
+            State::Promote => Function::Promote,
+            State::RetireBlue => Function::RetireBlue,
+            State::RollBack => Function::RollBack,
+            _ => return None,
+        })
+    }
+
+    /// Its timeout in `template.yaml`.
+    pub(crate) const fn timeout_millis(self) -> i64 {
+        match self {
+            Function::ValidateGreen => 300_000,
+            Function::PrepareGreen | Function::EvaluateHealth | Function::Sweep => 60_000,
+            Function::Accept
+            | Function::ShiftTraffic
+            | Function::Promote
+            | Function::RetireBlue
+            | Function::RollBack
+            | Function::OnAlarm
+            | Function::OnExecutionEnd => 30_000,
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What a function is called with.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Accept(Box<AcceptInput>),
+    Step(Function, ReleaseId),
+    RollBack(RollBackInput),
+    Alarm { alarm: AlarmName, reason: String },
+    ExecutionEnd { release: ReleaseId, status: String, error: Option<String>, cause: Option<String> },
+    Sweep,
+}
+
+impl Input {
+    pub(crate) fn function(&self) -> Function {
+        match self {
+            Input::Accept(_) => Function::Accept,
+            Input::Step(function, _) => *function,
+            Input::RollBack(_) => Function::RollBack,
+            Input::Alarm { .. } => Function::OnAlarm,
+            Input::ExecutionEnd { .. } => Function::OnExecutionEnd,
+            Input::Sweep => Function::Sweep,
+        }
+    }
+}
+
+/// Runs one function from its input to its answer; triggers have none.
+pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Input) -> TealResult<Option<Answer>> {
+    let mut step = Step::new(&link, &call);
+    let answer = match input {
+        Input::Accept(input) => steps::accept(&mut step, &input).await?,
+        Input::RollBack(input) => steps::roll_back(&mut step, &input).await?,
+        Input::Step(function, release) => {
+            let input = StepInput { release };
+            match function {
+                Function::PrepareGreen => steps::prepare_green(&mut step, &input).await?,
+                Function::ValidateGreen => steps::validate_green(&mut step, &input).await?,
+                Function::ShiftTraffic => steps::shift_traffic(&mut step, &input).await?,
+                Function::Promote => steps::promote(&mut step, &input).await?,
+                Function::RetireBlue => steps::retire_blue(&mut step, &input).await?,
+                _ => steps::evaluate_health(&mut step, &input).await?,
+            }
+        }
+        Input::Alarm { alarm, reason } => {
+            return steps::on_alarm(&mut step, &alarm, &reason).await.map(|_| None);
+        }
+        Input::ExecutionEnd { release, status, error, cause } => {
+            let (error, cause) = (error.as_deref(), cause.as_deref());
+            return steps::on_execution_end(&mut step, &release, &status, error, cause).await.map(|_| None);
+        }
+        Input::Sweep => return steps::sweep(&mut step).await.map(|_| None),
+    };
+    Ok(Some(answer))
+}

@@ -1,0 +1,161 @@
+//! Runs the simulation: many seeds on every core, or one seed with its story. See `docs/simulation.md`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+use teal_sim::{Matrix, Mutation, Report, replay, simulate};
+
+const USAGE: &str = "\
+Usage: teal-sim [--seeds N] [--from SEED] [--mutation NAME]   runs N schedules (1000000) from SEED (0) on every core
+       teal-sim --seed SEED [--mutation NAME]                 runs one schedule and tells its story
+       teal-sim --mutations                                   runs every mutation until a promise is broken";
+
+fn main() -> ExitCode {
+    match Options::read(std::env::args().skip(1)) {
+        Err(problem) => {
+            eprintln!("{problem}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Ok(options) => options.run(),
+    }
+}
+
+/// What is asked for.
+#[derive(Debug)]
+struct Options {
+    seed: Option<u64>,
+    seeds: u64,
+    from: u64,
+    mutation: Option<Mutation>,
+    mutations: bool,
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self { seed: None, seeds: 1_000_000, from: 0, mutation: None, mutations: false };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            let number = |text: String| text.parse::<u64>().map_err(|_| format!("{text} is not a number"));
+            match argument.as_str() {
+                "--seed" => options.seed = Some(number(value()?)?),
+                "--seeds" => options.seeds = number(value()?)?,
+                "--from" => options.from = number(value()?)?,
+                "--mutations" => options.mutations = true,
+                "--mutation" => {
+                    let name = value()?;
+                    let found = Mutation::ALL.into_iter().find(|mutation| format!("{mutation:?}") == name);
+                    options.mutation = Some(found.ok_or(format!("{name} is none of {:?}", Mutation::ALL))?);
+                }
+                other => return Err(format!("{other} is not known")),
+            }
+        }
+        Ok(options)
+    }
+
+    fn run(&self) -> ExitCode {
+        match self.seed {
+            Some(seed) => tell(&replay(seed, self.mutation)),
+            None if self.mutations => self.run_mutations(),
+            None => self.run_all(),
+        }
+    }
+
+    fn run_mutations(&self) -> ExitCode {
+        let mut survivors = 0;
+        for mutation in Mutation::ALL {
+            let seeds = self.from..self.from.saturating_add(self.seeds);
+            match seeds.map(|seed| simulate(seed, Some(mutation))).find(|report| !report.breaches.is_empty()) {
+                Some(report) => println!("{mutation:?}: caught by seed {}, {}", report.seed, report.breaches[0]),
+                None => {
+                    survivors += 1;
+                    println!("{mutation:?}: NOT CAUGHT in {} schedules", self.seeds);
+                }
+            }
+        }
+        if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn run_all(&self) -> ExitCode {
+        let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
+        let began = Instant::now();
+        let shares: Vec<Share> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || self.share(thread, threads))).collect();
+            workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+        });
+        let seconds = began.elapsed().as_secs_f64();
+        let mut all = Share::default();
+        shares.iter().for_each(|share| all.add(share));
+        println!("{}\n", all.matrix);
+        println!("{:?}", all.endings);
+        println!(
+            "{} schedules with {} calls in {seconds:.1} s on {threads} threads: {:.0} schedules a second",
+            all.schedules,
+            all.calls,
+            all.schedules as f64 / seconds
+        );
+        for (seed, breach) in &all.broken {
+            println!("seed {seed}: {breach}");
+        }
+        let empty = all.matrix.empty_cells();
+        if !empty.is_empty() {
+            println!("{} cells that can be reached were not", empty.len());
+        }
+        let complete = all.schedules == self.seeds;
+        if all.broken.is_empty() && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// Every nth seed, until ten have broken a promise.
+    fn share(&self, thread: u64, threads: u64) -> Share {
+        let mut share = Share::default();
+        let mut offset = thread;
+        while offset < self.seeds && share.broken.len() < 10 {
+            share.take(&simulate(self.from + offset, self.mutation));
+            offset += threads;
+        }
+        share
+    }
+}
+
+fn tell(report: &Report) -> ExitCode {
+    for line in &report.story {
+        println!("{line}");
+    }
+    println!("\n{:?}", report.endings);
+    for breach in &report.breaches {
+        println!("BROKEN {breach}");
+    }
+    if report.breaches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a thread has run.
+#[derive(Debug, Default)]
+struct Share {
+    schedules: u64,
+    calls: u64,
+    endings: BTreeMap<String, u64>,
+    matrix: Matrix,
+    broken: Vec<(u64, String)>,
+}
+
+impl Share {
+    fn take(&mut self, report: &Report) {
+        self.schedules += 1;
+        self.calls += report.calls;
+        for (ending, count) in &report.endings {
+            *self.endings.entry(ending.clone()).or_default() += count;
+        }
+        self.matrix.add(&report.matrix);
+        self.broken.extend(report.breaches.first().map(|breach| (report.seed, breach.to_string())));
+    }
+
+    fn add(&mut self, other: &Share) {
+        self.schedules += other.schedules;
+        self.calls += other.calls;
+        for (ending, count) in &other.endings {
+            *self.endings.entry(ending.clone()).or_default() += count;
+        }
+        self.matrix.add(&other.matrix);
+        self.broken.extend(other.broken.iter().cloned());
+    }
+}

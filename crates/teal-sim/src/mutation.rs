@@ -1,0 +1,168 @@
+//! Mutations: each takes one guard out of Teal, from outside, by what the world answers or keeps. The promises must notice. Production code
+//! has no hook for any of them.
+
+use crate::function::Function;
+use crate::link::Link;
+use crate::state::State;
+use std::collections::BTreeMap;
+use teal::plan::TargetGroupArn;
+use teal::ports::Target;
+use teal::release::{Act, Intent, Phase, Release, ReleaseId};
+use teal::route::{Action, PartRef};
+use teal::time::after;
+
+/// A guard that is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutation {
+    /// No intent is kept in the record.
+    NoIntent,
+    /// Locks and watches are given up as soon as a rollback is decided.
+    LockFreedEarly,
+    /// Who watches an alarm is read from an index that lags.
+    WatchersFromIndex,
+    /// Health is read once in a run, never again after acting.
+    HealthNotReadBack,
+    /// The point of no return is written whatever the record says by then.
+    RetirementWithoutCondition,
+    /// After writing to a listener, what was written is taken for what is there.
+    RouteNotReadBack,
+    /// The intents of other runs are overlooked.
+    OthersNotWaitedFor,
+    /// Who decides to roll back does not see that it was decided before.
+    SetbackOverwritten,
+    /// A run whose write came too late takes the route back although it had announced nothing.
+    CompensationWithoutIntent,
+    /// Alarms and metrics that cannot be read, or have no data, are taken for good ones.
+    SilenceIsGood,
+    /// Alarm watches are written after the alarms were read.
+    WatchesAfterAlarms,
+    /// Records are written whatever revision they have by then.
+    SaveWithoutCondition,
+    /// `actBy` is the beginning of a run, not the moment after which it cannot act.
+    ActByTooEarly,
+    /// Failed checks are taken for passed ones.
+    ValidationIgnored,
+    /// Rolling back writes what was there before the release, over what others changed.
+    RestoresWholeList,
+    /// A change of the route by others is not noticed.
+    OutsideChangeOverlooked,
+}
+
+/// How old an entry is before the index shows it, in seconds.
+const INDEX_LAG_SECONDS: u64 = 20;
+
+/// What a run of a mutated function keeps in mind.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    targets: BTreeMap<String, Vec<Target>>,
+    pub(crate) written: BTreeMap<String, Vec<Action>>,
+    pub(crate) lost_a_race: bool,
+}
+
+impl Mutation {
+    /// Every mutation.
+    pub const ALL: [Mutation; 16] = [
+        Mutation::NoIntent,
+        Mutation::LockFreedEarly,
+        Mutation::WatchersFromIndex,
+        Mutation::HealthNotReadBack,
+        Mutation::RetirementWithoutCondition,
+        Mutation::RouteNotReadBack,
+        Mutation::OthersNotWaitedFor,
+        Mutation::SetbackOverwritten,
+        Mutation::CompensationWithoutIntent,
+        Mutation::SilenceIsGood,
+        Mutation::WatchesAfterAlarms,
+        Mutation::SaveWithoutCondition,
+        Mutation::ActByTooEarly,
+        Mutation::ValidationIgnored,
+        Mutation::RestoresWholeList,
+        Mutation::OutsideChangeOverlooked,
+    ];
+}
+
+impl Link<'_> {
+    fn is(&self, mutation: Mutation) -> bool {
+        self.world.mutation == Some(mutation)
+    }
+
+    /// The record as a mutated function reads it.
+    pub(crate) fn mutated_load(&self, mut record: Release) -> Release {
+        let me = &self.who.invocation;
+        if self.is(Mutation::OthersNotWaitedFor) {
+            record.intents.retain(|intent| intent.invocation == *me);
+        }
+        if self.is(Mutation::SetbackOverwritten)
+            && matches!(self.who.function, Function::OnAlarm | Function::OnExecutionEnd | Function::Sweep)
+        {
+            record.setback = None;
+        }
+        if self.is(Mutation::CompensationWithoutIntent) && self.remembered.borrow().lost_a_race {
+            let (invocation, act_by) = (me.clone(), after(self.who.started, 30));
+            record.intents.push(Intent { invocation, act: Act::Restore, act_by });
+        }
+        record
+    }
+
+    /// Whether a write meets its condition.
+    pub(crate) fn may_save(&self, stored: &Release, release: &Release) -> bool {
+        let retires = release.phase == Phase::RetireBlue;
+        stored.revision == release.revision
+            || self.is(Mutation::SaveWithoutCondition)
+            || (self.is(Mutation::RetirementWithoutCondition) && retires)
+    }
+
+    pub(crate) fn mutated_save(&self, mut record: Release) -> Release {
+        if self.is(Mutation::NoIntent) {
+            record.intents.clear();
+        }
+        record
+    }
+
+    pub(crate) fn gives_up_locks(&self, record: &Release) -> bool {
+        record.phase.is_terminal() || (self.is(Mutation::LockFreedEarly) && record.phase == Phase::RollBack)
+    }
+
+    /// Whether an index that lags shows a release already.
+    pub(crate) fn index_shows(&self, state: &State, id: &ReleaseId) -> bool {
+        let shown_at = |record: &Release| after(record.started_at, INDEX_LAG_SECONDS);
+        !self.is(Mutation::WatchersFromIndex)
+            || state.records.get(id).is_some_and(|record| self.world.now() >= shown_at(record))
+    }
+
+    pub(crate) fn mutated_actions(&self, part: &PartRef, found: Vec<Action>) -> Vec<Action> {
+        let written = self.remembered.borrow().written.get(part.arn()).cloned();
+        if self.is(Mutation::RouteNotReadBack) && written.is_some() {
+            return written.unwrap_or_default();
+        }
+        let decides = matches!(self.who.function, Function::ShiftTraffic | Function::Promote | Function::EvaluateHealth);
+        if self.is(Mutation::OutsideChangeOverlooked) && decides && written.is_none() {
+            let state = self.world.state();
+            let parts = state.records.values().filter(|record| !record.phase.is_terminal());
+            let mut expected = parts.flat_map(|record| record.route.iter().chain(&record.test_route));
+            return expected.find(|known| known.part == *part).map_or(found, |known| known.expected.clone());
+        }
+        found
+    }
+
+    pub(crate) fn mutated_write(&self, part: &PartRef, actions: Vec<Action>) -> Vec<Action> {
+        let restores = matches!(
+            self.who.function,
+            Function::RollBack | Function::OnAlarm | Function::OnExecutionEnd | Function::Sweep
+        );
+        if self.is(Mutation::RestoresWholeList) && restores {
+            let state = self.world.state();
+            let records = state.records.values().filter(|record| !record.phase.is_terminal());
+            let mut parts = records.flat_map(|record| record.route.iter().chain(&record.test_route));
+            return parts.find(|known| known.part == *part).map_or(actions, |known| known.original.clone());
+        }
+        actions
+    }
+
+    pub(crate) fn mutated_targets(&self, group: &TargetGroupArn, found: Vec<Target>) -> Vec<Target> {
+        if !self.is(Mutation::HealthNotReadBack) {
+            return found;
+        }
+        self.remembered.borrow_mut().targets.entry(group.to_string()).or_insert(found).clone()
+    }
+}

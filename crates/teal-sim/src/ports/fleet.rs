@@ -1,0 +1,75 @@
+//! ECS, and the events bus.
+
+use crate::deed::Deed;
+use crate::link::{Link, Op};
+use crate::state::Service;
+use serde_json::json;
+use std::collections::BTreeMap;
+use teal::plan::{EcsGreen, TargetGroupArn};
+use teal::ports::{
+    Announcer, Executions, Fleet, GreenOrder, PortError, PortResult, Progress, ServiceReading, Survey,
+};
+use teal::story::Announcement;
+
+impl Fleet for Link<'_> {
+    async fn survey(&self, green: &EcsGreen, blue_group: &TargetGroupArn) -> PortResult<Survey> {
+        self.call(Op::other("DescribeServices"), |_| {
+            let (state, now) = (self.world.state(), self.world.now());
+            let reading = |name: &str, service: &Service| ServiceReading {
+                name: name.to_owned(),
+                task_definition: service.task_definition.clone(),
+                desired: service.desired,
+                running: service.running(now),
+                settings: BTreeMap::new(),
+            };
+            let names = green.services.each_ref().map(|name| name.as_str());
+            let serves = |name: &&str| state.services.get(*name).is_some_and(|s| s.group == blue_group.as_str());
+            let Some(blue) = names.into_iter().find(serves) else {
+                return Err(PortError::NotFound { what: format!("a service behind {blue_group}") });
+            };
+            let green_name = if names[0] == blue { names[1] } else { names[0] };
+            Ok(Survey {
+                blue: reading(blue, &state.services[blue]),
+                green_name: green_name.to_owned(),
+                green: state.services.get(green_name).map(|service| reading(green_name, service)),
+                green_task: BTreeMap::from([("cpu".to_owned(), json!("256"))]),
+                blue_task: BTreeMap::from([("cpu".to_owned(), json!("256"))]),
+            })
+        })
+        .await
+    }
+
+    async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {
+        self.act("UpdateService", Deed::BringUp(Box::new(order.clone()))).await
+    }
+
+    async fn progress(&self, _cluster: &str, service: &str) -> PortResult<Progress> {
+        self.call(Op::other("DescribeServices"), |_| {
+            let (state, now) = (self.world.state(), self.world.now());
+            let found = state.services.get(service);
+            let found = found.ok_or_else(|| PortError::NotFound { what: format!("service {service}") })?;
+            Ok(Progress { desired: found.desired, running: found.running(now), failed: None, events: Vec::new() })
+        })
+        .await
+    }
+
+    async fn scale_in(&self, _cluster: &str, service: &str) -> PortResult<()> {
+        self.act("UpdateService", Deed::ScaleIn { service: service.to_owned() }).await
+    }
+}
+
+impl Announcer for Link<'_> {
+    async fn announce(&self, announcements: &[Announcement]) -> PortResult<()> {
+        self.call(Op::other("PutEvents"), |_| {
+            self.world.state().announced.extend_from_slice(announcements);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Executions for Link<'_> {
+    async fn ended_with(&self, execution: &str) -> PortResult<Option<String>> {
+        self.call(Op::other("DescribeExecution"), |_| Ok(self.world.state().ended.get(execution).cloned())).await
+    }
+}

@@ -1,0 +1,133 @@
+//! Teal's table.
+
+use crate::link::{Link, Op};
+use crate::mutation::Mutation;
+use crate::state::State;
+use teal::plan::AlarmName;
+use teal::ports::{Ledger, Opening, PortError, PortResult};
+use teal::release::{Release, ReleaseId, Summary};
+use teal::request::Request;
+use teal::story::StoryEntry;
+
+const GET: Op = Op::other("GetItem");
+const WRITE: Op = Op::other("TransactWriteItems");
+const QUERY: Op = Op::other("Query");
+
+impl Ledger for Link<'_> {
+    async fn load(&self, release: &ReleaseId) -> PortResult<Option<Release>> {
+        self.call(GET, |_| {
+            let found = self.world.state().records.get(release).cloned();
+            Ok(found.map(|record| self.mutated_load(record)))
+        })
+        .await
+    }
+
+    async fn open(&self, release: &Release) -> PortResult<Opening> {
+        self.call(WRITE, |_| {
+            let mut state = self.world.state();
+            if state.records.contains_key(&release.id) {
+                return Ok(Opening::AlreadyOpen);
+            }
+            let keys = release.lock_keys();
+            if let Some((key, holder)) = keys.iter().find_map(|key| state.locks.get_key_value(key)) {
+                return Ok(Opening::Busy { key: key.clone(), holder: holder.clone() });
+            }
+            state.locks.extend(keys.into_iter().map(|key| (key, release.id.clone())));
+            if self.world.mutation != Some(Mutation::WatchesAfterAlarms) {
+                state.watch(release);
+            }
+            state.records.insert(release.id.clone(), release.clone());
+            self.world.watch.borrow_mut().opened(&state, release);
+            Ok(Opening::Opened)
+        })
+        .await
+    }
+
+    async fn save(&self, release: &mut Release, story: &[StoryEntry]) -> PortResult<()> {
+        let saved = self
+            .call(WRITE, |_| {
+                let mut state = self.world.state();
+                let stored = state.records.get(&release.id).cloned();
+                let Some(stored) = stored.filter(|stored| self.may_save(stored, release)) else {
+                    return Err(PortError::Stale { release: release.id.clone() });
+                };
+                let written = self.mutated_save(Release { revision: stored.revision + 1, ..release.clone() });
+                state.records.insert(release.id.clone(), written.clone());
+                state.stories.entry(release.id.clone()).or_default().extend_from_slice(story);
+                if self.gives_up_locks(&written) {
+                    state.locks.retain(|_, holder| *holder != release.id);
+                    state.watches.retain(|(_, watcher)| *watcher != release.id);
+                }
+                if self.world.mutation == Some(Mutation::WatchesAfterAlarms) && !written.phase.is_terminal() {
+                    state.watch(&written);
+                }
+                self.world.log(|| format!("  the record: {}{}", written.phase, in_words(story)));
+                let mut watch = self.world.watch.borrow_mut();
+                watch.saved(&state, &stored, &written, &self.who, &mut self.seen.borrow_mut(), self.world.now());
+                Ok(written.revision)
+            })
+            .await;
+        if let Err(PortError::Stale { .. }) = saved {
+            self.remembered.borrow_mut().lost_a_race = true;
+        }
+        release.revision = saved?;
+        Ok(())
+    }
+
+    async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
+        self.call(QUERY, |_| Ok(self.world.state().requests.get(release).cloned().unwrap_or_default())).await
+    }
+
+    async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()> {
+        self.call(Op::other("PutItem"), |_| {
+            self.world.state().ask(release, request);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn watching(&self, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>> {
+        self.call(QUERY, |_| {
+            let state = self.world.state();
+            let watchers = state.watches.iter().filter(|(name, _)| name == alarm.as_str());
+            let ids = watchers.map(|(_, release)| release.clone());
+            Ok(ids.filter(|id| self.index_shows(&state, id)).collect())
+        })
+        .await
+    }
+
+    async fn active(&self) -> PortResult<Vec<ReleaseId>> {
+        self.call(QUERY, |_| {
+            let mut ids: Vec<ReleaseId> = self.world.state().locks.values().cloned().collect();
+            ids.sort();
+            ids.dedup();
+            Ok(ids)
+        })
+        .await
+    }
+
+    async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>> {
+        self.call(QUERY, |_| {
+            let summaries = self.world.state().records.values().map(Release::summary).collect::<Vec<_>>();
+            let wanted = summaries.into_iter().filter(|summary| service.is_none_or(|name| name == summary.service));
+            Ok(wanted.take(limit).collect())
+        })
+        .await
+    }
+
+    async fn story(&self, release: &ReleaseId) -> PortResult<Vec<StoryEntry>> {
+        self.call(QUERY, |_| Ok(self.world.state().stories.get(release).cloned().unwrap_or_default())).await
+    }
+}
+
+impl State {
+    fn watch(&mut self, release: &Release) {
+        for alarm in &release.plan.judge.alarms {
+            self.watches.insert((alarm.to_string(), release.id.clone()));
+        }
+    }
+}
+
+fn in_words(story: &[StoryEntry]) -> String {
+    story.iter().map(|entry| format!("; {}", entry.fact)).collect()
+}

@@ -1,0 +1,93 @@
+//! Elastic Load Balancing.
+
+use crate::course::Course;
+use crate::deed::Deed;
+use crate::link::{Link, Op, OpKind};
+use jiff::SignedDuration;
+use serde_json::json;
+use std::collections::BTreeMap;
+use teal::plan::TargetGroupArn;
+use teal::ports::{Endpoint, LoadBalancer, PortError, PortResult, Target, TargetGroup};
+use teal::route::{Action, PartRef};
+
+/// How long after a change a read may still tell what was before. ELB promises nothing; this is an assumption.
+const LAG: SignedDuration = SignedDuration::from_secs(1);
+
+impl LoadBalancer for Link<'_> {
+    async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>> {
+        self.count_request(part);
+        let op = Op { name: "DescribeListeners", kind: OpKind::ReadListener };
+        self.call(op, |course| {
+            let found = self.read(part, course);
+            Ok(self.mutated_actions(part, found.ok_or_else(|| PortError::NotFound { what: part.to_string() })?))
+        })
+        .await
+    }
+
+    async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()> {
+        self.count_request(part);
+        let actions = self.mutated_write(part, actions.to_vec());
+        let deed = Deed::SetActions { part: part.clone(), actions: actions.clone() };
+        self.act("ModifyListener", deed).await?;
+        self.world.watch.borrow_mut().write_answered(&self.world.state(), part, &self.who, self.world.now());
+        self.remembered.borrow_mut().written.insert(part.arn().to_owned(), actions);
+        Ok(())
+    }
+
+    async fn target_groups(&self, groups: &[TargetGroupArn]) -> PortResult<Vec<TargetGroup>> {
+        self.call(Op::other("DescribeTargetGroups"), |_| {
+            let describe = |arn: &TargetGroupArn| TargetGroup {
+                arn: arn.clone(),
+                load_balancers: Vec::new(),
+                sticky: false,
+                settings: BTreeMap::from([("Port".to_owned(), json!(8080))]),
+            };
+            Ok(groups.iter().map(describe).collect())
+        })
+        .await
+    }
+
+    async fn targets(&self, group: &TargetGroupArn) -> PortResult<Vec<Target>> {
+        self.call(Op::other("DescribeTargetHealth"), |_| {
+            let found = self.world.state().targets(group, self.world.now());
+            Ok(self.mutated_targets(group, found))
+        })
+        .await
+    }
+
+    async fn zones(&self, _part: &PartRef) -> PortResult<Vec<String>> {
+        self.call(Op::other("DescribeLoadBalancers"), |_| Ok(vec!["a".to_owned(), "b".to_owned()])).await
+    }
+
+    async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
+        self.call(Op::other("DescribeLoadBalancers"), |_| {
+            let url = format!("http://test.internal/{}", part.arn().len());
+            Ok(Endpoint { url, headers: Vec::new(), path: None })
+        })
+        .await
+    }
+}
+
+impl Link<'_> {
+    fn read(&self, part: &PartRef, course: &Course) -> Option<Vec<Action>> {
+        let state = self.world.state();
+        let found = state.parts.get(part.arn())?;
+        if course.stale
+            && let Some((before, changed_at)) = state.past.get(part.arn())
+            && self.world.now().duration_since(*changed_at) < LAG
+        {
+            return Some(before.clone());
+        }
+        Some(found.clone())
+    }
+
+    fn count_request(&self, part: &PartRef) {
+        let requests = {
+            let mut seen = self.seen.borrow_mut();
+            let count = seen.requests.entry(part.arn().to_owned()).or_default();
+            *count += 1;
+            *count
+        };
+        self.world.watch.borrow_mut().requested(&self.who, part, requests);
+    }
+}

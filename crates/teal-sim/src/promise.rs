@@ -1,0 +1,67 @@
+//! The promises of the design as names, each checked by the watch.
+
+use std::fmt;
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Promise {
+    /// 1: a release that has ended leaves the route wholly on one colour: green when promoted, blue when not.
+    RouteWhole,
+    /// 1: of a listener's actions, nothing but the weights of blue and green is changed.
+    OnlyTwoWeights,
+    /// 2: production requests reach green only when it runs the release's version, is healthy and was validated.
+    GreenReadyFirst,
+    /// 3: green has no more weight than the stage that was reached.
+    WeightOfStage,
+    /// 3: weight goes to groups with healthy targets only, and green's health is read again after the weights are set.
+    HealthyWhenWeighted,
+    /// 3: blue keeps its capacity until the point of no return.
+    BlueKeepsCapacity,
+    /// 4: a release under way holds all its locks; nobody else acts on its route.
+    OneHolder,
+    /// 5: every act was announced in the record before, and happens before its `actBy`.
+    IntentBeforeAct,
+    /// 5: after acting the route is read back before anything is built on it.
+    RouteReadBack,
+    /// 5: no release ends while another run may still act.
+    SettledBeforeEnd,
+    /// 5: phases follow from each other; past the point of no return nothing rolls back.
+    PhasesInOrder,
+    /// The first reason to roll back stands.
+    FirstReasonStands,
+    /// 6: on-alarm rolls back every release that watches the alarm, itself.
+    AlarmActs,
+    /// 6: at most three requests to a listener until it is restored.
+    RequestBudget,
+    /// 7: no data is not good data.
+    NoDataNoAdvance,
+    /// 8: what somebody else changed is not overwritten by a shift.
+    NotBlindly,
+    /// 9: whatever happens to the execution, the release ends.
+    AlwaysEnds,
+    /// A person is only called when restoring is impossible.
+    HumanOnlyWhenImpossible,
+    /// Every ending is explained in the record and its story, and told to the bus.
+    EndingExplained,
+    /// What was brought up for a release that was rolled back is taken in again.
+    GreenTakenIn,
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    pub promise: Promise,
+    pub what: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.promise, self.what)
+    }
+}

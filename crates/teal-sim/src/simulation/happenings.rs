@@ -1,0 +1,255 @@
+//! What happens in the world, and how it passes.
+
+use super::Simulation;
+use super::queue::Event;
+use super::runs::Invoke;
+use crate::chaos::Happening;
+use crate::function::Input;
+use crate::state::{ALARM, GROUP_A, GROUP_B, GROUP_C, forward};
+use crate::link::later;
+use teal::ports::AlarmState;
+use teal::release::{Release, ReleaseId};
+use teal::request::Ask;
+use teal::route::{Action, ActionKind, WeightedGroup};
+
+/// Something that was wrong is well again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heal {
+    Alarm,
+    Metrics,
+    Services,
+    Checks,
+    Permission,
+}
+
+impl Heal {
+    const ALL: [Heal; 5] = [Heal::Alarm, Heal::Metrics, Heal::Services, Heal::Checks, Heal::Permission];
+}
+
+impl Simulation<'_> {
+    /// Something happens, perhaps while a function runs.
+    pub(super) fn happen(&mut self, happening: Happening, during: Option<&Invoke>) {
+        self.world.log(|| format!("it happens: {happening:?}"));
+        match happening {
+            Happening::RunTwice => {
+                if let Some(invoke) = during {
+                    let after = self.delay();
+                    self.after(after, Event::Invoke(Box::new(invoke.clone())));
+                }
+            }
+            Happening::InvocationLost => {
+                if let Some((execution, token)) = during.and_then(|invoke| invoke.reply_to) {
+                    self.task_failed(execution, token, "Lambda.Unknown", "the answer was lost");
+                }
+            }
+            Happening::AlarmRaised => self.raise_alarm(),
+            Happening::AlarmSilent => {
+                self.world.set_alarm(ALARM, AlarmState::InsufficientData);
+                self.heal_later(Heal::Alarm);
+            }
+            Happening::MetricsGone => {
+                self.traffic_of_green((0.0, 0.0));
+                self.heal_later(Heal::Metrics);
+            }
+            Happening::Regression => {
+                self.traffic_of_green((600.0, 60.0));
+                if self.rng.u8(0..3) == 0 {
+                    self.heal_later(Heal::Metrics);
+                }
+            }
+            Happening::GreenSick => self.sicken(false),
+            Happening::BlueSick => self.sicken(true),
+            Happening::ChecksFail => {
+                self.world.state().green_answers = (500, "boom".to_owned());
+                self.heal_later(Heal::Checks);
+            }
+            Happening::Denied => {
+                self.world.state().denied = true;
+                self.heal_later(Heal::Permission);
+            }
+            Happening::Stopped => {
+                let running: Vec<usize> =
+                    (0..self.executions.len()).filter(|index| self.executions[*index].is_running()).collect();
+                if let Some(index) = self.rng.choice(running) {
+                    self.stop(index);
+                }
+            }
+            Happening::Aborted => self.ask_all(|_| vec![Ask::Abort]),
+            Happening::Approved => self.ask_all(|record| stages(record, |stage| Ask::Approve { stage })),
+            Happening::Rejected => self.ask_all(|record| stages(record, |stage| Ask::Reject { stage })),
+            Happening::SecondRelease => {
+                if self.executions.len() < 4 {
+                    let after = self.delay();
+                    self.begin_release(after);
+                }
+            }
+            Happening::ClockJump => {
+                let most = [60_000, 1_800_000, 10_800_000][self.rng.usize(0..3)];
+                let jump = self.rng.i64(1_000..most);
+                self.end_all_runs();
+                self.world.pass_until(later(self.now(), jump));
+            }
+            Happening::SweepNow => {
+                let after = self.delay();
+                self.after(after, Event::Invoke(Box::new(Invoke::sweep())));
+            }
+            Happening::WeightsChanged
+            | Happening::GroupAdded
+            | Happening::ActionsChanged
+            | Happening::ListenerDeleted
+            | Happening::BlueRemoved => self.change_listener(happening),
+        }
+        self.world.observe();
+    }
+
+    fn raise_alarm(&mut self) {
+        let was = self.world.state().alarms.get(ALARM).map(|reading| reading.state);
+        if was == Some(AlarmState::Alarm) {
+            return;
+        }
+        self.world.set_alarm(ALARM, AlarmState::Alarm);
+        if let Ok(alarm) = ALARM.parse() {
+            let input = Input::Alarm { alarm, reason: "Threshold Crossed".to_owned() };
+            let invoke = Invoke::by_event(input, Some(self.now()));
+            self.deliver(&invoke);
+        }
+        if self.rng.u8(0..10) < 7 {
+            self.heal_later(Heal::Alarm);
+        }
+    }
+
+    /// An event goes on its way: it comes soon, late, twice or never.
+    pub(super) fn deliver(&mut self, invoke: &Invoke) {
+        let times = match self.rng.u8(0..10) {
+            0 => 0,
+            1 => 2,
+            _ => 1,
+        };
+        self.world.log(|| format!("an event is delivered {times} times"));
+        for _ in 0..times {
+            let after = self.delay();
+            self.after(after, Event::Invoke(Box::new(invoke.clone())));
+        }
+    }
+
+    /// Mostly short: what races must be close together.
+    fn delay(&mut self) -> i64 {
+        match self.rng.u8(0..10) {
+            0..5 => self.rng.i64(0..150),
+            5..8 => self.rng.i64(0..5_000),
+            8 => self.rng.i64(0..60_000),
+            _ => self.rng.i64(0..1_800_000),
+        }
+    }
+
+    fn heal_later(&mut self, heal: Heal) {
+        let after = [500, 20_000, 300_000, 1_800_000][self.rng.usize(0..4)];
+        let after = self.rng.i64(1..after);
+        self.after(after, Event::Heal(heal));
+    }
+
+    pub(super) fn heal(&mut self, heal: Heal) {
+        self.world.log(|| format!("it passes: {heal:?}"));
+        let mut state = self.world.state();
+        match heal {
+            Heal::Alarm => state.set_alarm(ALARM, AlarmState::Ok),
+            Heal::Metrics => state.traffic.values_mut().for_each(|traffic| *traffic = (600.0, 1.0)),
+            Heal::Services => state.sick.clear(),
+            Heal::Checks => state.green_answers = (200, "ok".to_owned()),
+            Heal::Permission => {
+                state.denied = false;
+                self.world.watch.borrow_mut().impossible_until = Some(self.world.now());
+            }
+        }
+        drop(state);
+        self.world.observe();
+    }
+
+    /// Nothing goes wrong any more, and what can heal heals.
+    pub(super) fn calm_down(&mut self) {
+        self.world.log(|| "all is calm from here on".to_owned());
+        if let Some(chaos) = self.world.chaos.borrow_mut().as_mut() {
+            chaos.calm_down();
+        }
+        self.queue.take_heals();
+        for heal in Heal::ALL {
+            self.heal(heal);
+        }
+    }
+
+    fn under_way(&self) -> Option<Release> {
+        self.world.state().records.values().find(|record| !record.phase.is_terminal()).cloned()
+    }
+
+    fn sicken(&mut self, blue: bool) {
+        let names = self.under_way().map(|release| (release.green.blue_service, release.green.green_service));
+        let (blue_service, green_service) = names.unwrap_or(("checkout-a".to_owned(), "checkout-b".to_owned()));
+        self.world.state().sick.insert(if blue { blue_service } else { green_service });
+        if blue || self.rng.bool() {
+            self.heal_later(Heal::Services);
+        }
+    }
+
+    fn traffic_of_green(&mut self, traffic: (f64, f64)) {
+        let group = self.under_way().map_or(GROUP_B.to_owned(), |release| release.colours.green.to_string());
+        self.world.state().traffic.insert(group, traffic);
+    }
+
+    fn ask_all(&mut self, asks: impl Fn(&Release) -> Vec<Ask>) {
+        let records: Vec<(ReleaseId, Vec<Ask>)> =
+            self.world.state().records.values().map(|record| (record.id.clone(), asks(record))).collect();
+        for (release, asks) in records {
+            for ask in asks {
+                self.world.ask(&release, ask);
+            }
+        }
+    }
+
+    fn change_listener(&mut self, happening: Happening) {
+        let parts: Vec<String> = self.setting.listeners().into_iter().map(str::to_owned).collect();
+        let Some(part) = self.rng.choice(parts) else { return };
+        if happening == Happening::ListenerDeleted {
+            self.world.state().parts.remove(&part);
+            return;
+        }
+        let weights = [(100, 0), (0, 100), (500, 500), (1, 0), (900, 100)][self.rng.usize(0..5)];
+        let order = self.rng.i32(1..100);
+        let blue = self.under_way().map_or(GROUP_A.to_owned(), |release| release.colours.blue.to_string());
+        self.world.change_from_outside(&part, |actions| match happening {
+            Happening::WeightsChanged => set_weights(actions, weights),
+            Happening::GroupAdded => add_group(actions),
+            Happening::ActionsChanged => actions.iter_mut().for_each(|action| action.order = Some(order)),
+            _ => *actions = vec![forward(&[(if blue == GROUP_A { GROUP_B } else { GROUP_A }, 100)])],
+        });
+    }
+}
+
+fn stages(record: &Release, ask: impl Fn(usize) -> Ask) -> Vec<Ask> {
+    (0..record.timeline.stages().len()).map(ask).collect()
+}
+
+fn groups_of(actions: &mut [Action]) -> impl Iterator<Item = &mut Vec<WeightedGroup>> {
+    actions.iter_mut().filter_map(|action| match &mut action.kind {
+        ActionKind::Forward { groups, .. } => Some(groups),
+        ActionKind::Kept { .. } => None,
+    })
+}
+
+fn set_weights(actions: &mut [Action], (a, b): (u16, u16)) {
+    for group in groups_of(actions).flatten() {
+        match group.target_group.as_str() {
+            GROUP_A => group.weight = a,
+            GROUP_B => group.weight = b,
+            _ => {}
+        }
+    }
+}
+
+fn add_group(actions: &mut [Action]) {
+    let added = forward(&[(GROUP_C, 10)]);
+    for groups in groups_of(actions) {
+        if groups.iter().all(|group| group.target_group.as_str() != GROUP_C) {
+            groups.extend_from_slice(added.groups());
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What there is: listeners, target groups, services, alarms, metrics, and Teal's table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use teal::plan::{AlarmName, TargetGroupArn};
+use teal::ports::{AlarmReading, AlarmState, Target, TargetHealth};
+use teal::release::{Release, ReleaseId};
+use teal::request::{Ask, Request};
+use teal::route::{Action, ActionKind, WeightedGroup};
+use teal::story::{Announcement, StoryEntry};
+use teal::time::{Timestamp, after};
+
+/// The production listener.
+pub const LISTENER: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
+/// A second one, of the same load balancer.
+pub const SECOND_LISTENER: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/a2f7dc8efc522ab3";
+/// The listener for test traffic.
+pub const TEST_LISTENER: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/b2f7dc8efc522ab4";
+/// The target group that is blue when a world begins.
+pub const GROUP_A: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-a/73e2d6bc24d8a067";
+/// The one that is green.
+pub const GROUP_B: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-b/83e2d6bc24d8a068";
+/// One that is no release's business.
+pub(crate) const GROUP_C: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-c/93e2d6bc24d8a069";
+/// The alarm that plans watch.
+pub const ALARM: &str = "checkout-5xx";
+
+/// An ECS service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    pub task_definition: String,
+    /// Tasks wanted.
+    pub desired: u32,
+    pub group: String,
+    /// When what is wanted runs; until then `was` tasks run.
+    pub ready_at: Timestamp,
+    pub was: u32,
+}
+
+/// What every part of the world is made of; tests read and change it at will.
+#[derive(Debug, Default)]
+pub struct State {
+    pub records: BTreeMap<ReleaseId, Release>,
+    pub locks: BTreeMap<String, ReleaseId>,
+    pub watches: BTreeSet<(String, ReleaseId)>,
+    pub requests: BTreeMap<ReleaseId, Vec<Request>>,
+    pub stories: BTreeMap<ReleaseId, Vec<StoryEntry>>,
+    pub announced: Vec<Announcement>,
+    /// The action list of each listener.
+    pub parts: BTreeMap<String, Vec<Action>>,
+    pub services: BTreeMap<String, Service>,
+    /// Services whose tasks are not healthy.
+    pub sick: BTreeSet<String>,
+    pub alarms: BTreeMap<String, AlarmReading>,
+    /// Requests a minute and bad ones among them, by target group.
+    pub traffic: BTreeMap<String, (f64, f64)>,
+    /// The answer to every check: status and body.
+    pub green_answers: (u16, String),
+    /// Executions that have ended, with their status.
+    pub ended: BTreeMap<String, String>,
+    /// Whether Teal may not modify listeners.
+    pub denied: bool,
+    /// How long tasks take to start or to stop, in seconds.
+    pub task_seconds: u64,
+    /// What each listener had before its last change, and when that was: for reads that lag.
+    pub(crate) past: BTreeMap<String, (Vec<Action>, Timestamp)>,
+    /// When somebody other than Teal last changed a listener.
+    pub(crate) outside: BTreeMap<String, Timestamp>,
+}
+
+impl State {
+    /// A service `checkout` on blue (group A, service `checkout-a`), group B attached at weight 0 and empty.
+    pub(crate) fn new() -> Self {
+        let mut state = Self::default();
+        state.parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100), (GROUP_B, 0)])]);
+        let blue = Service {
+            task_definition: "checkout:1".to_owned(),
+            desired: 3,
+            group: GROUP_A.to_owned(),
+            ready_at: Timestamp::UNIX_EPOCH,
+            was: 0,
+        };
+        state.services.insert("checkout-a".to_owned(), blue);
+        state.traffic.insert(GROUP_A.to_owned(), (600.0, 1.0));
+        state.traffic.insert(GROUP_B.to_owned(), (600.0, 1.0));
+        state.green_answers = (200, "ok".to_owned());
+        state.set_alarm(ALARM, AlarmState::Ok);
+        state
+    }
+
+    pub(crate) fn set_alarm(&mut self, name: &str, state: AlarmState) {
+        let Ok(alarm) = name.parse::<AlarmName>() else { return };
+        let reading = AlarmReading { name: alarm, state, reason: "Threshold Crossed".to_owned() };
+        self.alarms.insert(name.to_owned(), reading);
+    }
+
+    /// Orders tasks. Ordered again, the same changes nothing.
+    pub(crate) fn order(&mut self, name: &str, group: &str, task_definition: &str, desired: u32, now: Timestamp) {
+        let ready_at = after(now, self.task_seconds);
+        let was = match self.services.get(name) {
+            Some(found) if found.task_definition == task_definition && found.desired == desired => return,
+            Some(found) if found.task_definition == task_definition => found.running(now),
+            // What ran before is replaced; nobody may count on it.
+            Some(_) | None => 0,
+        };
+        let (task_definition, group) = (task_definition.to_owned(), group.to_owned());
+        self.services.insert(name.to_owned(), Service { task_definition, desired, group, ready_at, was });
+    }
+
+    /// Takes a service to no tasks. `None` where there is no such service.
+    pub(crate) fn take_in(&mut self, name: &str, now: Timestamp) -> Option<()> {
+        let seconds = self.task_seconds;
+        let found = self.services.get_mut(name)?;
+        if found.desired > 0 {
+            *found = Service { desired: 0, was: found.running(now), ready_at: after(now, seconds), ..found.clone() };
+        }
+        Some(())
+    }
+
+    /// Replaces the action list of a listener. `None` where there is no such listener.
+    pub(crate) fn write_part(&mut self, arn: &str, actions: Vec<Action>, now: Timestamp) -> Option<()> {
+        let found = self.parts.get_mut(arn)?;
+        let before = std::mem::replace(found, actions);
+        self.past.insert(arn.to_owned(), (before, now));
+        Some(())
+    }
+
+    /// The targets of a group: one for each task of the service behind it, healthy unless the service is sick or the group is in no
+    /// forward action.
+    pub(crate) fn targets(&self, group: &TargetGroupArn, now: Timestamp) -> Vec<Target> {
+        let attached = self.is_attached(group.as_str());
+        let behind = self.services.iter().filter(|(_, service)| service.group == group.as_str());
+        behind
+            .flat_map(|(name, service)| {
+                let well = match (attached, self.sick.contains(name)) {
+                    (false, _) => TargetHealth::Unused,
+                    (true, true) => TargetHealth::Unhealthy,
+                    (true, false) => TargetHealth::Healthy,
+                };
+                let ready = service.ready(now);
+                (0..service.desired).map(move |task| Target {
+                    id: format!("{name}-{task}"),
+                    port: Some(8080),
+                    health: if task < ready { well } else { TargetHealth::Initial },
+                    reason: None,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether a group has a target that is healthy.
+    pub(crate) fn is_healthy(&self, group: &str, now: Timestamp) -> bool {
+        let mut behind = self.services.iter().filter(|(_, service)| service.group == group);
+        behind.any(|(name, service)| service.ready(now) > 0 && !self.sick.contains(name)) && self.is_attached(group)
+    }
+
+    fn is_attached(&self, group: &str) -> bool {
+        self.parts.values().flatten().flat_map(Action::groups).any(|weighted| weighted.target_group.as_str() == group)
+    }
+
+    /// Writes what a person asks; asking the same again changes nothing.
+    pub(crate) fn ask(&mut self, release: &ReleaseId, request: &Request) {
+        let asked = self.requests.entry(release.clone()).or_default();
+        if asked.iter().all(|known| known.ask.key() != request.ask.key()) {
+            asked.push(request.clone());
+        }
+    }
+
+    pub(crate) fn has_asked(&self, release: &ReleaseId, ask: Ask) -> bool {
+        self.requests.get(release).is_some_and(|list| list.iter().any(|request| request.ask == ask))
+    }
+}
+
+impl Service {
+    /// Tasks that run.
+    pub(crate) fn running(&self, now: Timestamp) -> u32 {
+        if now >= self.ready_at { self.desired } else { self.was }
+    }
+
+    /// Tasks that run and are to stay.
+    fn ready(&self, now: Timestamp) -> u32 {
+        self.running(now).min(self.desired)
+    }
+}
+
+/// A forward action with weights.
+///
+/// # Panics
+/// When an ARN is not one of a target group: tests write them.
+#[must_use]
+pub fn forward(groups: &[(&str, u16)]) -> Action {
+    let groups = groups
+        .iter()
+        .map(|(arn, weight)| WeightedGroup {
+            target_group: arn.parse().unwrap_or_else(|_| panic!("{arn} is not a target group's ARN")),
+            weight: *weight,
+        })
+        .collect();
+    Action { order: None, kind: ActionKind::Forward { groups, stickiness: None } }
+}

@@ -1,0 +1,175 @@
+//! What Teal does to listeners and services.
+
+use super::{Watch, Written};
+use crate::deed::{Deed, short};
+use crate::link::Who;
+use crate::promise::Promise;
+use crate::state::State;
+use teal::plan::TargetGroupArn;
+use teal::release::{Phase, Release};
+use teal::route::{Action, ActionKind, Colours, PartRef, green_share, weight_in};
+use teal::time::Timestamp;
+
+impl Watch {
+    /// A deed is about to have its effect.
+    pub(crate) fn before(&mut self, state: &State, deed: &Deed, who: &Who, now: Timestamp) {
+        let Some(key) = key_of(state, deed) else { return };
+        let holder = state.locks.get(&key).and_then(|holder| state.records.get(holder));
+        let Some(release) = holder else {
+            let what = format!("{} does \"{deed}\", and no release under way holds {}", who.invocation, short(&key));
+            self.breach(Promise::OneHolder, what);
+            return;
+        };
+        let announced = |intent: &&teal::release::Intent| intent.invocation == who.invocation;
+        match release.intents.iter().find(announced) {
+            None => {
+                let what = format!("{} does \"{deed}\", which {} does not announce", who.invocation, release.id);
+                self.breach(Promise::IntentBeforeAct, what);
+            }
+            Some(intent) if intent.act_by < now => {
+                let what = format!("{} does \"{deed}\" after its actBy, {}", who.invocation, intent.act_by);
+                self.breach(Promise::IntentBeforeAct, what);
+            }
+            Some(_) => {}
+        }
+        match deed {
+            Deed::SetActions { part, actions } => {
+                self.before_write(state, release, part, actions, who);
+            }
+            Deed::ScaleIn { service } => self.before_scale_in(state, release, service, who),
+            Deed::BringUp(_) => {}
+        }
+    }
+
+    fn before_write(&mut self, state: &State, release: &Release, part: &PartRef, actions: &[Action], who: &Who) {
+        let Some(current) = state.parts.get(part.arn()) else { return };
+        let colours = &release.colours;
+        let raced = Self::changed_by_others(state, part.arn(), who.started);
+        if !raced && frame(current, colours) != frame(actions, colours) {
+            let what = format!("{} writes {actions:?} over {current:?}", who.invocation);
+            self.breach(Promise::OnlyTwoWeights, what);
+        }
+        let Some(known) = release.route.iter().find(|known| known.part == *part) else { return };
+        let green = weight_in(actions, &colours.green).unwrap_or_default();
+        if green == 0 {
+            return;
+        }
+        if !raced && *current != known.expected && current != actions && self.is_foreign(state, part.arn()) {
+            let what = format!("{} gives green weight on {} over what somebody else set", who.invocation, short(part.arn()));
+            self.breach(Promise::NotBlindly, what);
+        }
+        self.before_weight(state, release, actions, who);
+    }
+
+    /// Green is about to get weight.
+    fn before_weight(&mut self, state: &State, release: &Release, actions: &[Action], who: &Who) {
+        let Some(share) = green_share(actions, &release.colours) else { return };
+        let reached = self.reached.get(&release.id).copied().unwrap_or_default();
+        if share.permille() > reached {
+            let what = format!("{} gives green {share}; its stages allow {reached} permille so far", release.id);
+            self.breach(Promise::WeightOfStage, what);
+        }
+        let weighted = |group: &&TargetGroupArn| weight_in(actions, group).is_some_and(|weight| weight > 0);
+        for group in [&release.colours.green, &release.colours.blue].into_iter().filter(weighted) {
+            if self.was_down(group.as_str(), who.started) {
+                let what = format!("{} gives weight to {}, which had no healthy target", who.invocation, group.dimension());
+                self.breach(Promise::HealthyWhenWeighted, what);
+            }
+        }
+        let runs = state.services.get(&release.green.green_service).map(|service| service.task_definition.as_str());
+        if runs != Some(release.green.task_definition.as_str()) {
+            let what = format!("{} gives green weight while it runs {runs:?}", release.id);
+            self.breach(Promise::GreenReadyFirst, what);
+        }
+        if !self.validated.contains(&release.id) {
+            self.breach(Promise::GreenReadyFirst, format!("{} gives green weight before it was validated", release.id));
+        }
+    }
+
+    fn before_scale_in(&mut self, state: &State, release: &Release, service: &str, who: &Who) {
+        if service == release.green.blue_service {
+            if release.phase != Phase::RetireBlue {
+                let what = format!("{} takes blue in while {} is in {}", who.invocation, release.id, release.phase);
+                self.breach(Promise::BlueKeepsCapacity, what);
+            }
+            self.without_traffic(state, release, &release.colours.blue, who, Promise::BlueKeepsCapacity);
+        } else {
+            self.without_traffic(state, release, &release.colours.green, who, Promise::RouteWhole);
+        }
+    }
+
+    /// A group whose service is taken in has no weight any more, unless somebody else gave it some just now.
+    fn without_traffic(&mut self, state: &State, release: &Release, group: &TargetGroupArn, who: &Who, promise: Promise) {
+        for part in &release.route {
+            let weight = state.parts.get(part.part.arn()).and_then(|actions| weight_in(actions, group)).unwrap_or_default();
+            if weight > 0 && !Self::changed_by_others(state, part.part.arn(), who.started) {
+                let what = format!("{} takes in {}, which has weight {weight}", who.invocation, group.dimension());
+                self.breach(promise, what);
+            }
+        }
+    }
+
+    /// A listener was written.
+    pub(crate) fn wrote(&mut self, state: &State, part: &PartRef, actions: &[Action], who: &Who, now: Timestamp) {
+        self.teal_wrote.insert(part.arn().to_owned(), now);
+        self.written.retain(|old| old.invocation != who.invocation || old.part != part.arn());
+        self.written.push(Written {
+            invocation: who.invocation.clone(),
+            part: part.arn().to_owned(),
+            actions: actions.to_vec(),
+            at: now,
+            answered: false,
+            found: false,
+        });
+        self.part_changed(state, part.arn());
+    }
+
+    /// The writer knows that it wrote.
+    pub(crate) fn write_answered(&mut self, state: &State, part: &PartRef, who: &Who, _now: Timestamp) {
+        for written in &mut self.written {
+            written.answered |= written.invocation == who.invocation && written.part == part.arn();
+        }
+        self.part_changed(state, part.arn());
+    }
+
+    /// A listener is not as it was.
+    pub(crate) fn part_changed(&mut self, state: &State, part: &str) {
+        let Some(current) = state.parts.get(part) else { return };
+        for written in self.written.iter_mut().filter(|written| written.answered && written.part == part) {
+            written.found |= written.actions == *current;
+        }
+    }
+
+    pub(super) fn last_write(&self, who: &Who, part: &str) -> Option<(Timestamp, bool)> {
+        let written = self.written.iter().find(|written| written.invocation == who.invocation && written.part == part);
+        written.map(|written| (written.at, written.found))
+    }
+
+    /// Whether what is there was set by somebody else, after Teal's last write.
+    pub(super) fn is_foreign(&self, state: &State, part: &str) -> bool {
+        state.outside.get(part).is_some_and(|at| self.teal_wrote.get(part).is_none_or(|wrote| at >= wrote))
+    }
+}
+
+/// What must be held to do it: the listener, or the target group that the service serves.
+fn key_of(state: &State, deed: &Deed) -> Option<String> {
+    match deed {
+        Deed::SetActions { part, .. } => Some(part.arn().to_owned()),
+        Deed::BringUp(order) => Some(order.green_group.to_string()),
+        Deed::ScaleIn { service } => state.services.get(service).map(|service| service.group.clone()),
+    }
+}
+
+/// Everything in an action list but the weights of the pair, and whether green is attached.
+fn frame(actions: &[Action], colours: &Colours) -> Vec<Action> {
+    let mut frame = actions.to_vec();
+    for action in &mut frame {
+        if let ActionKind::Forward { groups, .. } = &mut action.kind {
+            groups.retain(|group| group.target_group != colours.green);
+            for group in groups.iter_mut().filter(|group| group.target_group == colours.blue) {
+                group.weight = 0;
+            }
+        }
+    }
+    frame
+}

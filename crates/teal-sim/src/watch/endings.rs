@@ -1,0 +1,69 @@
+//! What is left when everything is over.
+
+use super::Watch;
+use super::records::{is_impossible, is_whole};
+use crate::deed::short;
+use crate::promise::Promise;
+use crate::state::State;
+use teal::release::{Phase, Release};
+use teal::route::Colour;
+use teal::story::Fact;
+
+impl Watch {
+    /// Nothing runs any more and nothing is to come.
+    pub(crate) fn at_the_end(&mut self, state: &State) {
+        for release in state.records.values() {
+            match release.phase {
+                Phase::Promoted => {}
+                Phase::RolledBack | Phase::Refused => self.check_explained(state, release),
+                Phase::RollbackNeedsHuman if is_impossible(state, release) => self.check_explained(state, release),
+                phase => self.breach(Promise::AlwaysEnds, format!("{} is in {phase} for ever", release.id)),
+            }
+            self.check_told(state, release);
+            if release.phase == Phase::RolledBack {
+                self.check_taken_in(state, release);
+            }
+        }
+        self.check_routes(state);
+    }
+
+    fn check_explained(&mut self, state: &State, release: &Release) {
+        let reason = release.setback.as_ref().is_some_and(|setback| !setback.cause.is_empty());
+        let story = state.stories.get(&release.id).into_iter().flatten();
+        let entered = story.into_iter().any(|entry| entry.fact == Fact::Entered { phase: release.phase });
+        if !reason || !entered {
+            let what = format!("{} is in {} with {:?}", release.id, release.phase, release.setback);
+            self.breach(Promise::EndingExplained, what);
+        }
+    }
+
+    /// The bus was told of the last phase.
+    fn check_told(&mut self, state: &State, release: &Release) {
+        let told = state.announced.iter().any(|event| event.release == release.id && event.state == release.phase.state());
+        if !told {
+            self.breach(Promise::EndingExplained, format!("nobody was told that {} is in {}", release.id, release.phase));
+        }
+    }
+
+    fn check_taken_in(&mut self, state: &State, release: &Release) {
+        let uses = |other: &&Release| other.id != release.id && other.started_at >= release.started_at;
+        let used_again = state.records.values().any(|other| uses(&other));
+        let tasks = state.services.get(&release.green.green_service).map_or(0, |service| service.desired);
+        if tasks > 0 && !used_again {
+            let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
+            self.breach(Promise::GreenTakenIn, what);
+        }
+    }
+
+    /// The release that ended last on a listener left it whole, and it still is, unless somebody else changed it.
+    fn check_routes(&mut self, state: &State) {
+        let busy = state.records.values().any(|release| !release.phase.is_terminal());
+        for (part, id) in self.ended_last.clone() {
+            let (Some(release), Some(actions)) = (state.records.get(&id), state.parts.get(&part)) else { continue };
+            let colour = if release.phase == Phase::Promoted { Colour::Green } else { Colour::Blue };
+            if !busy && !self.is_foreign(state, &part) && !is_whole(actions, &release.colours, colour) {
+                self.breach(Promise::RouteWhole, format!("{} is not wholly on {colour} of {id} in the end", short(&part)));
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What Teal writes to its table.
+
+use super::{Seen, Watch};
+use crate::deed::short;
+use crate::link::{Who, later};
+use crate::promise::Promise;
+use crate::state::State;
+use teal::release::{Phase, Release};
+use teal::request::Ask;
+use teal::route::{Colour, Colours, weight_in};
+use teal::time::Timestamp;
+
+/// How far clocks of functions differ at most, in milliseconds.
+pub(crate) const SKEW_MILLIS: i64 = 400;
+
+impl Watch {
+    /// A record was written: `old` became `new`.
+    pub(crate) fn saved(
+        &mut self,
+        state: &State,
+        old: &Release,
+        new: &Release,
+        who: &Who,
+        seen: &mut Seen,
+        now: Timestamp,
+    ) {
+        seen.requests.clear();
+        self.check_reasons(old, new);
+        self.check_locks(state, new);
+        self.note_intents(new, who, now);
+        if old.restored_at.is_none() && new.restored_at.is_some() && !self.others_may_act(new, who, now) {
+            self.check_whole(state, new, Colour::Blue, who);
+        }
+        if old.phase != new.phase {
+            self.phase_changed(state, old, new, who, seen, now);
+        }
+    }
+
+    fn check_reasons(&mut self, old: &Release, new: &Release) {
+        if old.setback.is_some() && old.setback != new.setback {
+            let what = format!("{}: {:?} became {:?}", new.id, old.setback, new.setback);
+            self.breach(Promise::FirstReasonStands, what);
+        }
+        let goes_on = !matches!(
+            new.phase,
+            Phase::RollBack | Phase::RolledBack | Phase::RollbackNeedsHuman | Phase::Refused
+        );
+        if new.setback.is_some() && goes_on {
+            self.breach(Promise::FirstReasonStands, format!("{} is set back and goes on to {}", new.id, new.phase));
+        }
+        let past_return = matches!(old.phase, Phase::RetireBlue | Phase::Promoted);
+        if past_return && !matches!(new.phase, Phase::RetireBlue | Phase::Promoted) {
+            self.breach(Promise::PhasesInOrder, format!("{} went from {} to {}", new.id, old.phase, new.phase));
+        }
+        if old.phase.is_terminal() && old.phase != new.phase {
+            self.breach(Promise::PhasesInOrder, format!("{} ended as {} and is now {}", new.id, old.phase, new.phase));
+        }
+    }
+
+    fn check_locks(&mut self, state: &State, new: &Release) {
+        if new.phase.is_terminal() {
+            return;
+        }
+        for key in new.lock_keys() {
+            if state.locks.get(&key) != Some(&new.id) {
+                self.breach(Promise::OneHolder, format!("{} is in {} and does not hold {}", new.id, new.phase, short(&key)));
+            }
+        }
+    }
+
+    /// What is announced counts until its writer takes it back, or its time is over.
+    fn note_intents(&mut self, new: &Release, who: &Who, now: Timestamp) {
+        let announced = self.announced.entry(new.id.clone()).or_default();
+        announced.remove(&who.invocation);
+        announced.extend(new.intents.iter().map(|intent| (intent.invocation.clone(), intent.act_by)));
+        announced.retain(|_, act_by| later(*act_by, SKEW_MILLIS) > now);
+    }
+
+    fn others_may_act(&self, release: &Release, who: &Who, now: Timestamp) -> bool {
+        let announced = self.announced.get(&release.id).into_iter().flatten();
+        // A function's clock may run ahead by so much.
+        announced.into_iter().any(|(by, act_by)| *by != who.invocation && later(*act_by, -2 * SKEW_MILLIS) > now)
+    }
+
+    fn phase_changed(
+        &mut self,
+        state: &State,
+        old: &Release,
+        new: &Release,
+        who: &Who,
+        seen: &Seen,
+        now: Timestamp,
+    ) {
+        match (old.phase, new.phase) {
+            (Phase::Accept, Phase::PrepareGreen) => self.accepted(new, seen),
+            (Phase::ValidateGreen, next) if next != Phase::RollBack => {
+                if new.plan.validate.http.is_empty() || seen.probed_well {
+                    self.validated.insert(new.id.clone());
+                }
+            }
+            (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. }) => self.check_shifted(new, who),
+            (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(new, seen),
+            (Phase::AwaitApproval { stage }, next) if next != Phase::RollBack => {
+                let raised = seen.alarms.is_some_and(|alarms| alarms.any_raised);
+                if raised || !state.has_asked(&new.id, Ask::Approve { stage }) {
+                    let what = format!("{} went through the gate before stage {stage} unasked", new.id);
+                    self.breach(Promise::WeightOfStage, what);
+                }
+            }
+            _ => {}
+        }
+        match new.phase {
+            Phase::ShiftTraffic { stage } => {
+                let share = new.timeline.stages().get(stage).map_or(0, |stage| stage.weight.permille());
+                self.reached.insert(new.id.clone(), share);
+            }
+            Phase::Promote => _ = self.reached.insert(new.id.clone(), 1000),
+            Phase::RollbackNeedsHuman => self.check_impossible(state, new, who),
+            phase if phase.is_terminal() => self.ended(state, new, who, now),
+            _ => {}
+        }
+    }
+
+    fn accepted(&mut self, new: &Release, seen: &Seen) {
+        match seen.alarms {
+            Some(alarms) if !alarms.any_raised => _ = self.alarms_fine_at.insert(new.id.clone(), alarms.at),
+            Some(_) => self.breach(Promise::NoDataNoAdvance, format!("{} began while an alarm was raised", new.id)),
+            None if new.plan.judge.alarms.is_empty() => {}
+            None => self.breach(Promise::NoDataNoAdvance, format!("{} began without its alarms being read", new.id)),
+        }
+    }
+
+    fn check_shifted(&mut self, new: &Release, who: &Who) {
+        let mut last = None;
+        for part in &new.route {
+            match self.last_write(who, part.part.arn()) {
+                Some((at, true)) => last = last.max(Some(at)),
+                Some((_, false)) => {
+                    let what = format!("{} counts on {}, which never was as it wrote it", new.id, short(part.part.arn()));
+                    self.breach(Promise::RouteReadBack, what);
+                }
+                None => {
+                    let what = format!("{} counts on {}, to which it did not write", new.id, short(part.part.arn()));
+                    self.breach(Promise::RouteReadBack, what);
+                }
+            }
+        }
+        if let Some(at) = last.filter(|at| self.was_down(new.colours.green.as_str(), *at)) {
+            let what = format!("{} bakes, and green has no healthy target since before {at}", new.id);
+            self.breach(Promise::HealthyWhenWeighted, what);
+        }
+    }
+
+    fn check_advance(&mut self, new: &Release, seen: &Seen) {
+        let alarms = new.plan.judge.alarms.is_empty() || seen.alarms.is_some_and(|alarms| alarms.all_ok);
+        if !alarms || !seen.metrics_read {
+            let what = format!("{} goes on to {}: alarms {:?}, metrics {}", new.id, new.phase, seen.alarms, seen.metrics_read);
+            self.breach(Promise::NoDataNoAdvance, what);
+        }
+    }
+
+    fn check_impossible(&mut self, state: &State, new: &Release, who: &Who) {
+        let was = self.impossible_until.is_some_and(|until| until >= who.started);
+        if !was && !is_impossible(state, new) {
+            self.breach(Promise::HumanOnlyWhenImpossible, format!("{} calls for a person, and could restore", new.id));
+        }
+    }
+
+    fn ended(&mut self, state: &State, new: &Release, who: &Who, now: Timestamp) {
+        if self.others_may_act(new, who, now) {
+            let what = format!("{} ended as {} while another run may still act", new.id, new.phase);
+            self.breach(Promise::SettledBeforeEnd, what);
+        }
+        match new.phase {
+            Phase::Promoted => self.check_whole(state, new, Colour::Green, who),
+            Phase::RolledBack => self.check_whole(state, new, Colour::Blue, who),
+            _ => return,
+        }
+        self.check_numbers(state, new);
+        for part in &new.route {
+            self.ended_last.insert(part.part.arn().to_owned(), new.id.clone());
+        }
+    }
+
+    /// Every part of the route is on one colour, unless somebody else has just changed it.
+    fn check_whole(&mut self, state: &State, release: &Release, colour: Colour, who: &Who) {
+        for part in &release.route {
+            let arn = part.part.arn();
+            let Some(actions) = state.parts.get(arn) else { continue };
+            let excused = Self::changed_by_others(state, arn, who.started)
+                // Past the point of no return, what others change is told and left.
+                || (colour == Colour::Green && self.is_foreign(state, arn));
+            if !excused && !is_whole(actions, &release.colours, colour) {
+                let what = format!("{} in {}: {} is not wholly on {colour}", release.id, release.phase, short(arn));
+                self.breach(Promise::RouteWhole, what);
+            }
+        }
+    }
+
+    /// Where nobody else changed anything, the numbers are those that were there before.
+    fn check_numbers(&mut self, state: &State, release: &Release) {
+        let Some(opened) = self.opened.get(&release.id).cloned() else { return };
+        for part in release.route.iter().chain(&release.test_route) {
+            let arn = part.part.arn();
+            let Some(actions) = state.parts.get(arn) else { continue };
+            if release.phase != Phase::RolledBack || Self::changed_by_others(state, arn, opened.at) {
+                continue;
+            }
+            if *actions != part.original && opened.parts.get(arn) != Some(actions) {
+                let what = format!("{} was rolled back; {} has {actions:?}", release.id, short(arn));
+                self.breach(Promise::OnlyTwoWeights, what);
+            }
+        }
+    }
+}
+
+/// Whether the pair's whole weight is on one colour.
+pub(super) fn is_whole(actions: &[teal::route::Action], colours: &Colours, colour: Colour) -> bool {
+    let other = if colour == Colour::Blue { Colour::Green } else { Colour::Blue };
+    weight_in(actions, colours.group(colour)).is_some_and(|weight| weight > 0)
+        && weight_in(actions, colours.group(other)).is_none_or(|weight| weight == 0)
+}
+
+/// Whether Teal cannot restore a route now.
+pub(super) fn is_impossible(state: &State, release: &Release) -> bool {
+    let lost = |part: &teal::route::PartRef| {
+        state.parts.get(part.arn()).is_none_or(|actions| weight_in(actions, &release.colours.blue).is_none())
+    };
+    state.denied || release.parts().any(lost)
+}
