@@ -95,6 +95,7 @@ pub struct Release {
     /// When that share was read back.
     pub shifted_at: Option<Timestamp>,
     /// By what green is compared with blue, and what was seen so far.
+    #[serde(default)]
     pub compared: Vec<Compared>,
     /// Looks taken so far.
     pub looks: u32,

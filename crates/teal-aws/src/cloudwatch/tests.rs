@@ -1,6 +1,6 @@
 use crate::testing::{Script, Sent};
 use ciborium::{Value, cbor};
-use teal::ports::{AlarmState, MetricQuery, PortError, Series, Signals};
+use teal::ports::{AlarmState, MetricQuery, PortError, Reads, Series, Signals, Statistic};
 use teal::time::Timestamp;
 
 /// CloudWatch speaks CBOR.
@@ -40,11 +40,14 @@ fn page(results: &[Value], next: Option<&str>) -> Vec<u8> {
 fn query(id: &str) -> MetricQuery {
     MetricQuery {
         id: id.into(),
-        namespace: "AWS/ApplicationELB".into(),
-        metric: "RequestCount".into(),
-        dimensions: vec![("LoadBalancer".into(), "app/shop/1".into())],
-        statistic: "Sum".into(),
+        reads: Reads::Statistic(Statistic {
+            namespace: "AWS/ApplicationELB".into(),
+            metric: "RequestCount".into(),
+            dimensions: vec![("LoadBalancer".into(), "app/shop/1".into())],
+            statistic: "Sum".into(),
+        }),
         period: 60,
+        returned: true,
     }
 }
 
@@ -75,6 +78,20 @@ async fn all_series_come_from_one_question_over_all_its_pages() {
     assert_eq!(member(&request, "MetricDataQueries").and_then(Value::as_array).map(Vec::len), Some(2));
     assert_eq!(member(&request, "ScanBy").and_then(Value::as_text), Some("TimestampAscending"));
     assert_eq!(member(&decoded(&sent[1]), "NextToken").and_then(Value::as_text), Some("more"));
+}
+
+#[tokio::test]
+async fn what_only_an_expression_uses_is_neither_returned_nor_missed() {
+    let script = Script::default().answers(200, page(&[result("sum", "Complete", &[(600.0, 3.0)])], None));
+    let input = MetricQuery { returned: false, ..query("a") };
+    let sum = MetricQuery { reads: Reads::Expression("a * 2".into()), ..query("sum") };
+    let series = script.aws().metrics(&[input, sum], at(600), at(900)).await.unwrap();
+    assert_eq!(series, [Series { id: "sum".into(), points: vec![(at(600), 3.0)] }]);
+    let request = decoded(&script.sent()[0]);
+    let queries = member(&request, "MetricDataQueries").and_then(Value::as_array).unwrap();
+    assert_eq!(member(&queries[0], "ReturnData"), Some(&Value::Bool(false)));
+    assert_eq!(member(&queries[1], "Expression").and_then(Value::as_text), Some("a * 2"));
+    assert_eq!(member(&queries[1], "MetricStat"), None);
 }
 
 #[tokio::test]

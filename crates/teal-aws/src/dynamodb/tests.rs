@@ -1,5 +1,7 @@
 use crate::testing::{BLUE_GROUP, LISTENER, Script, Sent, id, release};
 use serde_json::{Value, json};
+use teal::compare::{Compared, CountSource};
+use teal::judge::{Calibration, Counts, Interval, JudgeConfig, MetricState};
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError};
 use teal::release::{Phase, RECORD_FORMAT};
@@ -116,10 +118,22 @@ async fn a_lock_of_another_release_is_told_with_its_holder() {
     assert!(matches!(freed.aws().open(&release(0)).await, Err(PortError::Throttled { .. })), "free by now: try again");
 }
 
+/// A metric of which something was seen.
+fn compared() -> Compared {
+    let calibration = Calibration::given(1.25, 0.125).unwrap();
+    let mut state = MetricState::default();
+    let (green, blue) = (Counts::new(300, 3), Counts::new(5_700, 7));
+    let interval = Interval { step: 1, period_end: Timestamp::UNIX_EPOCH, begun_after_shift: true, green, blue };
+    state.observe(&JudgeConfig::default(), &calibration, &interval);
+    let source = CountSource::Slower { than_seconds: 0.25 };
+    Compared { name: "m".into(), bad_means: "were slow".into(), weight: 1.0 / 3.0, source, calibration, state }
+}
+
 #[tokio::test]
 async fn a_record_comes_back_as_it_was_written() {
     let script = Script::default().json(&json!({}));
-    let before = release(1);
+    let mut before = release(1);
+    before.compared.push(compared());
     script.aws().open(&before).await.unwrap();
     let item = puts(&script.sent()[0])[0]["Item"].clone();
 

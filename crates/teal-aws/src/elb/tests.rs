@@ -251,6 +251,18 @@ async fn targets_have_their_state_and_reason() {
 }
 
 #[tokio::test]
+async fn zones_are_those_of_the_load_balancer_that_the_arn_names() {
+    let zones = "<LoadBalancers><member><AvailabilityZones><member><ZoneName>eu-central-1a</ZoneName></member>\
+        <member><ZoneName>eu-central-1b</ZoneName></member></AvailabilityZones></member></LoadBalancers>";
+    let script = Script::default().answers(200, xml("DescribeLoadBalancers", zones));
+    assert_eq!(script.aws().zones(&rule()).await.unwrap(), ["eu-central-1a", "eu-central-1b"]);
+    let form = script.sent()[0].form();
+    let arn = value(&form, "LoadBalancerArns.member.1").unwrap();
+    let (listener, _) = LISTENER.rsplit_once('/').unwrap();
+    assert_eq!(arn, listener.replacen(":listener/", ":loadbalancer/", 1));
+}
+
+#[tokio::test]
 async fn a_rule_is_reached_at_its_listener_with_what_its_conditions_ask_for() {
     let conditions = "<Conditions>\
         <member><Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>X-Release</HttpHeaderName>\
