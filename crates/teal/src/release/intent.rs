@@ -25,10 +25,14 @@ pub struct Intent {
 pub enum Act {
     /// Green is attached at weight 0.
     Attach,
+    /// Green's service is ordered. Ordered late, it would bring this version back into a later release.
+    BringUp,
     /// The test route goes to green.
     PointTestRoute,
     /// Green gets this share of production traffic.
     Shift { share: Share },
-    /// Everything goes back to blue.
+    /// Everything goes back to blue, and green is taken in.
     Restore,
+    /// Blue is taken in. Taken in late, it would be the green of a later release.
+    RetireBlue,
 }

@@ -25,7 +25,9 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
         return Ok(Answer::at(&release));
     }
     step.attach_green(&mut release).await?;
+    step.intend(&mut release, Act::BringUp).await?;
     step.world.bring_up(&release.green).await?;
+    step.settle(&mut release);
     let progress = step.world.progress(&release.green.cluster, &release.green.green_service).await?;
     if let Some(failure) = progress.failed {
         return Err(TealError::new(ErrorName::GreenNotHealthy, format!("ECS gave up on green: {failure}")));

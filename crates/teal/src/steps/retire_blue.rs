@@ -3,7 +3,7 @@
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::World;
-use crate::release::{Event, Phase, Release};
+use crate::release::{Act, Event, Phase, Release};
 use crate::route::Colour;
 use crate::state::State;
 use crate::story::Fact;
@@ -26,10 +26,13 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     }
     step.require_healthy(&release, Colour::Green).await?;
     let order = release.green.clone();
+    step.intend(&mut release, Act::RetireBlue).await?;
     step.world.scale_in(&order.cluster, &order.blue_service).await?;
+    step.settle(&mut release);
     let progress = step.world.progress(&order.cluster, &order.blue_service).await?;
     let waited = seconds_until(release.phase_since, step.now());
     if progress.running > 0 && waited < u64::from(RETIREMENT_PATIENCE.as_seconds()) {
+        step.save(&mut release).await?;
         return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
     }
     step.note(Fact::ScaledIn { colour: Colour::Blue, service: order.blue_service });
