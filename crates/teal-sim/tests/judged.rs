@@ -202,10 +202,10 @@ fn a_plan_may_ask_for_more_than_no_evidence() {
 
 #[test]
 fn a_regression_seen_only_after_promotion_is_still_rolled_back() {
-    // Green begins to fail just before it gets everything: the last minutes beside blue are judged at 100 %.
+    // The last two minutes beside blue are final only when green has everything: they are judged then.
     let world = World::new();
     let ending = run(&world, compared(|_| {}), |minute| match minute {
-        0..=29 => [BLUE, (5_000.0, 50.0)],
+        0..=30 => [BLUE, (5_000.0, 50.0)],
         _ => [BLUE, (5_000.0, 900.0)],
     });
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::Regression)), "{}", told(&world));
