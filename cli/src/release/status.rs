@@ -2,6 +2,8 @@
 
 use super::connect::{Connection, ReleaseError, print_json};
 use crate::exit::Exit;
+use teal::compare;
+use teal::judge::{ACCEPT_LIMIT, Calibration, Evidence};
 use teal::ports::Ledger;
 use teal::release::{Phase, Release, ReleaseId};
 use teal::story::{Fact, StoryEntry};
@@ -38,12 +40,26 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
     if let Some(look) = story.iter().rev().find(|entry| matches!(entry.fact, Fact::Looked { .. })) {
         lines.push(format!("last look  {} {}", look.at, look.fact));
     }
+    lines.extend(evidence(release));
     if let Some(setback) = &release.setback {
         lines.push(format!("why        {}: {}", setback.error, setback.cause));
         lines.push(format!("decided    {} by {}", setback.decided_at, setback.by));
     }
     lines.extend(next_action(release, story));
     lines
+}
+
+/// What the comparison with blue has come to, metric by metric, and what is known of each one's noise.
+fn evidence(release: &Release) -> Vec<String> {
+    let Ok(config) = release.judge_config() else { return Vec::new() };
+    let line = |(evidence, calibration): (Evidence, Calibration)| {
+        format!(
+            "compared   {evidence} (rolls back at E {:.0}, accepts at {ACCEPT_LIMIT}; {})",
+            config.limit(),
+            calibration.basis()
+        )
+    };
+    compare::evidence(&config, &release.compared).into_iter().map(line).collect()
 }
 
 /// What a person can do now, if anything.
