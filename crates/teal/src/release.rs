@@ -9,7 +9,7 @@ pub use phase::{Event, Illegal, Phase};
 use crate::compare::{Compared, judge_config};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::judge::JudgeConfig;
-use crate::plan::Plan;
+use crate::plan::{AlarmName, Plan};
 use crate::ports::GreenOrder;
 use crate::route::{Colours, PartRef, RoutePart};
 use crate::state::State;
@@ -97,6 +97,9 @@ pub struct Release {
     /// By what green is compared with blue, and what was seen so far.
     #[serde(default)]
     pub compared: Vec<Compared>,
+    /// Alarms that were in ALARM when the release began, and that no look has seen OK since: `judge.startWhileAlarming`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarming_since_start: Vec<AlarmName>,
     /// Looks taken so far.
     pub looks: u32,
     /// Acts on the route that may still be under way.

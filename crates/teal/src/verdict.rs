@@ -37,6 +37,8 @@ pub enum Reason {
     AlarmRaised { alarm: AlarmName, detail: String },
     /// An alarm has no data, is gone or cannot be read: it cannot say that all is well.
     AlarmSilent { alarm: AlarmName, detail: String },
+    /// An alarm was in ALARM before the release began and still is; the plan says to start all the same.
+    AlarmPassedOver { alarm: AlarmName },
     /// Metrics could not be read; no data is not good data.
     MetricsUnreadable { detail: String },
     /// A measured share is above its limit.
@@ -145,6 +147,9 @@ impl fmt::Display for Reason {
         match self {
             Reason::AlarmRaised { alarm, detail } => write!(f, "alarm {alarm} is in ALARM ({detail})"),
             Reason::AlarmSilent { alarm, detail } => write!(f, "alarm {alarm} cannot vouch for green ({detail})"),
+            Reason::AlarmPassedOver { alarm } => {
+                write!(f, "alarm {alarm} has been in ALARM since before the release and is passed over until it was OK")
+            }
             Reason::MetricsUnreadable { detail } => write!(f, "metrics cannot be read ({detail})"),
             Reason::AboveLimit { measure, bad, of, limit_percent } => {
                 write!(f, "{:.2} % {measure} ({bad} of {of}), the limit is {limit_percent} %", percent(*bad, *of))

@@ -24,6 +24,10 @@ pub struct Judge {
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub alarms: Vec<AlarmName>,
+    /// Whether the release starts although an alarm is in ALARM, as the very fix for what it warns of may have to. Such an
+    /// alarm says nothing until a look has seen it OK; from then on it counts like any other.
+    #[serde(default)]
+    pub start_while_alarming: bool,
     /// Absolute limits on what the load balancer measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
@@ -80,6 +84,7 @@ impl Default for Judge {
             every: defaults::every(),
             settle: defaults::settle(),
             alarms: Vec::new(),
+            start_while_alarming: false,
             limits: None,
             metrics: defaults::metrics(),
             rho: defaults::rho(),

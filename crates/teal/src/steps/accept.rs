@@ -41,7 +41,7 @@ pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> Te
         Phase::Refused => return Err(refusal_of(&release)),
         _ => return Ok(Answer::to(&release, State::PrepareGreen)),
     }
-    match step.review(&release).await {
+    match step.review(&mut release).await {
         Ok(()) => {
             release.compared = step.learn(&release).await;
             release.apply(&Event::Accepted, step.now())?;
@@ -123,6 +123,7 @@ impl<W: World> Step<'_, W> {
             green_share: Share::NONE,
             shifted_at: None,
             compared: Vec::new(),
+            alarming_since_start: Vec::new(),
             looks: 0,
             intents: Vec::new(),
             setback: None,
@@ -193,7 +194,7 @@ impl<W: World> Step<'_, W> {
     }
 
     /// With the lock held and the watches written: is everything still as it was read, does blue serve, is no alarm firing?
-    async fn review(&mut self, release: &Release) -> TealResult<()> {
+    async fn review(&mut self, release: &mut Release) -> TealResult<()> {
         for part in release.route.iter().chain(&release.test_route) {
             let found = self.world.actions(&part.part).await?;
             if let Some(difference) = differences(&part.part, &part.expected, &found).first() {
@@ -207,7 +208,8 @@ impl<W: World> Step<'_, W> {
         self.review_alarms(release).await
     }
 
-    async fn review_alarms(&mut self, release: &Release) -> TealResult<()> {
+    async fn review_alarms(&mut self, release: &mut Release) -> TealResult<()> {
+        release.alarming_since_start.clear();
         let names = &release.plan.judge.alarms;
         if names.is_empty() {
             return Ok(());
@@ -224,11 +226,22 @@ impl<W: World> Step<'_, W> {
             };
             match reading.state {
                 AlarmState::Ok => {}
+                AlarmState::Alarm if release.plan.judge.start_while_alarming => {
+                    release.alarming_since_start.push(name.clone());
+                    self.note(Fact::AlarmSeen {
+                        alarm: name.clone(),
+                        state: AlarmState::Alarm,
+                        reason: format!(
+                            "{}. The release starts all the same (judge.startWhileAlarming); this alarm says nothing until it was OK once",
+                            reading.reason
+                        ),
+                    });
+                }
                 AlarmState::Alarm => {
                     return Err(TealError::new(
                         ErrorName::AlarmFiring,
                         format!(
-                            "alarm {name} is in ALARM already ({}), so it could not tell a bad release from a good one. Wait until it is OK, or take it out of judge.alarms",
+                            "alarm {name} is in ALARM already ({}), so it could not tell a bad release from a good one. Wait until it is OK, take it out of judge.alarms, or set judge.startWhileAlarming if this release is to end the alarm",
                             reading.reason
                         ),
                     ));

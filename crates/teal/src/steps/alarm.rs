@@ -23,6 +23,8 @@ pub struct AlarmEffect {
 pub enum AlarmOutcome {
     /// Its route is wholly on blue.
     Restored,
+    /// It began while the alarm was in ALARM, as its plan allows, and no look has seen the alarm OK since.
+    PassedOver,
     /// It had ended, or was past the point of no return: only noted.
     TooLate,
     /// A person is needed; the record says what for.
@@ -48,6 +50,10 @@ pub async fn on_alarm<W: World>(
     let mut failure = None;
     for release in releases {
         let id = release.id.clone();
+        if passes_over(&release, alarm) {
+            effects.push(AlarmEffect { release: id, outcome: AlarmOutcome::PassedOver });
+            continue;
+        }
         let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {alarm} is in ALARM ({reason})"));
         match step.restore_now(release, error).await {
             Ok(outcome) => effects.push(AlarmEffect { release: id, outcome }),
@@ -55,6 +61,13 @@ pub async fn on_alarm<W: World>(
         }
     }
     failure.map_or(Ok(effects), Err)
+}
+
+/// Whether the release began, or begins, while the alarm was in ALARM, as its plan allows. While it is being accepted nobody has
+/// read the alarm's state yet; accept does so after this watch was written.
+fn passes_over(release: &Release, alarm: &AlarmName) -> bool {
+    let begins = release.phase == Phase::Accept && release.plan.judge.start_while_alarming;
+    begins || release.alarming_since_start.contains(alarm)
 }
 
 impl<W: World> Step<'_, W> {

@@ -15,7 +15,9 @@ use crate::verdict::{Decision, Reason, Verdict};
 
 impl<W: World> Step<'_, W> {
     /// What the alarms say. An alarm without data, or one that cannot be read, never says that all is well.
-    pub(super) async fn look_at_alarms(&mut self, release: &Release) -> Verdict {
+    ///
+    /// An alarm that was in ALARM before the release began is passed over until it was seen OK.
+    pub(super) async fn look_at_alarms(&mut self, release: &mut Release) -> Verdict {
         let names = &release.plan.judge.alarms;
         if names.is_empty() {
             return Verdict { decision: Decision::Advance, reasons: Vec::new() };
@@ -27,7 +29,12 @@ impl<W: World> Step<'_, W> {
                 return Verdict { decision: Decision::Insufficient, reasons: names.iter().map(silent).collect() };
             }
         };
-        for reading in readings.iter().filter(|reading| reading.state == AlarmState::Alarm) {
+        let is_ok = |name: &AlarmName| readings.iter().any(|r| &r.name == name && r.state == AlarmState::Ok);
+        release.alarming_since_start.retain(|name| !is_ok(name));
+        let passed_over = &release.alarming_since_start;
+        let raised =
+            |reading: &&AlarmReading| reading.state == AlarmState::Alarm && !passed_over.contains(&reading.name);
+        for reading in readings.iter().filter(raised) {
             self.note(Fact::AlarmSeen {
                 alarm: reading.name.clone(),
                 state: reading.state,
@@ -36,12 +43,12 @@ impl<W: World> Step<'_, W> {
         }
         Verdict::all(names.iter().map(|name| {
             let reading = readings.iter().find(|reading| &reading.name == name);
-            alarm_verdict(name, reading)
+            alarm_verdict(name, reading, passed_over.contains(name))
         }))
     }
 }
 
-fn alarm_verdict(name: &AlarmName, reading: Option<&AlarmReading>) -> Verdict {
+fn alarm_verdict(name: &AlarmName, reading: Option<&AlarmReading>, passed_over: bool) -> Verdict {
     let silent = |detail: &str| {
         Verdict::because(Decision::Insufficient, Reason::AlarmSilent { alarm: name.clone(), detail: detail.to_owned() })
     };
@@ -50,6 +57,9 @@ fn alarm_verdict(name: &AlarmName, reading: Option<&AlarmReading>) -> Verdict {
         Some(reading) => match reading.state {
             AlarmState::Ok => Verdict { decision: Decision::Advance, reasons: Vec::new() },
             AlarmState::InsufficientData => silent("it has no data"),
+            AlarmState::Alarm if passed_over => {
+                Verdict::because(Decision::Advance, Reason::AlarmPassedOver { alarm: name.clone() })
+            }
             AlarmState::Alarm => Verdict::because(
                 Decision::RollBack,
                 Reason::AlarmRaised { alarm: name.clone(), detail: reading.reason.clone() },
