@@ -7,7 +7,7 @@
 //! | `release#<id>`  | `request#<key>`           | what somebody asked of it                                  |
 //! | `lock#<key>`    | `lock`                    | the release that may act on a listener, rule or group      |
 //! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off         |
-//! | `active`        | `<id>`                    | that a release holds locks                                 |
+//! | `active`        | `<id>`                    | that a release holds locks, or has its ending yet to tell  |
 
 mod item;
 #[cfg(test)]
@@ -82,7 +82,9 @@ impl Ledger for Aws {
             rest.push(self.put(item::story(&next, number, entry)?));
         }
         if next.phase.is_terminal() {
-            items.push(self.delete(&Keyed::active(&next.id)));
+            if next.outbox.is_empty() {
+                items.push(self.delete(&Keyed::active(&next.id)));
+            }
             items.extend(next.lock_keys().iter().map(|key| self.delete_lock(&next.id, key)));
             rest.extend(next.plan.judge.alarms.iter().map(|alarm| self.delete(&Keyed::watch(alarm, &next.id))));
         }

@@ -44,6 +44,9 @@ impl World {
             Deed::BringUp(order) => {
                 let group = order.green_group.as_str();
                 state.order(&order.green_service, group, &order.task_definition, order.desired, now);
+                if let Some(hold) = order.hold {
+                    state.scaling.insert(order.green_service.clone(), hold.held);
+                }
                 Ok(())
             }
             Deed::ScaleIn { service } => {

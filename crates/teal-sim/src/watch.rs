@@ -114,9 +114,9 @@ impl Watch {
         self.down_since.get(group).is_some_and(|at| *at <= since)
     }
 
-    pub(crate) fn opened(&mut self, state: &State, release: &Release) {
+    pub(crate) fn opened(&mut self, state: &State, release: &Release, at: Timestamp) {
         let parts = release.parts().filter_map(|part| Some((part.arn().to_owned(), state.parts.get(part.arn())?.clone())));
-        self.opened.insert(release.id.clone(), Opened { at: release.started_at, parts: parts.collect() });
+        self.opened.insert(release.id.clone(), Opened { at, parts: parts.collect() });
     }
 
     /// A function is about to ask a listener something.

@@ -78,7 +78,8 @@ pub trait Ledger {
     async fn open(&self, release: &Release) -> PortResult<Opening>;
 
     /// Writes the record if its revision is still the one that was read, and appends to its story; then the record
-    /// carries the next revision. A record in a terminal phase also gives up its locks and watches, in the same write.
+    /// carries the next revision. A record in a terminal phase also gives up its locks and watches, in the same write; it is
+    /// active until its outbox is empty.
     ///
     /// # Errors
     /// [`PortError::Stale`] when another function wrote in between.
@@ -93,7 +94,7 @@ pub trait Ledger {
     /// The releases under way that watch an alarm, by the alarm's name.
     async fn watching(&self, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>>;
 
-    /// Every release that holds a lock now.
+    /// Every release that holds a lock now, or whose ending nobody was told of yet.
     async fn active(&self) -> PortResult<Vec<ReleaseId>>;
 
     /// The newest releases first, of one service or of all. Eventually consistent: for people, not for decisions.
@@ -108,7 +109,9 @@ pub trait LoadBalancer {
     /// The action list of one listener or rule: one request.
     async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>>;
 
-    /// Replaces the whole action list of one listener or rule: one request.
+    /// Replaces the whole action list of one listener or rule: one request. It is not tried again within the call unless the
+    /// first attempt certainly had no effect: a second one that succeeds would say that all is done while the first may
+    /// still happen.
     async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()>;
 
     /// Target groups with their settings, in the order asked for.
@@ -174,8 +177,19 @@ pub trait Fleet {
     /// What runs now behind the two target groups.
     async fn survey(&self, green: &EcsGreen, blue_group: &TargetGroupArn) -> PortResult<Survey>;
 
+    /// How automatic scaling may take tasks from a service; `None` where it is not scaled automatically.
+    async fn scale_in_rule(&self, cluster: &str, service: &str) -> PortResult<Option<ScaleInRule>>;
+
+    /// Keeps automatic scaling from taking tasks from a service; scaling out goes on. Done twice it changes nothing, nor where
+    /// the service is not scaled automatically.
+    async fn hold_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()>;
+
+    /// Ends the hold: what [`Fleet::hold_capacity`] set goes back to what was found, what somebody else set since stays. Done
+    /// twice it changes nothing, nor where nothing was held.
+    async fn free_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()>;
+
     /// Brings green up, or on towards what is ordered: the service exists, runs the task definition at the ordered size in
-    /// green's target group, and scales like blue. Done twice it changes nothing.
+    /// green's target group, and scales like blue, but not in while the order's hold lasts. Done twice it changes nothing.
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()>;
 
     /// How far a service has come.
@@ -211,6 +225,43 @@ pub struct ServiceReading {
     pub settings: BTreeMap<String, serde_json::Value>,
 }
 
+/// How automatic scaling may take tasks from a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScaleInRule {
+    /// Tasks that automatic scaling leaves at least.
+    pub min_capacity: u32,
+    /// Whether scaling policies take no tasks at all.
+    /// <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-suspend-resume-scaling.html>
+    pub suspended: bool,
+}
+
+/// Capacity that automatic scaling may not take while a release is under way: blue at 5 % of the traffic would soon be too small
+/// to take all of it back, and green at 5 % too small for the next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CapacityHold {
+    /// Blue's rule when the release began.
+    pub found: ScaleInRule,
+    /// The rule of both colours while it is under way.
+    pub held: ScaleInRule,
+}
+
+impl CapacityHold {
+    /// Holds so many tasks.
+    #[must_use]
+    pub fn of(found: ScaleInRule, tasks: u32) -> Self {
+        Self { found, held: ScaleInRule { min_capacity: found.min_capacity.max(tasks), suspended: true } }
+    }
+
+    /// The rule after the hold: what it set is as it was found, what somebody else set since stays.
+    #[must_use]
+    pub fn ended(&self, present: ScaleInRule) -> ScaleInRule {
+        let is_ours = present.min_capacity <= self.held.min_capacity && present.suspended == self.held.suspended;
+        if is_ours { self.found } else { present }
+    }
+}
+
 /// What green is to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -223,6 +274,9 @@ pub struct GreenOrder {
     pub blue_group: TargetGroupArn,
     /// Tasks: blue's size when the release began.
     pub desired: u32,
+    /// What automatic scaling may not take; nothing where blue is not scaled automatically.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<CapacityHold>,
 }
 
 /// How far a service has come to what was ordered.

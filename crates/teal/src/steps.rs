@@ -3,6 +3,7 @@
 
 mod accept;
 mod alarm;
+mod capacity;
 mod evaluate_health;
 mod look;
 mod moving;
@@ -24,7 +25,7 @@ pub use shift_traffic::{promote, shift_traffic};
 pub use validate_green::validate_green;
 
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::World;
+use crate::ports::{PortError, World};
 use crate::release::{Phase, Release, ReleaseId};
 use crate::state::State;
 use crate::story::{Fact, StoryEntry};
@@ -146,22 +147,28 @@ impl<'a, W: World> Step<'a, W> {
     }
 
     /// Writes the record and tells the bus what it has not been told. Told at least once: an event that could not be told
-    /// stays in the record for the next step.
+    /// stays in the record for the next step, or for sweep.
     async fn save_and_announce(&mut self, release: &mut Release) -> TealResult<()> {
         self.save(release).await?;
+        self.announce(release).await
+    }
+
+    /// Tells the bus what it has not been told.
+    async fn announce(&mut self, release: &mut Release) -> TealResult<()> {
         if release.outbox.is_empty() {
             return Ok(());
         }
         if let Err(error) = self.world.announce(&release.outbox).await {
-            // Only for the log: the record keeps the events, and the next step tells them.
+            // Only for the log: the record keeps the events.
             let fact = Fact::Noted { note: format!("the event bus could not be told: {error}") };
-            self.told.push((release.id.clone(), StoryEntry { at: self.call.now, by: self.call.function.clone(), fact }));
+            self.told
+                .push((release.id.clone(), StoryEntry { at: self.call.now, by: self.call.function.clone(), fact }));
             return Ok(());
         }
         release.outbox.clear();
         match self.world.save(release, &[]).await {
             // Another function wrote meanwhile and will tell the same events again, under the same ids.
-            Ok(()) | Err(crate::ports::PortError::Stale { .. }) => Ok(()),
+            Ok(()) | Err(PortError::Stale { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

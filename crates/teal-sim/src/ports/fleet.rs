@@ -7,7 +7,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use teal::plan::{EcsGreen, TargetGroupArn};
 use teal::ports::{
-    Announcer, Executions, Fleet, GreenOrder, PortError, PortResult, Progress, ServiceReading, Survey,
+    Announcer, CapacityHold, Executions, Fleet, GreenOrder, PortError, PortResult, Progress, ScaleInRule, ServiceReading,
+    Survey,
 };
 use teal::story::Announcement;
 
@@ -35,6 +36,30 @@ impl Fleet for Link<'_> {
                 green_task: BTreeMap::from([("cpu".to_owned(), json!("256"))]),
                 blue_task: BTreeMap::from([("cpu".to_owned(), json!("256"))]),
             })
+        })
+        .await
+    }
+
+    async fn scale_in_rule(&self, _cluster: &str, service: &str) -> PortResult<Option<ScaleInRule>> {
+        self.call(Op::other("DescribeScalableTargets"), |_| Ok(self.world.state().scaling.get(service).copied())).await
+    }
+
+    async fn hold_capacity(&self, _cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
+        self.call(Op::other("RegisterScalableTarget"), |_| {
+            if let Some(rule) = self.world.state().scaling.get_mut(service) {
+                *rule = hold.held;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn free_capacity(&self, _cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
+        self.call(Op::other("RegisterScalableTarget"), |_| {
+            if let Some(rule) = self.world.state().scaling.get_mut(service) {
+                *rule = hold.ended(*rule);
+            }
+            Ok(())
         })
         .await
     }

@@ -37,7 +37,7 @@ impl Ledger for Link<'_> {
                 state.watch(release);
             }
             state.records.insert(release.id.clone(), release.clone());
-            self.world.watch.borrow_mut().opened(&state, release);
+            self.world.watch.borrow_mut().opened(&state, release, self.who.started);
             Ok(Opening::Opened)
         })
         .await
@@ -98,7 +98,9 @@ impl Ledger for Link<'_> {
 
     async fn active(&self) -> PortResult<Vec<ReleaseId>> {
         self.call(QUERY, |_| {
-            let mut ids: Vec<ReleaseId> = self.world.state().locks.values().cloned().collect();
+            let state = self.world.state();
+            let untold = state.records.values().filter(|record| !record.outbox.is_empty());
+            let mut ids: Vec<ReleaseId> = state.locks.values().chain(untold.map(|record| &record.id)).cloned().collect();
             ids.sort();
             ids.dedup();
             Ok(ids)

@@ -87,6 +87,7 @@ impl Simulation<'_> {
                 let most = [60_000, 1_800_000, 10_800_000][self.rng.usize(0..3)];
                 let jump = self.rng.i64(1_000..most);
                 self.end_all_runs();
+                self.queue.drop_late();
                 self.world.pass_until(later(self.now(), jump));
             }
             Happening::SweepNow => {

@@ -57,6 +57,11 @@ impl Queue {
         self.events.values().any(is_work)
     }
 
+    /// What is on its way is lost.
+    pub(crate) fn drop_late(&mut self) {
+        self.events.retain(|_, event| !matches!(event, Event::Late(_)));
+    }
+
     /// Takes out what heals.
     pub(crate) fn take_heals(&mut self) -> Vec<Heal> {
         let mut heals = Vec::new();

@@ -1,6 +1,6 @@
 //! What is released, and how: drawn for each seed.
 
-use crate::state::{GROUP_A, GROUP_B, LISTENER, SECOND_LISTENER, TEST_LISTENER, forward};
+use crate::state::{ALARM, GROUP_A, GROUP_B, LISTENER, SECOND_LISTENER, TEST_LISTENER, forward};
 use crate::world::World;
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -74,7 +74,8 @@ impl Setting {
             "judge": {
                 "every": "2m",
                 "settle": "1m",
-                "alarms": ["checkout-5xx"],
+                "alarms": [ALARM],
+                "metrics": [],
                 "limits": {"minRequests": 50, "badShare": {"above": "2%"}},
             },
             "afterwards": {"bake": "4m", "keepBlue": "6m"},

@@ -5,7 +5,7 @@ mod learn;
 use super::{Answer, Step};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::plan::{Green, Plan, TargetGroupArn, TestRoute};
-use crate::ports::{AlarmState, GreenOrder, Opening, Survey, TargetGroup, World};
+use crate::ports::{AlarmState, CapacityHold, GreenOrder, Opening, Survey, TargetGroup, World};
 use crate::release::{Event, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
 use crate::route::{Colour, Colours, NotShiftable, PartRef, RoutePart, attach, differences, discover};
 use crate::state::State;
@@ -51,15 +51,7 @@ pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> Te
         }
         Err(error) if error.name.disposition() == Disposition::Retry => Err(error),
         Err(error) => {
-            release.setback = Some(Setback {
-                error: error.name,
-                cause: error.message.clone(),
-                decided_at: step.now(),
-                by: step.call.function.clone(),
-            });
-            release.apply(&Event::Refused, step.now())?;
-            step.note_phase(&release);
-            step.save_and_announce(&mut release).await?;
+            step.refuse(&mut release, &error).await?;
             Err(error)
         }
     }
@@ -73,6 +65,19 @@ fn refusal_of(release: &Release) -> TealError {
 }
 
 impl<W: World> Step<'_, W> {
+    /// Ends a release that never began: nothing was touched, so there is nothing to restore.
+    pub(super) async fn refuse(&mut self, release: &mut Release, error: &TealError) -> TealResult<()> {
+        release.setback = Some(Setback {
+            error: error.name,
+            cause: error.message.clone(),
+            decided_at: self.now(),
+            by: self.call.function.clone(),
+        });
+        release.apply(&Event::Refused, self.now())?;
+        self.note_phase(release);
+        self.save_and_announce(release).await
+    }
+
     /// Reads what is there, and writes the record with its locks and watches.
     async fn open(&mut self, input: &AcceptInput) -> TealResult<Release> {
         let document = input.plan.get("plan").filter(|inner| inner.is_object()).unwrap_or(&input.plan);
@@ -94,6 +99,7 @@ impl<W: World> Step<'_, W> {
         for difference in self.unlike_groups(&colours).await? {
             self.note(Fact::Noted { note: difference });
         }
+        let rule = self.world.scale_in_rule(green.cluster.as_str(), &survey.blue.name).await?;
         let order = GreenOrder {
             cluster: green.cluster.to_string(),
             blue_service: survey.blue.name.clone(),
@@ -102,6 +108,7 @@ impl<W: World> Step<'_, W> {
             green_group: colours.green.clone(),
             blue_group: colours.blue.clone(),
             desired: survey.blue.desired,
+            hold: rule.map(|found| CapacityHold::of(found, survey.blue.desired)),
         };
         let load_balancer = load_balancer(&plan);
         let mut release = Release {
@@ -146,7 +153,8 @@ impl<W: World> Step<'_, W> {
     async fn busy_instead(&self, plan: &Plan) -> TealResult<Option<TealError>> {
         let wanted = parts_of(plan);
         for id in self.world.active().await? {
-            let Some(other) = self.world.load(&id).await? else { continue };
+            let other = self.world.load(&id).await?.filter(|other| !other.phase.is_terminal());
+            let Some(other) = other else { continue };
             if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {
                 return Ok(Some(busy(part.arn(), &id)));
             }

@@ -55,7 +55,7 @@ pub async fn on_alarm<W: World>(
             continue;
         }
         let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {alarm} is in ALARM ({reason})"));
-        match step.restore_now(release, error).await {
+        match step.restore_despite_races(release, error).await {
             Ok(outcome) => effects.push(AlarmEffect { release: id, outcome }),
             Err(error) => failure = failure.or(Some(error)),
         }
@@ -70,7 +70,27 @@ fn passes_over(release: &Release, alarm: &AlarmName) -> bool {
     begins || release.alarming_since_start.contains(alarm)
 }
 
+/// How often an alarm tries again at once when other functions write the record meanwhile. Looks, and whoever else rolls back,
+/// write a few times a second at most.
+const RACES: usize = 10;
+
 impl<W: World> Step<'_, W> {
+    /// Puts a release back on blue even while other functions write its record: waiting for the next delivery of the event would
+    /// leave users on green for a minute.
+    async fn restore_despite_races(&mut self, mut release: Release, error: TealError) -> TealResult<AlarmOutcome> {
+        for _ in 0..RACES {
+            let id = release.id.clone();
+            match self.restore_now(release, error.clone()).await {
+                Err(error) if error.name == ErrorName::RecordChanged => {
+                    self.unsaved.clear();
+                    release = self.load(&id).await?;
+                }
+                other => return other,
+            }
+        }
+        self.restore_now(release, error).await
+    }
+
     /// Decides to roll back, and gives the route back in the same breath.
     pub(super) async fn restore_now(&mut self, mut release: Release, error: TealError) -> TealResult<AlarmOutcome> {
         match release.phase {
@@ -80,6 +100,11 @@ impl<W: World> Step<'_, W> {
                 return Ok(AlarmOutcome::TooLate);
             }
             Phase::Promoted | Phase::RolledBack | Phase::Refused => return Ok(AlarmOutcome::TooLate),
+            Phase::Accept => {
+                let error = TealError::new(ErrorName::AlarmFiring, error.message);
+                self.refuse(&mut release, &error).await?;
+                return Ok(AlarmOutcome::Restored);
+            }
             _ => {}
         }
         self.begin_rollback(&mut release, error).await?;
@@ -91,7 +116,7 @@ impl<W: World> Step<'_, W> {
                 Ok(AlarmOutcome::Restored)
             }
             Err(RestoreError::Again(error)) => Err(error),
-            Err(RestoreError::Impossible { todo }) => {
+            Err(RestoreError::Impossible { todo } | RestoreError::Gone { todo }) => {
                 self.call_for_help(&mut release, todo).await?;
                 Ok(AlarmOutcome::NeedsHuman)
             }

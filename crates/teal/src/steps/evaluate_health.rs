@@ -102,6 +102,10 @@ impl<W: World> Step<'_, W> {
                 }
             }
         }
+        if verdict.decision == Decision::RollBack {
+            // How long the bake would have gone on is no reason to roll back.
+            verdict.reasons.retain(|reason| !matches!(reason, Reason::StillBaking { .. }));
+        }
         if verdict.decision == Decision::Advance && verdict.reasons.is_empty() {
             verdict.reasons.push(Reason::NothingAgainst);
         }

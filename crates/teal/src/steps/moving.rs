@@ -15,6 +15,8 @@ pub(super) enum RestoreError {
     Again(TealError),
     /// Only a person can help.
     Impossible { todo: String },
+    /// It is not there any more, or blue is not on it.
+    Gone { todo: String },
 }
 
 impl<W: World> Step<'_, W> {
@@ -141,10 +143,24 @@ impl<W: World> Step<'_, W> {
     /// Gives everything back to blue: production first, then the test route. Only the weights of blue and green are touched, so
     /// what somebody else changed stays; where nobody did, the result is the original, number for number.
     pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
-        let mut parts = release.route.clone();
-        parts.extend(release.test_route.clone());
-        for part in &parts {
-            self.restore_part(release, part).await?;
+        let mut failure = None;
+        for part in release.route.clone() {
+            // One part that cannot be restored is no reason to leave another one.
+            match (self.restore_part(release, &part).await, &failure) {
+                (Err(error @ RestoreError::Again(_)), _) | (Err(error), None) => failure = Some(error),
+                (Ok(()) | Err(_), _) => {}
+            }
+        }
+        if let Some(part) = release.test_route.clone() {
+            match self.restore_part(release, &part).await {
+                Ok(()) => {}
+                // No user is on it, so nobody is called for it.
+                Err(RestoreError::Gone { todo }) => self.note(Fact::LeftAlone { difference: todo }),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if let Some(failure) = failure {
+            return Err(failure);
         }
         for part in release.route.iter_mut().chain(&mut release.test_route) {
             part.expected = part.original.clone();
@@ -157,17 +173,21 @@ impl<W: World> Step<'_, W> {
         let colours = &release.colours;
         let found = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
         let Some(target) = on_blue(&found, part, release) else {
-            return Err(RestoreError::Impossible {
+            return Err(RestoreError::Gone {
                 todo: format!(
                     "{} no longer forwards to blue's target group {}. Put blue back into its forward action with all the weight",
                     part.part, colours.blue
                 ),
             });
         };
-        for difference in differences(&part.part, &part.original, &target) {
-            self.note(Fact::LeftAlone { difference: difference.to_string() });
+        if found != part.expected {
+            for difference in differences(&part.part, &part.original, &target) {
+                self.note(Fact::LeftAlone { difference: difference.to_string() });
+            }
         }
-        if found == target {
+        // Where Teal gave green weight, this reading may be older than what it wrote.
+        let gave_weight = weight_in(&part.expected, &colours.green).is_some_and(|weight| weight > 0);
+        if found == target && !gave_weight {
             return Ok(());
         }
         self.world.set_actions(&part.part, &target).await.map_err(|error| restore_error(&part.part, error))?;
@@ -188,7 +208,11 @@ impl<W: World> Step<'_, W> {
 /// The actions as found, with all of the pair's weight on blue; `None` where blue is not there any more.
 fn on_blue(found: &[Action], part: &RoutePart, release: &Release) -> Option<Vec<Action>> {
     let colours = &release.colours;
-    weight_in(found, &colours.blue)?;
+    let weight = weight_in(found, &colours.blue)?;
+    if weight > 0 && weight_in(found, &colours.green).is_none() {
+        // Green is not attached, or not any more.
+        return Some(found.to_vec());
+    }
     let whole = weight_in(&part.original, &colours.blue).filter(|weight| *weight > 0).unwrap_or(100);
     let mut target = found.to_vec();
     for group in target.iter_mut().flat_map(Action::groups_mut) {
@@ -203,7 +227,7 @@ fn on_blue(found: &[Action], part: &RoutePart, release: &Release) -> Option<Vec<
 
 fn restore_error(part: &PartRef, error: PortError) -> RestoreError {
     match error {
-        PortError::NotFound { .. } => RestoreError::Impossible {
+        PortError::NotFound { .. } => RestoreError::Gone {
             todo: format!("{part} is gone. If it was replaced, give its successor's traffic to blue by hand"),
         },
         PortError::Denied { .. } | PortError::Refused { .. } => {

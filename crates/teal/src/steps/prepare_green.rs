@@ -26,6 +26,7 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
     }
     step.attach_green(&mut release).await?;
     step.intend(&mut release, Act::BringUp).await?;
+    step.hold_blue(&release).await?;
     step.world.bring_up(&release.green).await?;
     step.settle(&mut release);
     let progress = step.world.progress(&release.green.cluster, &release.green.green_service).await?;

@@ -65,6 +65,7 @@ pub async fn sweep<W: World + Executions>(step: &mut Step<'_, W>) -> TealResult<
     let mut swept = Swept { active: ids.len(), ..Swept::default() };
     let mut failure = None;
     for id in ids {
+        step.unsaved.clear();
         match step.sweep_one(&id).await {
             Ok(true) => swept.recovered.push(id),
             Ok(false) => {}
@@ -78,8 +79,9 @@ pub async fn sweep<W: World + Executions>(step: &mut Step<'_, W>) -> TealResult<
 
 impl<W: World + Executions> Step<'_, W> {
     async fn sweep_one(&mut self, id: &ReleaseId) -> TealResult<bool> {
-        let Some(release) = self.world.load(id).await? else { return Ok(false) };
+        let Some(mut release) = self.world.load(id).await? else { return Ok(false) };
         if release.phase.is_terminal() {
+            self.announce(&mut release).await?;
             return Ok(false);
         }
         if let Some(status) = self.world.ended_with(&release.execution).await? {

@@ -41,6 +41,7 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
 
 impl<W: World> Step<'_, W> {
     async fn finish_promoted(&mut self, release: &mut Release) -> TealResult<Answer> {
+        self.free(release, Colour::Green).await?;
         release.apply(&Event::BlueRetired, self.now())?;
         self.note_phase(release);
         self.save_and_announce(release).await?;

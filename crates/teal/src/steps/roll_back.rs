@@ -41,6 +41,10 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     match release.phase {
         Phase::Promoted | Phase::RolledBack => return Ok(Answer::at(&release)),
         Phase::Refused => return Ok(Answer::to(&release, State::RolledBack)),
+        Phase::Accept => {
+            step.refuse(&mut release, &caught).await?;
+            return Ok(Answer::to(&release, State::RolledBack));
+        }
         Phase::RetireBlue => return step.finish_despite(&mut release, &caught).await,
         _ => {}
     }
@@ -48,7 +52,9 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     match step.restore(&mut release).await {
         Ok(()) => step.finish_rollback(&mut release).await,
         Err(RestoreError::Again(error)) => Err(error),
-        Err(RestoreError::Impossible { todo }) => step.call_for_help(&mut release, todo).await,
+        Err(RestoreError::Impossible { todo } | RestoreError::Gone { todo }) => {
+            step.call_for_help(&mut release, todo).await
+        }
     }
 }
 
@@ -109,6 +115,7 @@ impl<W: World> Step<'_, W> {
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
         }
         self.take_green_in(release).await?;
+        self.free(release, Colour::Blue).await?;
         release.apply(&Event::RouteRestored, self.now())?;
         self.note_phase(release);
         self.save_and_announce(release).await?;
@@ -142,7 +149,7 @@ impl<W: World> Step<'_, W> {
     }
 
     pub(super) async fn call_for_help(&mut self, release: &mut Release, todo: String) -> TealResult<Answer> {
-        self.settle(release);
+        // The intent stays until its time has passed: a call that was given up may still have its effect.
         release.apply(&Event::RestoreFailed, self.now())?;
         self.note(Fact::NeedsHuman { todo: todo.clone() });
         self.note_phase(release);

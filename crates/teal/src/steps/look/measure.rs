@@ -102,6 +102,7 @@ impl<W: World> Step<'_, W> {
         if let Some(comparison) = &comparison {
             comparison.consume(&config, compared, &readings);
         }
+        let (comparison, accepted) = self.compared(release, compared, &config, moments, &window);
         let min_requests = release.plan.judge.limits.as_ref().map_or(0, |limits| limits.min_requests);
         let limits = match (&release.plan.judge.limits, window) {
             (None, _) => Measured::nothing().limits,
@@ -112,7 +113,6 @@ impl<W: World> Step<'_, W> {
                 Verdict::all(limits.iter().map(|limit| limit.judge(&readings, window, min_requests)))
             }
         };
-        let (comparison, accepted) = self.compared(release, compared, &config, moments);
         Ok(Measured { limits, comparison, accepted })
     }
 
@@ -123,6 +123,7 @@ impl<W: World> Step<'_, W> {
         compared: &[Compared],
         config: &JudgeConfig,
         moments: Moments,
+        window: &Result<Window, u64>,
     ) -> (Verdict, bool) {
         let nothing = || Verdict { decision: Decision::Advance, reasons: Vec::new() };
         if compared.is_empty() {
@@ -135,6 +136,13 @@ impl<W: World> Step<'_, W> {
         if moments.is_all && verdict != judge::Verdict::RollBack {
             // There is no blue any more; what is still to come of the step before was consumed.
             return (nothing(), false);
+        }
+        let nothing_seen = compared.iter().all(|metric| metric.state.last_period_end().is_none());
+        if let (true, judge::Verdict::Hold, Err(readable_in_seconds)) = (nothing_seen, verdict, window) {
+            return (
+                Verdict::because(Decision::Hold, Reason::NoPeriodYet { readable_in_seconds: *readable_in_seconds }),
+                false,
+            );
         }
         let reason = Reason::Compared { judgement: judgement.brief() };
         let decision = match verdict {
