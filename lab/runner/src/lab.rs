@@ -12,10 +12,11 @@ use crate::{Aws, LabError, Places, Progress, ScenarioResult};
 use crate::{run, setup};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
-use teal_lab_gateway::{CallKey, Gateway, execution_access_key};
+use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
 use teal_lab_wire::{LabClock, Millis, REGION};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -38,6 +39,7 @@ pub struct LabOptions {
 pub struct Lab {
     clock: LabClock,
     places: Places,
+    python: PathBuf,
     aws: Aws,
     emulators: Emulators,
     ledger: Ledger,
@@ -68,7 +70,7 @@ impl Lab {
         let endpoint = emulators.gateway.endpoint_url();
         let options = MinistackOptions {
             address,
-            python,
+            python: python.clone(),
             directory: directory.path().to_owned(),
             endpoint: endpoint.clone(),
             scale,
@@ -84,6 +86,7 @@ impl Lab {
         Ok(Self {
             clock,
             places,
+            python,
             aws,
             emulators,
             ledger,
@@ -126,6 +129,12 @@ impl Lab {
     #[must_use]
     pub fn places(&self) -> &Places {
         &self.places
+    }
+
+    /// The Python of the lab's virtual environment, with what lab/requirements.txt pins: boto3, and beside it the AWS CLI.
+    #[must_use]
+    pub fn python(&self) -> &Path {
+        &self.python
     }
 
     /// Teal's stack.
@@ -188,13 +197,24 @@ impl Lab {
         calls
     }
 
-    /// Calls since a lab time that the caller's policy does not allow, one sentence each.
+    /// Calls since a lab time that the caller's policy does not allow, and callers that nobody knows: one sentence each.
     pub(crate) fn policy_violations(&self, since: Millis) -> Vec<String> {
         let report = self.gateway().policy_report();
-        let violations = report.violations.iter().filter(|violation| violation.at >= since);
-        violations
-            .map(|violation| format!("{} may not {} on {}", violation.caller, violation.action, violation.resource))
-            .collect()
+        let violations = report.violations.iter().filter(|violation| violation.at >= since).map(|violation| {
+            let Violation { caller, action, resource, .. } = violation;
+            format!("{caller} may not {action} on {resource}")
+        });
+        let unknown = report.unknown_callers.iter().map(|key| format!("the access key {key} belongs to no function"));
+        violations.chain(unknown).collect()
+    }
+
+    /// By function, the permissions that no call has needed so far in this lab.
+    pub(crate) fn unused_permissions(&self) -> BTreeMap<String, Vec<String>> {
+        let mut unused = BTreeMap::<String, Vec<String>>::new();
+        for permission in self.gateway().policy_report().unused() {
+            unused.entry(permission.caller.clone()).or_default().push(permission.action.clone());
+        }
+        unused
     }
 
     /// The function that an access key belongs to, or `lab`.

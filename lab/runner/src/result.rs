@@ -43,6 +43,8 @@ pub struct ScenarioResult {
     pub calls: BTreeMap<String, BTreeMap<String, u64>>,
     /// Calls that the function's policy does not allow.
     pub policy_violations: Vec<String>,
+    /// By function, the actions its policies allow that no call has needed so far in this lab.
+    pub unused_permissions: BTreeMap<String, Vec<String>>,
     /// Lab seconds in a real second.
     pub scale: f64,
     pub real_seconds: f64,

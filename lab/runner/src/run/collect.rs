@@ -61,6 +61,7 @@ impl Run<'_> {
             traffic,
             calls: self.lab.calls_since(&self.calls_before),
             policy_violations: self.lab.policy_violations(self.begun_at),
+            unused_permissions: self.lab.unused_permissions(),
             scale: self.lab.clock().scale(),
             real_seconds: elapsed.as_secs_f64(),
         })
