@@ -57,7 +57,8 @@ impl<W: World> Step<'_, W> {
             self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
             return Ok(Some(TealError::new(error, message)));
         }
-        if self.now() >= release.deadline_at && !self.only_keeps_blue(release) {
+        // Once the bake at 100 % is passed blue is merely kept: the deadline does not count that time.
+        if self.now() >= release.deadline_at && release.bake_passed_at.is_none() {
             let message = format!(
                 "the release took longer than its deadline ({}); it began at {}",
                 release.plan.deadline, release.started_at
@@ -78,30 +79,19 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    /// The bake at 100 % is over and blue is merely kept: the deadline does not count that time.
-    fn only_keeps_blue(&self, release: &Release) -> bool {
-        release.phase == (Phase::Bake { stage: release.last_stage() })
-            && release.bake_ends_at().is_some_and(|end| self.now() >= end)
-    }
-
     /// Alarms, limits, the comparison with blue, and the clock together.
     async fn judge(&mut self, release: &mut Release) -> TealResult<Verdict> {
         let alarms = self.look_at_alarms(release).await;
+        if release.bake_passed_at.is_some() {
+            return Ok(judge_kept(alarms));
+        }
         let Measured { limits, comparison, accepted } = self.look_at_metrics(release).await?;
         if is_at_gate(release) {
             return Ok(judge_gate(alarms, Verdict::all([comparison, limits])));
         }
         let clock = look_at_clock(release, accepted, self.now());
         let mut verdict = held(Verdict::all([alarms, comparison, limits, clock]), release, self.now());
-        if verdict.decision == Decision::Insufficient && waited_out_at(release).is_some_and(|end| self.now() >= end) {
-            match release.plan.judge.on_insufficient.then {
-                InsufficientAction::RollBack => verdict.decision = Decision::RollBack,
-                InsufficientAction::Advance => {
-                    verdict.decision = Decision::Advance;
-                    verdict.reasons.insert(0, Reason::Unjudged);
-                }
-            }
-        }
+        self.wait_for_data(release, &mut verdict);
         if verdict.decision == Decision::RollBack {
             // How long the bake would have gone on is no reason to roll back.
             verdict.reasons.retain(|reason| !matches!(reason, Reason::StillBaking { .. }));
@@ -110,6 +100,26 @@ impl<W: World> Step<'_, W> {
             verdict.reasons.push(Reason::NothingAgainst);
         }
         Ok(verdict)
+    }
+
+    /// Beyond the bake too little to judge by is waited for, and then does what the plan says. What could not be read at all never
+    /// advances a release, whatever the plan says.
+    fn wait_for_data(&self, release: &mut Release, verdict: &mut Verdict) {
+        if verdict.decision != Decision::Insufficient {
+            release.insufficient_since = None;
+            return;
+        }
+        release.insufficient_since.get_or_insert(self.now());
+        if waited_out_at(release).is_some_and(|end| self.now() < end) {
+            return;
+        }
+        match release.plan.judge.on_insufficient.then {
+            InsufficientAction::Advance if !verdict.is_blind() => {
+                verdict.decision = Decision::Advance;
+                verdict.reasons.insert(0, Reason::Unjudged);
+            }
+            InsufficientAction::Advance | InsufficientAction::RollBack => verdict.decision = Decision::RollBack,
+        }
     }
 
     async fn decide_to_roll_back(&mut self, release: &mut Release, error: TealError) -> TealResult<Answer> {
@@ -162,7 +172,9 @@ impl<W: World> Step<'_, W> {
     }
 
     async fn advance(&mut self, release: &mut Release) -> TealResult<Answer> {
+        release.insufficient_since = None;
         if release.phase == (Phase::Bake { stage: release.last_stage() }) {
+            release.bake_passed_at.get_or_insert(self.now());
             let kept_until = after(release.phase_since, release.plan.afterwards.keep_blue.as_seconds().into());
             if self.now() < kept_until {
                 return self.look_again(release, State::Bake, Some(kept_until)).await;
@@ -172,6 +184,20 @@ impl<W: World> Step<'_, W> {
         self.note_phase(release);
         self.save_and_announce(release).await?;
         Ok(Answer::at(release))
+    }
+}
+
+/// While blue is merely kept, only an alarm that is raised still rolls back: the release was judged when its bake ended.
+fn judge_kept(alarms: Verdict) -> Verdict {
+    match alarms.decision {
+        Decision::RollBack => alarms,
+        Decision::Advance | Decision::Hold | Decision::Insufficient => {
+            let mut reasons = alarms.reasons;
+            if reasons.is_empty() {
+                reasons.push(Reason::NothingAgainst);
+            }
+            Verdict { decision: Decision::Advance, reasons }
+        }
     }
 }
 
