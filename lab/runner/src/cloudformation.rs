@@ -7,6 +7,7 @@
 mod evaluate;
 mod resources;
 
+use crate::merge::merge;
 use crate::{Aws, LabError};
 use evaluate::Scope;
 use serde_json::{Map, Value};
@@ -124,17 +125,6 @@ impl Stack {
     /// The first refusal; everything is tried all the same.
     pub(crate) async fn delete(&self) -> Result<(), LabError> {
         resources::delete(&self.aws, self.resources.values()).await
-    }
-}
-
-fn merge(target: &mut Value, change: &Value) {
-    match (target, change) {
-        (Value::Object(target), Value::Object(change)) => {
-            for (name, change) in change {
-                merge(target.entry(name.clone()).or_insert(Value::Null), change);
-            }
-        }
-        (target, change) => *target = change.clone(),
     }
 }
 

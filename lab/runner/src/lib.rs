@@ -13,6 +13,7 @@ mod error;
 mod lab;
 mod ledger;
 mod load;
+mod merge;
 mod ministack;
 mod observe;
 mod places;

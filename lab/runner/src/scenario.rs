@@ -1,6 +1,7 @@
 //! What a scenario file says. The format is documented for people in docs/scenarios.md.
 
 mod expectation;
+mod extends;
 mod placeholder;
 
 pub use expectation::{Bounds, Expectation, FinalRoute, Outcome};
@@ -195,22 +196,24 @@ fn default_path() -> String {
 }
 
 impl Scenario {
-    /// Reads a scenario file.
+    /// Reads a scenario file, with those that it extends.
     ///
     /// # Errors
-    /// If the file cannot be read or is not a scenario; the message names the field.
+    /// If a file cannot be read or this is not a scenario; the message names the field.
     pub fn read(file: &Path) -> Result<Self, LabError> {
-        let text = std::fs::read_to_string(file).map_err(LabError::io(format!("reading {}", file.display())))?;
-        Self::parse(&text).map_err(|problem| LabError::document(file, problem))
+        Self::of(&extends::read(file)?).map_err(|problem| LabError::document(file, problem))
     }
 
-    /// Reads a scenario from YAML or JSON.
+    /// Reads a scenario from YAML or JSON that extends no other.
     ///
     /// # Errors
     /// What is wrong, with the path of the field.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let document = crate::yaml::parse(text)?;
-        let scenario: Self = serde_path_to_error::deserialize(&document).map_err(|error| error.to_string())?;
+        Self::of(&crate::yaml::parse(text)?)
+    }
+
+    fn of(document: &Value) -> Result<Self, String> {
+        let scenario: Self = serde_path_to_error::deserialize(document).map_err(|error| error.to_string())?;
         scenario.check()?;
         Ok(scenario)
     }

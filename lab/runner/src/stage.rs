@@ -139,6 +139,7 @@ fn parameters(scenario: &Scenario) -> BTreeMap<String, String> {
         ("PublicSubnets", "subnet-1ab00001,subnet-1ab00002"),
         ("PrivateSubnets", "subnet-1ab00003,subnet-1ab00004"),
         ("Image", "demo"),
+        ("TestAccess", "127.0.0.0/8"),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -2,6 +2,7 @@
 
 use super::Run;
 use crate::LabError;
+use crate::merge::merge;
 use crate::scenario::{Action, EventSpec, Scenario, fill};
 use serde_json::{Value, json};
 use teal::request::Ask;
@@ -116,17 +117,6 @@ impl Run<'_> {
             Some(task) if self.lab.kill_task(&task.id) => format!("task {} of {service} crashes", task.id),
             _ => format!("no task of {service} is there to crash"),
         }
-    }
-}
-
-fn merge(target: &mut Value, change: &Value) {
-    match (target, change) {
-        (Value::Object(target), Value::Object(change)) => {
-            for (name, change) in change {
-                merge(target.entry(name.clone()).or_insert(Value::Null), change);
-            }
-        }
-        (target, change) => *target = change.clone(),
     }
 }
 
