@@ -74,10 +74,10 @@ pub(crate) fn check_release(expected: &Expectation, release: &ReleaseResult) -> 
         let passed = found == error.as_str();
         checks.push(Check::new(of("error"), error, found, passed));
     }
-    let reasons = release.reasons();
+    let told = release.told();
     for text in &expected.reasons {
-        let passed = reasons.contains(text.as_str());
-        checks.push(Check::new(of("the reasons contain"), text, if passed { text } else { &reasons }, passed));
+        let passed = told.contains(text.as_str());
+        checks.push(Check::new(of("the reasons contain"), text, if passed { text } else { &told }, passed));
     }
     let visited: Vec<&str> = release.states.iter().map(|visit| visit.state.as_str()).collect();
     if !expected.states.is_empty() {

@@ -61,6 +61,8 @@ pub struct ReleaseResult {
     pub execution_status: String,
     pub error: Option<String>,
     pub cause: Option<String>,
+    /// Why it ended so, in the order of time: looks that decided something, what was decided, and what remains to do.
+    pub reasons: Vec<String>,
     /// The release's own story, line by line.
     pub story: Vec<String>,
     pub started_at: f64,
@@ -72,9 +74,9 @@ pub struct ReleaseResult {
 }
 
 impl ReleaseResult {
-    /// Everything that says why: the cause and the story.
+    /// Everything that was said about it: the cause and the story.
     #[must_use]
-    pub fn reasons(&self) -> String {
+    pub fn told(&self) -> String {
         let mut lines: Vec<_> = self.cause.iter().map(String::as_str).collect();
         lines.extend(self.story.iter().map(String::as_str));
         lines.join("\n")

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use teal::release::{Phase, Release};
+use teal::story::{Fact, StoryEntry};
+use teal::verdict::Decision;
 
 /// The length of the result's traffic intervals, in lab seconds.
 const TRAFFIC_INTERVAL: f64 = 30.0;
@@ -70,13 +72,10 @@ impl Run<'_> {
     async fn release(&self, running: &Running, record: Option<&Release>) -> Result<ReleaseResult, LabError> {
         let observer = &running.observer;
         let story = self.lab.ledger().story(observer.name()).await?;
-        let story = story.iter().map(|entry| {
-            let at = self.timeline.of_lab_millis(entry.at.as_millisecond());
-            format!("{at:.1} {}: {}", entry.by, entry.fact)
-        });
         let end = observer.end.as_ref();
         let ended_at = end.map_or_else(|| self.timeline.now(), |end| end.at);
         let setback = record.and_then(|record| record.setback.as_ref());
+        let cause = end.and_then(|end| end.cause.clone()).or_else(|| setback.map(|setback| setback.cause.clone()));
         Ok(ReleaseResult {
             id: observer.name().to_owned(),
             outcome: outcome(running, record),
@@ -85,14 +84,20 @@ impl Run<'_> {
                 .and_then(|end| end.error.clone())
                 .filter(|error| error.starts_with("Teal."))
                 .or_else(|| setback.map(|setback| setback.error.to_string())),
-            cause: end.and_then(|end| end.cause.clone()).or_else(|| setback.map(|setback| setback.cause.clone())),
-            story: story.collect(),
+            reasons: reasons(&story, cause.as_deref()),
+            cause,
+            story: story.iter().map(|entry| self.story_line(entry)).collect(),
             started_at: observer.started_at,
             seconds: ended_at - observer.started_at,
             states: observer.visits.clone(),
             state_transitions: observer.transitions(),
             history_events: observer.history_events(),
         })
+    }
+
+    fn story_line(&self, entry: &StoryEntry) -> String {
+        let at = self.timeline.of_lab_millis(entry.at.as_millisecond());
+        format!("{at:.1} {}: {}", entry.by, entry.fact)
     }
 
     /// A change of weights of this route, in the terms of the result; `None` for other load balancers' changes.
@@ -192,6 +197,21 @@ impl Run<'_> {
         let raised = alarms.iter().find(|change| change.state == "ALARM" && change.at >= started_at);
         Some(raised.map_or(decided_at, |change| change.at.min(decided_at)))
     }
+}
+
+/// What of a story says why a release ended as it did; of one that has no such facts, the execution's own cause.
+fn reasons(story: &[StoryEntry], cause: Option<&str>) -> Vec<String> {
+    let decides = |entry: &&StoryEntry| match &entry.fact {
+        Fact::Looked { verdict, .. } => verdict.decision != Decision::Hold,
+        Fact::AlarmSeen { .. }
+        | Fact::Asked { .. }
+        | Fact::RollBackDecided { .. }
+        | Fact::LeftAlone { .. }
+        | Fact::NeedsHuman { .. } => true,
+        _ => false,
+    };
+    let told: Vec<_> = story.iter().filter(decides).map(|entry| entry.fact.to_string()).collect();
+    if told.is_empty() { cause.map(str::to_owned).into_iter().collect() } else { told }
 }
 
 fn outcome(running: &Running, record: Option<&Release>) -> Outcome {
