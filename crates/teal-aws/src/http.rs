@@ -4,13 +4,12 @@
 mod tests;
 
 use crate::Aws;
-use aws_smithy_http_client::{Connector, tls};
-use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns};
-use aws_smithy_runtime_api::client::http::HttpConnector;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use crate::client::client_to;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::error::display::DisplayErrorContext;
+use http::Request;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::error::Error;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use teal::plan::{HttpCheck, Method, why_refused};
@@ -43,15 +42,31 @@ async fn send(endpoint: &Endpoint, check: &HttpCheck) -> Result<ProbeAnswer, Str
     let headers = headers(endpoint, check);
     let host = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.as_str());
     let request = request(&origin, host, &headers, check)?;
-    let connector = Connector::builder()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-        .build_with_resolver(Resolved(addresses));
+    let client = client_to(addresses);
 
     let sent_at = Instant::now();
-    let response = connector.call(request).await.map_err(|error| DisplayErrorContext(&error).to_string())?;
+    let response = client.request(request).await.map_err(|error| in_words(&error))?;
     let status = response.status().as_u16();
     let body = read_body(response.into_body()).await?;
     Ok(ProbeAnswer { status, body, elapsed: sent_at.elapsed() })
+}
+
+/// An error with what caused it, and the remedy where the cause is a certificate.
+fn in_words(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Some errors repeat their cause.
+        let inner = error.to_string();
+        if !text.ends_with(&inner) {
+            text = format!("{text}: {inner}");
+        }
+        cause = error.source();
+    }
+    if text.contains("certificate") {
+        text += ". It must be from an authority that the system trusts, for the check's Host header or else for the host of traffic.test.url";
+    }
+    text
 }
 
 /// The headers of the route's conditions, then those of the check; where both have one, the check's own stands.
@@ -68,25 +83,21 @@ fn request(
     host: Option<&str>,
     headers: &[(String, String)],
     check: &HttpCheck,
-) -> Result<HttpRequest, String> {
-    let mut request = HttpRequest::new(SdkBody::empty());
+) -> Result<Request<SdkBody>, String> {
     let method = match check.method {
-        Method::Get => "GET",
-        Method::Head => "HEAD",
+        Method::Get => http::Method::GET,
+        Method::Head => http::Method::HEAD,
     };
-    let authority = origin.authority(host);
-    request.set_method(method).map_err(|error| error.to_string())?;
-    let uri = format!("{}://{authority}{}", origin.scheme, check.path);
-    request.set_uri(uri).map_err(|error| format!("the address is malformed: {error}"))?;
+    let uri = format!("{}://{}{}", origin.scheme, origin.authority(host), check.path);
+    let mut request = Request::builder().method(method).uri(uri);
     for (name, value) in headers {
-        let name = name.to_ascii_lowercase();
-        request.headers_mut().try_insert(name, value.clone()).map_err(|error| error.to_string())?;
+        request = request.header(name, value);
     }
-    Ok(request)
+    request.body(SdkBody::empty()).map_err(|error| format!("the request is malformed: {error}"))
 }
 
 /// The body up to its limit, undecodable bytes replaced.
-async fn read_body(mut body: SdkBody) -> Result<String, String> {
+async fn read_body(mut body: Incoming) -> Result<String, String> {
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| format!("the body broke off: {error}"))?;
@@ -160,14 +171,4 @@ fn is_name(host: &str) -> bool {
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     last.starts_with(|c: char| c.is_ascii_alphabetic())
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-}
-
-/// Addresses that were resolved and asked about: connecting must not resolve the name once more.
-#[derive(Clone, Debug)]
-struct Resolved(Vec<IpAddr>);
-
-impl ResolveDns for Resolved {
-    fn resolve_dns<'a>(&'a self, _name: &'a str) -> DnsFuture<'a> {
-        DnsFuture::ready(Ok(self.0.clone()))
-    }
 }

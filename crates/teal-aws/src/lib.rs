@@ -4,6 +4,7 @@
 //! neither pays at its start for services that it does not use, nor carries their code.
 
 mod autoscaling;
+mod client;
 mod clock;
 mod cloudwatch;
 mod config;
@@ -20,7 +21,7 @@ mod testing;
 pub use clock::Clock;
 pub use config::{AwsSettings, sdk_config};
 pub use dynamodb::RECORD_KEPT_DAYS;
-pub use stepfunctions::Started;
+pub use stepfunctions::{Execution, Started, execution_arn};
 
 use aws_config::SdkConfig;
 use std::sync::OnceLock;
@@ -40,21 +41,21 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// AWS with the credentials, the region and the endpoint of the environment (see [`sdk_config`]), and the settings of
-    /// [`AwsSettings::from_env`].
+    /// AWS as Lambda gives it to a function (credentials and region from the environment, in the lab the endpoint too), with
+    /// the settings of [`AwsSettings::from_env`]. People's machines have more places for these: see [`sdk_config`].
     ///
     /// # Errors
     /// A sentence that names the variable of the environment that is missing or wrong.
     pub async fn from_env() -> Result<Self, String> {
         let settings = AwsSettings::from_env()?;
-        Ok(Self::new(&sdk_config().await, settings))
+        Ok(Self::new(&config::function_config()?, settings))
     }
 
     /// AWS as `config` reaches it.
     #[must_use]
     pub fn new(config: &SdkConfig, settings: AwsSettings) -> Self {
         Self {
-            config: config.clone(),
+            config: client::with_client(config),
             settings,
             autoscaling: OnceLock::new(),
             cloudwatch: OnceLock::new(),
