@@ -10,7 +10,7 @@ use crate::error::port_error;
 use aws_sdk_applicationautoscaling::types::{
     ScalableDimension, ScalableTarget, ScalingPolicy, ScheduledAction, ServiceNamespace, SuspendedState,
 };
-use teal::ports::{GreenOrder, PortError, PortResult};
+use teal::ports::{CapacityHold, GreenOrder, PortError, PortResult, Scaling};
 
 const DESCRIBE_TARGETS: &str = "application-autoscaling:DescribeScalableTargets";
 const REGISTER_TARGET: &str = "application-autoscaling:RegisterScalableTarget";
@@ -28,7 +28,7 @@ impl Aws {
                 None => Ok(()),
             };
         };
-        self.register_like(blue, &green_id, named(&green_id)).await?;
+        self.register_like(blue, &green_id, named(&green_id), order.hold.as_ref()).await?;
         self.copy_policies(order, &blue_id, &green_id).await?;
         self.copy_scheduled_actions(&blue_id, &green_id).await
     }
@@ -40,6 +40,38 @@ impl Aws {
             Some(target) => self.suspend(target).await,
             None => Ok(()),
         }
+    }
+
+    /// What automatic scaling may do with a service, where it does anything.
+    pub(crate) async fn read_scaling(&self, cluster: &str, service: &str) -> PortResult<Option<Scaling>> {
+        let id = resource_id(cluster, service);
+        Ok(self.scalable_targets(&[&id]).await?.first().map(scaling_of))
+    }
+
+    /// Sets least tasks and the suspension of scaling in to what `wanted` makes of the present ones; nothing else is changed.
+    pub(crate) async fn set_scaling(
+        &self,
+        cluster: &str,
+        service: &str,
+        wanted: impl Fn(Scaling) -> Scaling,
+    ) -> PortResult<()> {
+        let id = resource_id(cluster, service);
+        let targets = self.scalable_targets(&[&id]).await?;
+        let Some(target) = targets.first() else { return Ok(()) };
+        let present = scaling_of(target);
+        let wanted = wanted(present);
+        if wanted == present {
+            return Ok(());
+        }
+        let request = self
+            .autoscaling()
+            .register_scalable_target()
+            .service_namespace(ServiceNamespace::Ecs)
+            .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
+            .resource_id(&id)
+            .min_capacity(capacity(wanted.min_capacity))
+            .suspended_state(SuspendedState::builder().dynamic_scaling_in_suspended(wanted.scale_in_suspended).build());
+        request.send().await.map(|_| ()).map_err(|error| port_error(REGISTER_TARGET, &id, &error))
     }
 
     async fn suspend(&self, target: &ScalableTarget) -> PortResult<()> {
@@ -58,10 +90,26 @@ impl Aws {
         done.map(|_| ()).map_err(|error| port_error(REGISTER_TARGET, &target.resource_id, &error))
     }
 
-    async fn register_like(&self, blue: &ScalableTarget, id: &str, green: Option<&ScalableTarget>) -> PortResult<()> {
-        let wanted = blue.suspended_state.clone().unwrap_or_else(|| suspended(false));
+    async fn register_like(
+        &self,
+        blue: &ScalableTarget,
+        id: &str,
+        green: Option<&ScalableTarget>,
+        hold: Option<&CapacityHold>,
+    ) -> PortResult<()> {
+        let scaling = scaling_of(blue);
+        let scaling = hold.map_or(scaling, |hold| hold.begun(scaling));
+        let min_capacity = capacity(scaling.min_capacity);
+        let of_blue = blue.suspended_state.as_ref();
+        let wanted = SuspendedState::builder()
+            .dynamic_scaling_in_suspended(scaling.scale_in_suspended)
+            .dynamic_scaling_out_suspended(
+                of_blue.and_then(|state| state.dynamic_scaling_out_suspended).unwrap_or(false),
+            )
+            .scheduled_scaling_suspended(of_blue.and_then(|state| state.scheduled_scaling_suspended).unwrap_or(false))
+            .build();
         let is_like_blue = |green: &ScalableTarget| {
-            green.min_capacity == blue.min_capacity
+            green.min_capacity == min_capacity
                 && green.max_capacity == blue.max_capacity
                 && green.suspended_state.clone().unwrap_or_else(|| suspended(false)) == wanted
         };
@@ -74,7 +122,7 @@ impl Aws {
             .service_namespace(ServiceNamespace::Ecs)
             .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
             .resource_id(id)
-            .min_capacity(blue.min_capacity)
+            .min_capacity(min_capacity)
             .max_capacity(blue.max_capacity)
             .suspended_state(wanted);
         request.send().await.map(|_| ()).map_err(|error| port_error(REGISTER_TARGET, id, &error))
@@ -221,6 +269,19 @@ fn resource_id(cluster: &str, service: &str) -> String {
     // A cluster may be given by its ARN, which ends in its name.
     let cluster = cluster.rsplit('/').next().unwrap_or(cluster);
     format!("service/{cluster}/{service}")
+}
+
+fn scaling_of(target: &ScalableTarget) -> Scaling {
+    let suspended = target.suspended_state.as_ref().and_then(|state| state.dynamic_scaling_in_suspended);
+    Scaling {
+        min_capacity: u32::try_from(target.min_capacity).unwrap_or(0),
+        max_capacity: u32::try_from(target.max_capacity).unwrap_or(0),
+        scale_in_suspended: suspended.unwrap_or(false),
+    }
+}
+
+fn capacity(tasks: u32) -> i32 {
+    i32::try_from(tasks).unwrap_or(i32::MAX)
 }
 
 fn suspended(all: bool) -> SuspendedState {

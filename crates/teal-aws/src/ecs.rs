@@ -12,7 +12,7 @@ use aws_sdk_ecs::types::{
     DeploymentControllerType, DeploymentStrategy, SchedulingStrategy, Service, ServiceField, TaskDefinition,
 };
 use teal::plan::{EcsGreen, EcsServiceName, TargetGroupArn};
-use teal::ports::{Fleet, GreenOrder, PortError, PortResult, Progress, ServiceReading, Survey};
+use teal::ports::{CapacityHold, Fleet, GreenOrder, PortError, PortResult, Progress, Scaling, ServiceReading, Survey};
 
 const DESCRIBE_SERVICES: &str = "ecs:DescribeServices";
 const CREATE_SERVICE: &str = "ecs:CreateService";
@@ -43,6 +43,18 @@ impl Fleet for Aws {
             green_task,
             blue_task,
         })
+    }
+
+    async fn scaling(&self, cluster: &str, service: &str) -> PortResult<Option<Scaling>> {
+        self.read_scaling(cluster, service).await
+    }
+
+    async fn hold_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
+        self.set_scaling(cluster, service, |present| hold.begun(present)).await
+    }
+
+    async fn free_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
+        self.set_scaling(cluster, service, |present| hold.ended(present)).await
     }
 
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {

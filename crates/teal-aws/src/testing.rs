@@ -173,6 +173,7 @@ pub(crate) fn order() -> GreenOrder {
         green_group: group(GREEN_GROUP),
         blue_group: group(BLUE_GROUP),
         desired: 4,
+        hold: None,
     }
 }
 

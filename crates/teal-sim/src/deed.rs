@@ -3,7 +3,7 @@
 use crate::link::Who;
 use crate::world::World;
 use std::fmt;
-use teal::ports::{GreenOrder, PortError, PortResult};
+use teal::ports::{CapacityHold, GreenOrder, PortError, PortResult};
 use teal::route::{Action, PartRef};
 
 /// A write to a listener or a service.
@@ -12,6 +12,10 @@ pub(crate) enum Deed {
     SetActions { part: PartRef, actions: Vec<Action> },
     BringUp(Box<GreenOrder>),
     ScaleIn { service: String },
+    /// Automatic scaling may take no tasks.
+    Hold { service: String, hold: CapacityHold },
+    /// It may again.
+    Free { service: String, hold: CapacityHold },
 }
 
 /// A deed that happens after the caller was told that it failed.
@@ -53,6 +57,18 @@ impl World {
                 let done = state.take_in(service, now);
                 done.ok_or_else(|| PortError::NotFound { what: format!("service {service}") })
             }
+            Deed::Hold { service, hold } => {
+                if let Some(rule) = state.scaling.get_mut(service) {
+                    *rule = hold.begun(*rule);
+                }
+                Ok(())
+            }
+            Deed::Free { service, hold } => {
+                if let Some(rule) = state.scaling.get_mut(service) {
+                    *rule = hold.ended(*rule);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -86,6 +102,8 @@ impl fmt::Display for Deed {
                 write!(f, "{} runs {} with {} tasks", order.green_service, order.task_definition, order.desired)
             }
             Deed::ScaleIn { service } => write!(f, "{service} goes to 0 tasks"),
+            Deed::Hold { service, .. } => write!(f, "{service} is not scaled in any more"),
+            Deed::Free { service, .. } => write!(f, "{service} is scaled as before"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use teal::plan::{AlarmName, TargetGroupArn};
-use teal::ports::{AlarmReading, AlarmState, ScaleInRule, Target, TargetHealth};
+use teal::ports::{AlarmReading, AlarmState, Scaling, Target, TargetHealth};
 use teal::release::{Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::route::{Action, ActionKind, WeightedGroup};
@@ -54,8 +54,8 @@ pub struct State {
     /// The action list of each listener.
     pub parts: BTreeMap<String, Vec<Action>>,
     pub services: BTreeMap<String, Service>,
-    /// How automatic scaling may take tasks from those services that it scales.
-    pub scaling: BTreeMap<String, ScaleInRule>,
+    /// What automatic scaling may do with those services that it scales.
+    pub scaling: BTreeMap<String, Scaling>,
     /// Services whose tasks are not healthy.
     pub sick: BTreeSet<String>,
     pub alarms: BTreeMap<String, AlarmReading>,

@@ -177,8 +177,8 @@ pub trait Fleet {
     /// What runs now behind the two target groups.
     async fn survey(&self, green: &EcsGreen, blue_group: &TargetGroupArn) -> PortResult<Survey>;
 
-    /// How automatic scaling may take tasks from a service; `None` where it is not scaled automatically.
-    async fn scale_in_rule(&self, cluster: &str, service: &str) -> PortResult<Option<ScaleInRule>>;
+    /// What automatic scaling may do with a service; `None` where it is not scaled automatically.
+    async fn scaling(&self, cluster: &str, service: &str) -> PortResult<Option<Scaling>>;
 
     /// Keeps automatic scaling from taking tasks from a service; scaling out goes on. Done twice it changes nothing, nor where
     /// the service is not scaled automatically.
@@ -225,15 +225,17 @@ pub struct ServiceReading {
     pub settings: BTreeMap<String, serde_json::Value>,
 }
 
-/// How automatic scaling may take tasks from a service.
+/// What automatic scaling may do with a service's number of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ScaleInRule {
-    /// Tasks that automatic scaling leaves at least.
+pub struct Scaling {
+    /// Tasks that it leaves at least.
     pub min_capacity: u32,
-    /// Whether scaling policies take no tasks at all.
+    /// Tasks that it gives at most.
+    pub max_capacity: u32,
+    /// Whether its policies take no tasks away.
     /// <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-suspend-resume-scaling.html>
-    pub suspended: bool,
+    pub scale_in_suspended: bool,
 }
 
 /// Capacity that automatic scaling may not take while a release is under way: blue at 5 % of the traffic would soon be too small
@@ -241,24 +243,41 @@ pub struct ScaleInRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CapacityHold {
-    /// Blue's rule when the release began.
-    pub found: ScaleInRule,
-    /// The rule of both colours while it is under way.
-    pub held: ScaleInRule,
+    /// Blue's scaling when the release began.
+    pub found: Scaling,
+    /// The scaling of both colours while it is under way.
+    pub held: Scaling,
 }
 
 impl CapacityHold {
-    /// Holds so many tasks.
+    /// Holds so many tasks, as far as the service may have so many.
     #[must_use]
-    pub fn of(found: ScaleInRule, tasks: u32) -> Self {
-        Self { found, held: ScaleInRule { min_capacity: found.min_capacity.max(tasks), suspended: true } }
+    pub fn of(found: Scaling, tasks: u32) -> Self {
+        let min_capacity = tasks.min(found.max_capacity).max(found.min_capacity);
+        Self { found, held: Scaling { min_capacity, scale_in_suspended: true, ..found } }
     }
 
-    /// The rule after the hold: what it set is as it was found, what somebody else set since stays.
+    /// The scaling under the hold: no less than somebody else may have set since.
     #[must_use]
-    pub fn ended(&self, present: ScaleInRule) -> ScaleInRule {
-        let is_ours = present.min_capacity <= self.held.min_capacity && present.suspended == self.held.suspended;
-        if is_ours { self.found } else { present }
+    pub fn begun(&self, present: Scaling) -> Scaling {
+        let min_capacity = self.held.min_capacity.min(present.max_capacity).max(present.min_capacity);
+        Scaling { min_capacity, scale_in_suspended: self.held.scale_in_suspended, ..present }
+    }
+
+    /// The scaling after the hold: what it set is as it was found, and what somebody else set since (a schedule, say) stays.
+    #[must_use]
+    pub fn ended(&self, present: Scaling) -> Scaling {
+        let min_is_ours = present.min_capacity == self.held.min_capacity;
+        let suspension_is_ours = present.scale_in_suspended == self.held.scale_in_suspended;
+        Scaling {
+            min_capacity: if min_is_ours { self.found.min_capacity } else { present.min_capacity },
+            scale_in_suspended: if suspension_is_ours {
+                self.found.scale_in_suspended
+            } else {
+                present.scale_in_suspended
+            },
+            ..present
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::testing::{Script, Sent, order};
 use serde_json::{Value, json};
-use teal::ports::PortError;
+use teal::ports::{CapacityHold, Fleet, GreenOrder, PortError, Scaling};
 
 const BLUE: &str = "service/prod/checkout-a";
 const GREEN: &str = "service/prod/checkout-b";
@@ -123,6 +123,80 @@ async fn where_blue_does_not_scale_green_does_not_either() {
     let left_over = Script::default().json(&json!({"ScalableTargets": [target(GREEN, 1, 8, false)]})).json(&json!({}));
     left_over.aws().scale_like_blue(&order()).await.unwrap();
     assert_eq!(changes(&left_over)[0].json()["SuspendedState"]["DynamicScalingOutSuspended"], true);
+}
+
+fn scaling(min_capacity: u32, scale_in_suspended: bool) -> Scaling {
+    Scaling { min_capacity, max_capacity: 8, scale_in_suspended }
+}
+
+fn with_min_and_suspension(min: i32, suspended: bool) -> Script {
+    let mut target = target(BLUE, min, 8, false);
+    target["SuspendedState"]["DynamicScalingInSuspended"] = json!(suspended);
+    Script::default().json(&json!({"ScalableTargets": [target]})).json(&json!({}))
+}
+
+#[tokio::test]
+async fn blue_is_held_at_its_size_and_nothing_else_of_its_scaling_is_touched() {
+    let hold = CapacityHold::of(scaling(2, false), 5);
+    assert_eq!(hold.held, scaling(5, true));
+    let script = with_min_and_suspension(2, false);
+    script.aws().hold_capacity("prod", "checkout-a", &hold).await.unwrap();
+    let expected = json!({
+        "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceId": BLUE, "MinCapacity": 5,
+        "SuspendedState": {"DynamicScalingInSuspended": true},
+    });
+    assert_eq!(changes(&script)[0].json(), expected);
+
+    let again = Script::default().json(&json!({"ScalableTargets": [{
+        "ServiceNamespace": "ecs", "ResourceId": BLUE, "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 5,
+        "MaxCapacity": 8, "RoleARN": "arn:r", "CreationTime": 1.0, "SuspendedState": {"DynamicScalingInSuspended": true},
+    }]}));
+    again.aws().hold_capacity("prod", "checkout-a", &hold).await.unwrap();
+    assert!(changes(&again).is_empty(), "done twice it changes nothing");
+}
+
+#[tokio::test]
+async fn what_was_held_is_as_it_was_found_and_what_others_set_stays() {
+    let hold = CapacityHold::of(scaling(2, false), 5);
+    for (min, suspended, expected) in [(5, true, Some((2, false))), (6, true, Some((6, false))), (2, false, None)] {
+        let script = with_min_and_suspension(min, suspended);
+        script.aws().free_capacity("prod", "checkout-a", &hold).await.unwrap();
+        if expected.is_none() {
+            continue;
+        }
+        let sent = changes(&script)[0].json();
+        let set = (sent["MinCapacity"].as_i64(), sent["SuspendedState"]["DynamicScalingInSuspended"].as_bool());
+        assert_eq!((set.0.unwrap(), set.1.unwrap()), expected.unwrap(), "found at {min}, {suspended}");
+    }
+}
+
+#[tokio::test]
+async fn a_size_beyond_the_most_that_blue_scales_to_is_held_as_far_as_it_goes() {
+    assert_eq!(CapacityHold::of(scaling(2, false), 20).held, scaling(8, true));
+    let unscaled = Script::default().json(&json!({"ScalableTargets": []}));
+    let hold = CapacityHold::of(scaling(2, false), 5);
+    unscaled.aws().hold_capacity("prod", "checkout-a", &hold).await.unwrap();
+    assert!(changes(&unscaled).is_empty());
+}
+
+#[tokio::test]
+async fn green_scales_like_blue_but_not_in_while_the_release_is_under_way() {
+    let order = GreenOrder { hold: Some(CapacityHold::of(scaling(2, false), 4)), ..order() };
+    let script = Script::default()
+        .json(&json!({"ScalableTargets": [target(BLUE, 4, 8, false)]}))
+        .json(&json!({}))
+        .json(&json!({"ScalingPolicies": []}))
+        .json(&json!({"ScalingPolicies": []}))
+        .json(&json!({"ScheduledActions": []}))
+        .json(&json!({"ScheduledActions": []}));
+    script.aws().scale_like_blue(&order).await.unwrap();
+    let sent = changes(&script)[0].json();
+    assert_eq!(
+        (&sent["ResourceId"], &sent["MinCapacity"], &sent["MaxCapacity"]),
+        (&json!(GREEN), &json!(4), &json!(8))
+    );
+    let suspended = json!({"DynamicScalingInSuspended": true, "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": false});
+    assert_eq!(sent["SuspendedState"], suspended);
 }
 
 #[tokio::test]

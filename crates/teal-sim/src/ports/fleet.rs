@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use teal::plan::{EcsGreen, TargetGroupArn};
 use teal::ports::{
-    Announcer, CapacityHold, Executions, Fleet, GreenOrder, PortError, PortResult, Progress, ScaleInRule, ServiceReading,
+    Announcer, CapacityHold, Executions, Fleet, GreenOrder, PortError, PortResult, Progress, Scaling, ServiceReading,
     Survey,
 };
 use teal::story::Announcement;
@@ -40,28 +40,16 @@ impl Fleet for Link<'_> {
         .await
     }
 
-    async fn scale_in_rule(&self, _cluster: &str, service: &str) -> PortResult<Option<ScaleInRule>> {
+    async fn scaling(&self, _cluster: &str, service: &str) -> PortResult<Option<Scaling>> {
         self.call(Op::other("DescribeScalableTargets"), |_| Ok(self.world.state().scaling.get(service).copied())).await
     }
 
     async fn hold_capacity(&self, _cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
-        self.call(Op::other("RegisterScalableTarget"), |_| {
-            if let Some(rule) = self.world.state().scaling.get_mut(service) {
-                *rule = hold.held;
-            }
-            Ok(())
-        })
-        .await
+        self.act("RegisterScalableTarget", Deed::Hold { service: service.to_owned(), hold: *hold }).await
     }
 
     async fn free_capacity(&self, _cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
-        self.call(Op::other("RegisterScalableTarget"), |_| {
-            if let Some(rule) = self.world.state().scaling.get_mut(service) {
-                *rule = hold.ended(*rule);
-            }
-            Ok(())
-        })
-        .await
+        self.act("RegisterScalableTarget", Deed::Free { service: service.to_owned(), hold: *hold }).await
     }
 
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {

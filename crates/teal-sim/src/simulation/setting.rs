@@ -5,6 +5,7 @@ use crate::world::World;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::fmt;
+use teal::ports::Scaling;
 
 /// The kind of route and plan.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,9 @@ pub(crate) struct Setting {
     canary: bool,
     /// The listeners begin with blue's group alone.
     lone_group: bool,
-    /// How long tasks take to start.
+    /// The services are scaled automatically.
+    scaled: bool,
+    /// How long tasks take to start, in seconds.
     task_seconds: u64,
 }
 
@@ -31,6 +34,7 @@ impl Setting {
             gate: rng.u8(0..3) == 0,
             canary: rng.bool(),
             lone_group: rng.u8(0..5) == 0,
+            scaled: rng.bool(),
             task_seconds: rng.u64(0..60),
         }
     }
@@ -45,6 +49,9 @@ impl Setting {
             state.parts.insert(TEST_LISTENER.to_owned(), vec![forward(groups)]);
         }
         state.task_seconds = self.task_seconds;
+        if self.scaled {
+            state.scaling.insert("checkout-a".to_owned(), Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false });
+        }
     }
 
     /// The listeners of the route.

@@ -99,7 +99,10 @@ impl<W: World> Step<'_, W> {
         for difference in self.unlike_groups(&colours).await? {
             self.note(Fact::Noted { note: difference });
         }
-        let rule = self.world.scale_in_rule(green.cluster.as_str(), &survey.blue.name).await?;
+        for note in Self::sticky_notes(&route) {
+            self.note(Fact::Noted { note });
+        }
+        let rule = self.world.scaling(green.cluster.as_str(), &survey.blue.name).await?;
         let order = GreenOrder {
             cluster: green.cluster.to_string(),
             blue_service: survey.blue.name.clone(),

@@ -42,6 +42,7 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
 impl<W: World> Step<'_, W> {
     async fn finish_promoted(&mut self, release: &mut Release) -> TealResult<Answer> {
         self.free(release, Colour::Green).await?;
+        self.settle(release);
         release.apply(&Event::BlueRetired, self.now())?;
         self.note_phase(release);
         self.save_and_announce(release).await?;
@@ -63,6 +64,7 @@ impl<W: World> Step<'_, W> {
         if error.name == ErrorName::RouteChanged {
             self.note(Fact::LeftAlone { difference: error.message.clone() });
         }
+        self.intend(release, Act::RetireBlue).await?;
         self.finish_promoted(release).await
     }
 }
