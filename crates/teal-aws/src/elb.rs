@@ -23,8 +23,8 @@ impl LoadBalancer for Aws {
             }
             PartRef::Rule(arn) => ("elasticloadbalancing:DescribeRules", self.rule(arn).await?.actions),
         };
-        let read = actions.unwrap_or_default().iter().map(action::read).collect::<Result<_, _>>();
-        read.map_err(|message| PortError::Refused { call, message: format!("{part}: {message}") })
+        action::read_list(&actions.unwrap_or_default())
+            .map_err(|message| PortError::Refused { call, message: format!("{part}: {message}") })
     }
 
     async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()> {
@@ -32,8 +32,8 @@ impl LoadBalancer for Aws {
             PartRef::Listener(_) => "elasticloadbalancing:ModifyListener",
             PartRef::Rule(_) => "elasticloadbalancing:ModifyRule",
         };
-        let written = actions.iter().map(action::write).collect::<Result<Vec<_>, _>>();
-        let written = written.map_err(|message| PortError::Refused { call, message: format!("{part}: {message}") })?;
+        let written = action::write_list(actions)
+            .map_err(|message| PortError::Refused { call, message: format!("{part}: {message}") })?;
         let what = part.to_string();
         match part {
             PartRef::Listener(arn) => {

@@ -1,7 +1,8 @@
 //! Action lists, from and to the SDK's types.
 //!
 //! What is read and written back must come back equal, so each spelling of the same thing has one form here: a lone
-//! `TargetGroupArn` is a forward to one group, a missing weight is 1, stickiness that is off without a duration is none.
+//! `TargetGroupArn` is a forward to one group, a missing weight is 1, target groups stand in the order of their ARNs (ELB promises
+//! none), stickiness that is off is none, and so is the `Order` 1 of the only action of a list.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Action.html>
 
 use super::settings::{self, Members};
@@ -14,11 +15,45 @@ use teal::route::{Action, ActionKind, Stickiness, WeightedGroup};
 /// The weight of a target group for which none is given.
 const DEFAULT_WEIGHT: u16 = 1;
 
-/// An action as Teal keeps it.
+/// An action list as Teal keeps it.
 ///
 /// # Errors
 /// A sentence that says what Teal cannot keep, so that nothing is lost when the list is written back.
-pub(super) fn read(action: &sdk::Action) -> Result<Action, String> {
+pub(super) fn read_list(actions: &[sdk::Action]) -> Result<Vec<Action>, String> {
+    let mut list = actions.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    normalise(&mut list);
+    Ok(list)
+}
+
+/// An action list as ELB takes it.
+///
+/// # Errors
+/// A sentence, when what would be written is not what was asked for (a record of a newer Teal, say).
+pub(super) fn write_list(actions: &[Action]) -> Result<Vec<sdk::Action>, String> {
+    let written = actions.iter().map(write).collect::<Result<Vec<_>, _>>()?;
+    let mut wanted = actions.to_vec();
+    normalise(&mut wanted);
+    if read_list(&written).as_ref() == Ok(&wanted) {
+        return Ok(written);
+    }
+    Err(format!("Teal cannot write these actions as they are: {}", serde_json::to_string(actions).unwrap_or_default()))
+}
+
+/// One form for all spellings of a list.
+fn normalise(actions: &mut [Action]) {
+    if let [only] = actions {
+        // ELB asks for an order only where there are several actions, and tells 1 where a client gave none.
+        only.order = only.order.filter(|order| *order != 1);
+    }
+    for action in actions {
+        if let ActionKind::Forward { groups, stickiness } = &mut action.kind {
+            groups.sort_by(|one, other| one.target_group.cmp(&other.target_group));
+            *stickiness = stickiness.filter(|stickiness| stickiness.enabled);
+        }
+    }
+}
+
+fn read(action: &sdk::Action) -> Result<Action, String> {
     let kind = action.r#type.as_ref().ok_or("an action has no type")?;
     let kept = |settings: Option<Members>| {
         let settings = settings.ok_or_else(|| format!("an action of type {kind} has no settings"))?;
@@ -55,7 +90,6 @@ fn read_forward(action: &sdk::Action) -> Result<ActionKind, String> {
     let stickiness = config.and_then(|config| config.target_group_stickiness_config.as_ref()).map(|config| {
         Stickiness { enabled: config.enabled.unwrap_or_default(), duration_seconds: config.duration_seconds }
     });
-    let stickiness = stickiness.filter(|found| found.enabled || found.duration_seconds.is_some());
     Ok(ActionKind::Forward { groups, stickiness })
 }
 
@@ -70,13 +104,9 @@ fn group_arn(arn: &str) -> Result<TargetGroupArn, String> {
     arn.parse().map_err(|invalid| format!("{arn:?} is not the ARN of a target group: {invalid}"))
 }
 
-/// An action as ELB takes it.
-///
-/// # Errors
-/// A sentence, when what would be written is not what was asked for (a record of a newer Teal, say).
-pub(super) fn write(action: &Action) -> Result<sdk::Action, String> {
+fn write(action: &Action) -> Result<sdk::Action, String> {
     let builder = sdk::Action::builder().set_order(action.order);
-    let written = match &action.kind {
+    Ok(match &action.kind {
         ActionKind::Forward { groups, stickiness } => {
             let builder = builder.r#type(ActionTypeEnum::Forward).forward_config(write_forward(groups, *stickiness));
             match groups.as_slice() {
@@ -102,11 +132,7 @@ pub(super) fn write(action: &Action) -> Result<sdk::Action, String> {
             };
             builder.r#type(kind).build()
         }
-    };
-    if read(&written).as_ref() == Ok(action) {
-        return Ok(written);
-    }
-    Err(format!("Teal cannot write this action as it is: {}", serde_json::to_string(action).unwrap_or_default()))
+    })
 }
 
 fn write_forward(groups: &[WeightedGroup], stickiness: Option<Stickiness>) -> ForwardActionConfig {

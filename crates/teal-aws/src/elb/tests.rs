@@ -119,13 +119,46 @@ async fn every_spelling_of_a_forward_to_one_group_reads_the_same() {
         order: None,
         kind: ActionKind::Forward { groups: vec![weighted(BLUE_GROUP, 1)], stickiness: None },
     }];
-    for spelling in [plain, both, weightless] {
-        assert_eq!(read(&spelling).await.as_ref(), Ok(&expected), "{spelling}");
+    for spelling in [&plain, &both, &weightless] {
+        assert_eq!(read(spelling).await.as_ref(), Ok(&expected), "{spelling}");
     }
+    let numbered = plain.replace("<Type>", "<Order>1</Order><Type>");
+    assert_eq!(read(&numbered).await.as_ref(), Ok(&expected), "ELB tells 1 where none was given");
     let form = write(&rule(), "ModifyRule", &expected).await;
     assert_eq!(value(&form, "RuleArn"), Some(RULE));
     assert_eq!(value(&form, "Actions.member.1.TargetGroupArn"), Some(BLUE_GROUP));
     assert_eq!(value(&form, "Actions.member.1.ForwardConfig.TargetGroups.member.1.TargetGroupArn"), Some(BLUE_GROUP));
+}
+
+#[tokio::test]
+async fn the_same_list_told_in_another_way_is_the_same_list() {
+    let forward = |groups: &[(&str, u16)], stickiness: &str| {
+        let members: String = groups
+            .iter()
+            .map(|(arn, weight)| {
+                format!("<member><TargetGroupArn>{arn}</TargetGroupArn><Weight>{weight}</Weight></member>")
+            })
+            .collect();
+        format!(
+            "<member><Type>forward</Type><ForwardConfig><TargetGroups>{members}</TargetGroups>{stickiness}</ForwardConfig></member>"
+        )
+    };
+    let off = "<TargetGroupStickinessConfig><Enabled>false</Enabled><DurationSeconds>60</DurationSeconds></TargetGroupStickinessConfig>";
+    let groups = [(BLUE_GROUP, 950), (GREEN_GROUP, 50)];
+    let turned = [groups[1], groups[0]];
+    let expected = read(&forward(&groups, "")).await.unwrap();
+    for other in [forward(&turned, ""), forward(&groups, off)] {
+        assert_eq!(read(&other).await.as_ref(), Ok(&expected), "{other}");
+    }
+
+    // A record may hold the other spelling: it is written all the same.
+    let mut stored = expected.clone();
+    stored[0].order = Some(1);
+    let ActionKind::Forward { groups, stickiness } = &mut stored[0].kind else { panic!("{stored:?}") };
+    groups.reverse();
+    *stickiness = Some(Stickiness { enabled: false, duration_seconds: Some(60) });
+    let form = write(&listener(), "ModifyListener", &stored).await;
+    assert_eq!(value(&form, "DefaultActions.member.1.ForwardConfig.TargetGroups.member.1.Weight"), Some("50"));
 }
 
 #[tokio::test]

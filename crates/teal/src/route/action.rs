@@ -19,7 +19,7 @@ pub struct Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ActionKind {
-    /// Splits traffic between target groups.
+    /// Splits traffic between target groups, which stand in the order of their ARNs: ELB promises none.
     Forward {
         groups: Vec<WeightedGroup>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

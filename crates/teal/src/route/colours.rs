@@ -143,7 +143,7 @@ fn kinds(actions: &[Action]) -> String {
 }
 
 /// The same actions with green attached at weight 0, if it was not attached. A lone group may have had any weight: it gets 100,
-/// since with two groups the numbers begin to matter.
+/// since with two groups the numbers begin to matter. The groups stand in the order in which lists are read.
 #[must_use]
 pub fn attach(actions: &[Action], colours: &Colours) -> Vec<Action> {
     let mut actions = actions.to_vec();
@@ -153,6 +153,7 @@ pub fn attach(actions: &[Action], colours: &Colours) -> Vec<Action> {
         {
             only.weight = only.weight.max(100);
             groups.push(WeightedGroup { target_group: colours.green.clone(), weight: 0 });
+            groups.sort_by(|one, other| one.target_group.cmp(&other.target_group));
         }
     }
     actions

@@ -74,6 +74,8 @@ fn a_lone_group_is_joined_at_weight_nothing() {
     assert_eq!(discover(&[(listener(), vec![forward(&[(A, 1)])])], Some(&pair)), Ok(colours()));
     assert_eq!(attach(&[login(), forward(&[(A, 1)])], &colours()), [login(), forward(&[(A, 100), (B, 0)])]);
     assert_eq!(attach(&[forward(&[(A, 7), (B, 0)])], &colours()), [forward(&[(A, 7), (B, 0)])]);
+    let swapped = Colours { blue: colours().green, green: colours().blue };
+    assert_eq!(attach(&[forward(&[(B, 7)])], &swapped), [forward(&[(A, 0), (B, 100)])], "as it is read back");
 }
 
 #[test]
