@@ -114,7 +114,7 @@ impl Happening {
     }
 
     /// Whether it happens to a running function rather than to the world.
-    const fn is_of_a_run(self) -> bool {
+    pub(crate) const fn is_of_a_run(self) -> bool {
         matches!(self, Happening::RunTwice | Happening::InvocationLost)
     }
 }
@@ -133,11 +133,13 @@ const CALL_FAULTS: [(FaultKind, u32); 10] = [
     (FaultKind::StaleRead, 2),
 ];
 
-/// A disturbance that waits for its moment: the `nth` opportunity in a place.
+/// A disturbance that waits for its moment: the `nth` opportunity in a place, or the `nth` time that something is written to a
+/// listener or a service there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Planned {
     place: Place,
     nth: u32,
+    at_deed: bool,
     what: Disturbance,
     met: bool,
 }
@@ -148,6 +150,7 @@ pub(crate) struct Chaos {
     rng: Rng,
     planned: Vec<Planned>,
     opportunities: [u32; Place::COUNT],
+    deeds: [u32; Place::COUNT],
     /// The share of calls that are throttled.
     throttled: f64,
     slow: bool,
@@ -164,10 +167,12 @@ impl Chaos {
             let near = planned.last().copied().filter(|_| rng.u8(0..10) < 4);
             planned.push(Planned::draw(&mut rng, near));
         }
+        let preludes: Vec<Planned> = planned.iter().filter_map(|one| Planned::prelude(&mut rng, one.place)).collect();
+        planned.extend(preludes);
         let throttled = if rng.u8(0..10) == 0 { 0.15 } else { 0.0 };
         let slow = rng.u8(0..5) == 0;
-        let opportunities = [0; Place::COUNT];
-        Self { rng, planned, opportunities, throttled, slow, due: Vec::new(), matrix: Matrix::default() }
+        let (opportunities, deeds) = ([0; Place::COUNT], [0; Place::COUNT]);
+        Self { rng, planned, opportunities, deeds, throttled, slow, due: Vec::new(), matrix: Matrix::default() }
     }
 
     /// Nothing goes wrong any more.
@@ -177,7 +182,10 @@ impl Chaos {
     }
 
     pub(crate) fn planned(&self) -> impl Iterator<Item = String> {
-        self.planned.iter().map(|p| format!("{} at opportunity {} of {}", p.what, p.nth, p.place))
+        self.planned.iter().map(|p| {
+            let of = if p.at_deed { "write" } else { "call" };
+            format!("{} at {of} {} of {}", p.what, p.nth, p.place)
+        })
     }
 
     /// An execution waits in a state.
@@ -223,13 +231,19 @@ impl Chaos {
         let count = &mut self.opportunities[place.index()];
         let nth = *count;
         *count += 1;
+        let nth_deed = op.filter(|op| op.kind == OpKind::Deed).map(|_| {
+            let count = &mut self.deeds[place.index()];
+            *count += 1;
+            *count - 1
+        });
         let mut fault = None;
         for planned in &mut self.planned {
-            if planned.met || planned.place != place || planned.nth > nth {
+            let now = if planned.at_deed { nth_deed } else { Some(nth) };
+            let Some(now) = now.filter(|now| !planned.met && planned.place == place && planned.nth <= *now) else {
                 continue;
-            }
+            };
             match (planned.what, op) {
-                (Disturbance::World(happening), _) if planned.nth == nth => {
+                (Disturbance::World(happening), _) if planned.nth == now => {
                     planned.met = true;
                     self.due.push(happening);
                     self.matrix.met(place, planned.what);
@@ -256,17 +270,35 @@ fn can_have(op: Op, kind: FaultKind) -> bool {
 }
 
 impl Planned {
+    /// What lets a place be reached that a release without trouble never comes to.
+    fn prelude(rng: &mut Rng, place: Place) -> Option<Self> {
+        let choices: &[Happening] = match place {
+            Place::Runs(Function::OnAlarm) => &[Happening::AlarmRaised],
+            Place::Runs(Function::OnExecutionEnd) => &[Happening::Stopped, Happening::Stopped, Happening::Regression],
+            Place::Runs(Function::RollBack) | Place::Waits(State::WaitForRollBack) => {
+                &[Happening::AlarmRaised, Happening::Aborted, Happening::ChecksFail, Happening::GreenSick]
+            }
+            _ => return None,
+        };
+        let what = Disturbance::World(choices[rng.usize(0..choices.len())]);
+        let places = [Function::PrepareGreen, Function::ShiftTraffic, Function::EvaluateHealth, Function::Promote];
+        let place = Place::Runs(places[rng.usize(0..places.len())]);
+        Some(Self { place, nth: rng.u32(0..15), at_deed: false, what, met: false })
+    }
+
     fn draw(rng: &mut Rng, near: Option<Planned>) -> Self {
         let place = near.map_or_else(|| Place::ALL[rng.usize(0..Place::COUNT)], |near| near.place);
         let most = match place {
             Place::Runs(Function::EvaluateHealth | Function::PrepareGreen | Function::Sweep) => 40,
-            Place::Runs(Function::ShiftTraffic | Function::RollBack | Function::Accept) => 20,
+            Place::Runs(Function::ShiftTraffic | Function::RollBack) => 20,
             Place::Runs(_) => 12,
             Place::Waits(_) => 4,
         };
+        let at_deed = matches!(place, Place::Runs(function) if function.acts()) && rng.u8(0..3) == 0;
         let nth = match near {
-            Some(near) => near.nth + rng.u32(0..4),
-            None => rng.u32(0..most),
+            Some(near) if near.at_deed == at_deed => near.nth + rng.u32(0..4),
+            _ if at_deed => rng.u32(0..4),
+            _ => rng.u32(0..most),
         };
         let in_call = matches!(place, Place::Runs(_)) && rng.bool();
         let what = if in_call {
@@ -278,7 +310,7 @@ impl Planned {
             }
             Disturbance::World(happening)
         };
-        Self { place, nth, what, met: false }
+        Self { place, nth, at_deed, what, met: false }
     }
 }
 
@@ -308,9 +340,7 @@ impl Disturbance {
             (Disturbance::Call(_), Place::Waits(_)) => false,
             (Disturbance::World(happening), Place::Waits(_)) => !happening.is_of_a_run(),
             // What changes neither a listener nor a service has no late effect; what reads no listener reads nothing old.
-            (Disturbance::Call(FaultKind::LateEffect), Place::Runs(function)) => {
-                !matches!(function, Function::Accept | Function::ValidateGreen | Function::EvaluateHealth)
-            }
+            (Disturbance::Call(FaultKind::LateEffect), Place::Runs(function)) => function.acts(),
             (Disturbance::Call(FaultKind::StaleRead), Place::Runs(function)) => function != Function::ValidateGreen,
             (_, Place::Runs(_)) => true,
         }

@@ -59,6 +59,11 @@ impl Function {
         })
     }
 
+    /// Whether it writes to listeners or services.
+    pub(crate) const fn acts(self) -> bool {
+        !matches!(self, Function::Accept | Function::ValidateGreen | Function::EvaluateHealth)
+    }
+
     /// Its timeout in `template.yaml`.
     pub(crate) const fn timeout_millis(self) -> i64 {
         match self {

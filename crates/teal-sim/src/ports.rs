@@ -4,3 +4,5 @@ mod fleet;
 mod ledger;
 mod load_balancer;
 mod signals;
+
+pub(crate) use load_balancer::READ_LAG;

@@ -43,8 +43,8 @@ pub enum Promise {
     HumanOnlyWhenImpossible,
     /// Every ending is explained in the record and its story, and told to the bus.
     EndingExplained,
-    /// What was brought up for a release that was rolled back is taken in again.
-    GreenTakenIn,
+    /// What was brought up for a release that was rolled back is taken in again, and what was held is let go.
+    NothingLeftBehind,
 }
 
 impl fmt::Display for Promise {

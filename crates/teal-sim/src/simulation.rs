@@ -161,8 +161,12 @@ impl<'w> Simulation<'w> {
             if within_millis > 0 {
                 let after = self.rng.i64(0..within_millis);
                 self.after(after, Event::Happen(happening));
-            } else {
+            } else if happening.is_of_a_run() || self.rng.bool() {
                 self.happen(happening, of);
+            } else {
+                // While the call is on its way there or back.
+                let after = self.rng.i64(0..50);
+                self.after(after, Event::Happen(happening));
             }
         }
     }

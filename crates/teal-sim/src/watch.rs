@@ -9,6 +9,7 @@ pub(crate) use records::SKEW_MILLIS;
 
 use crate::deed::short;
 use crate::link::Who;
+use crate::ports::READ_LAG;
 use crate::promise::{Breach, Promise};
 use crate::state::{GROUP_A, GROUP_B, State};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,8 +146,8 @@ impl Watch {
         self.breach(Promise::AlarmActs, format!("on-alarm gave up undisturbed: {error}"));
     }
 
-    /// Whether somebody else has changed a listener since a moment.
+    /// Whether somebody else has changed a listener since a moment, or so shortly before it that a read might not have told.
     fn changed_by_others(state: &State, part: &str, since: Timestamp) -> bool {
-        state.outside.get(part).is_some_and(|at| *at >= since)
+        state.outside.get(part).is_some_and(|at| *at + READ_LAG >= since)
     }
 }

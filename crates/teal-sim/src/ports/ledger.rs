@@ -58,7 +58,10 @@ impl Ledger for Link<'_> {
                     state.locks.retain(|_, holder| *holder != release.id);
                     state.watches.retain(|(_, watcher)| *watcher != release.id);
                 }
-                if self.world.mutation == Some(Mutation::WatchesAfterAlarms) && !written.phase.is_terminal() {
+                if self.world.mutation == Some(Mutation::WatchesAfterAlarms)
+                    && !written.phase.is_terminal()
+                    && written.outbox.is_empty()
+                {
                     state.watch(&written);
                 }
                 self.world.log(|| format!("  the record: {}{}", written.phase, in_words(story)));

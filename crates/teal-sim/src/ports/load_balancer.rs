@@ -11,7 +11,7 @@ use teal::ports::{Endpoint, LoadBalancer, PortError, PortResult, Target, TargetG
 use teal::route::{Action, PartRef};
 
 /// How long after a change a read may still tell what was before. ELB promises nothing; this is an assumption.
-const LAG: SignedDuration = SignedDuration::from_secs(1);
+pub(crate) const READ_LAG: SignedDuration = SignedDuration::from_secs(1);
 
 impl LoadBalancer for Link<'_> {
     async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>> {
@@ -62,7 +62,7 @@ impl LoadBalancer for Link<'_> {
     async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
         self.call(Op::other("DescribeLoadBalancers"), |_| {
             let url = format!("http://test.internal/{}", part.arn().len());
-            Ok(Endpoint { url, headers: Vec::new(), path: None })
+            Ok(Endpoint { url, headers: Vec::new(), paths: Vec::new() })
         })
         .await
     }
@@ -74,7 +74,7 @@ impl Link<'_> {
         let found = state.parts.get(part.arn())?;
         if course.stale
             && let Some((before, changed_at)) = state.past.get(part.arn())
-            && self.world.now().duration_since(*changed_at) < LAG
+            && self.world.now().duration_since(*changed_at) < READ_LAG
         {
             return Some(before.clone());
         }

@@ -51,7 +51,7 @@ impl Watch {
         let tasks = state.services.get(&release.green.green_service).map_or(0, |service| service.desired);
         if tasks > 0 && !used_again {
             let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
-            self.breach(Promise::GreenTakenIn, what);
+            self.breach(Promise::NothingLeftBehind, what);
         }
     }
 
@@ -60,7 +60,15 @@ impl Watch {
         let busy = state.records.values().any(|release| !release.phase.is_terminal());
         for (part, id) in self.ended_last.clone() {
             let (Some(release), Some(actions)) = (state.records.get(&id), state.parts.get(&part)) else { continue };
-            let colour = if release.phase == Phase::Promoted { Colour::Green } else { Colour::Blue };
+            let (colour, serves) = match release.phase {
+                Phase::Promoted => (Colour::Green, &release.green.green_service),
+                _ => (Colour::Blue, &release.green.blue_service),
+            };
+            let rule = state.scaling.get(serves).copied();
+            if !busy && let Some(hold) = release.green.hold.filter(|hold| rule != Some(hold.found)) {
+                let what = format!("{id} has ended, and {serves} is left with {rule:?} instead of {:?}", hold.found);
+                self.breach(Promise::NothingLeftBehind, what);
+            }
             if !busy && !self.is_foreign(state, &part) && !is_whole(actions, &release.colours, colour) {
                 self.breach(Promise::RouteWhole, format!("{} is not wholly on {colour} of {id} in the end", short(&part)));
             }

@@ -31,6 +31,9 @@ impl Watch {
         if old.restored_at.is_none() && new.restored_at.is_some() && !self.others_may_act(new, who, now) {
             self.check_whole(state, new, Colour::Blue, who);
         }
+        if old.bake_passed_at.is_none() && new.bake_passed_at.is_some() {
+            self.check_advance(old, new, seen);
+        }
         if old.phase != new.phase {
             self.phase_changed(state, old, new, who, seen, now);
         }
@@ -99,7 +102,7 @@ impl Watch {
                 }
             }
             (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. }) => self.check_shifted(new, who),
-            (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(new, seen),
+            (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(old, new, seen),
             (Phase::AwaitApproval { stage }, next) if next != Phase::RollBack => {
                 let raised = seen.alarms.is_some_and(|alarms| alarms.any_raised);
                 if raised || !state.has_asked(&new.id, Ask::Approve { stage }) {
@@ -151,9 +154,11 @@ impl Watch {
         }
     }
 
-    fn check_advance(&mut self, new: &Release, seen: &Seen) {
+    fn check_advance(&mut self, old: &Release, new: &Release, seen: &Seen) {
         let alarms = new.plan.judge.alarms.is_empty() || seen.alarms.is_some_and(|alarms| alarms.all_ok);
-        if !alarms || !seen.metrics_read {
+        // Once the bake at 100 % was passed, blue is merely kept and nothing is measured any more.
+        let measured = seen.metrics_read || old.bake_passed_at.is_some();
+        if !alarms || !measured {
             let what = format!("{} goes on to {}: alarms {:?}, metrics {}", new.id, new.phase, seen.alarms, seen.metrics_read);
             self.breach(Promise::NoDataNoAdvance, what);
         }

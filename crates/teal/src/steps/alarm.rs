@@ -50,6 +50,8 @@ pub async fn on_alarm<W: World>(
     let mut failure = None;
     for release in releases {
         let id = release.id.clone();
+        // What could not be written of another release is none of this one's story.
+        step.unsaved.clear();
         if passes_over(&release, alarm) {
             effects.push(AlarmEffect { release: id, outcome: AlarmOutcome::PassedOver });
             continue;

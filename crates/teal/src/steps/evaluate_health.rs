@@ -83,7 +83,9 @@ impl<W: World> Step<'_, W> {
     async fn judge(&mut self, release: &mut Release) -> TealResult<Verdict> {
         let alarms = self.look_at_alarms(release).await;
         if release.bake_passed_at.is_some() {
-            return Ok(judge_kept(alarms));
+            let mut verdict = judge_kept(alarms, self.now() < blue_kept_until(release));
+            self.wait_for_data(release, &mut verdict);
+            return Ok(verdict);
         }
         let Measured { limits, comparison, accepted } = self.look_at_metrics(release).await?;
         if is_at_gate(release) {
@@ -175,7 +177,7 @@ impl<W: World> Step<'_, W> {
         release.insufficient_since = None;
         if release.phase == (Phase::Bake { stage: release.last_stage() }) {
             release.bake_passed_at.get_or_insert(self.now());
-            let kept_until = after(release.phase_since, release.plan.afterwards.keep_blue.as_seconds().into());
+            let kept_until = blue_kept_until(release);
             if self.now() < kept_until {
                 return self.look_again(release, State::Bake, Some(kept_until)).await;
             }
@@ -187,10 +189,17 @@ impl<W: World> Step<'_, W> {
     }
 }
 
-/// While blue is merely kept, only an alarm that is raised still rolls back: the release was judged when its bake ended.
-fn judge_kept(alarms: Verdict) -> Verdict {
+/// Until when blue is kept after green got everything.
+fn blue_kept_until(release: &Release) -> Timestamp {
+    after(release.phase_since, release.plan.afterwards.keep_blue.as_seconds().into())
+}
+
+/// While blue is merely kept, only an alarm that is raised still rolls back: the release was judged when its bake ended. But blue
+/// is not taken in on an alarm's silence.
+fn judge_kept(alarms: Verdict, kept: bool) -> Verdict {
     match alarms.decision {
         Decision::RollBack => alarms,
+        Decision::Insufficient if !kept => alarms,
         Decision::Advance | Decision::Hold | Decision::Insufficient => {
             let mut reasons = alarms.reasons;
             if reasons.is_empty() {
