@@ -1,7 +1,7 @@
 //! The operations on alarms.
 
 use crate::alarm::{Alarm, CompositeAlarm, MetricAlarm};
-use crate::alarms::{Alarms, not_found};
+use crate::alarms::Alarms;
 use crate::evaluation::AlarmState;
 use crate::input::{Timestamp, epoch_seconds, page_start, page_token, read, require};
 use crate::protocol::validation;
@@ -69,8 +69,11 @@ pub(crate) fn delete_alarms(input: Value, alarms: &mut Alarms) -> Result<Value, 
 
 pub(crate) fn switch_actions(input: Value, alarms: &mut Alarms, enabled: bool) -> Result<Value, AwsFault> {
     let input: AlarmNames = read(input)?;
+    // Neither operation has an error for a name that is nobody's.
     for name in &input.alarm_names {
-        alarms.get_mut(name).ok_or_else(|| not_found(name))?.common_mut().actions_enabled = enabled;
+        if let Some(alarm) = alarms.get_mut(name) {
+            alarm.common_mut().actions_enabled = enabled;
+        }
     }
     Ok(json!({}))
 }
@@ -88,6 +91,9 @@ struct SetAlarmState {
 pub(crate) fn set_alarm_state(input: Value, alarms: &mut Alarms, now: Millis) -> Result<Vec<Value>, AwsFault> {
     let input: SetAlarmState = read(input)?;
     let data = input.state_reason_data;
+    if data.as_ref().is_some_and(|data| serde_json::from_str::<Value>(data).is_err()) {
+        return Err(AwsFault::client("InvalidFormat", "StateReasonData was not in JSON format."));
+    }
     let mut events = alarms.set_state(&input.alarm_name, input.state_value, input.state_reason, data, now)?;
     alarms.evaluate_composites(now, &mut events);
     Ok(events)

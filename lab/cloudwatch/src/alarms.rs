@@ -231,7 +231,7 @@ impl Alarms {
     }
 }
 
-pub(crate) fn not_found(name: &str) -> AwsFault {
+fn not_found(name: &str) -> AwsFault {
     let mut fault = AwsFault::client("ResourceNotFound", format!("The alarm {name} does not exist."));
     fault.status = http::StatusCode::NOT_FOUND;
     fault

@@ -1,7 +1,7 @@
 //! Dashboards, kept as they are given.
 
 use crate::input::read;
-use crate::protocol::validation;
+use crate::protocol::NO_DASHBOARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -25,8 +25,10 @@ struct GetDashboard {
 
 pub(crate) fn put(input: Value, dashboards: &mut Dashboards) -> Result<Value, AwsFault> {
     let input: PutDashboard = read(input)?;
-    serde_json::from_str::<Value>(&input.dashboard_body)
-        .map_err(|error| validation(format!("The field DashboardBody must be a valid JSON object: {error}.")))?;
+    serde_json::from_str::<Value>(&input.dashboard_body).map_err(|error| {
+        let message = format!("The field DashboardBody must be a valid JSON object: {error}.");
+        AwsFault::client("InvalidParameterInput", message)
+    })?;
     dashboards.insert(input.dashboard_name, input.dashboard_body);
     Ok(json!({"DashboardValidationMessages": []}))
 }
@@ -35,7 +37,7 @@ pub(crate) fn get(input: Value, dashboards: &Dashboards) -> Result<Value, AwsFau
     let input: GetDashboard = read(input)?;
     let body = dashboards.get(&input.dashboard_name).ok_or_else(|| {
         let message = format!("Dashboard {} does not exist.", input.dashboard_name);
-        let mut fault = AwsFault::client("ResourceNotFound", message);
+        let mut fault = AwsFault::client(NO_DASHBOARD, message);
         fault.status = http::StatusCode::NOT_FOUND;
         fault
     })?;

@@ -161,7 +161,7 @@ pub(crate) fn get_metric_data(input: Value, store: &Store) -> Result<Value, AwsF
     let ascending = match input.scan_by.as_deref() {
         None | Some("TimestampDescending") => false,
         Some("TimestampAscending") => true,
-        Some(other) => return Err(invalid_value(format!("The value {other} for parameter ScanBy is invalid."))),
+        Some(other) => return Err(validation(format!("The value {other} for parameter ScanBy is invalid."))),
     };
     let most = input.max_datapoints.unwrap_or(MOST_DATA_POINTS);
     require((1..=MOST_DATA_POINTS).contains(&most), || {
@@ -285,7 +285,8 @@ struct DimensionFilter {
 
 pub(crate) fn list_metrics(input: Value, store: &Store) -> Result<Value, AwsFault> {
     let input: ListMetrics = read(input)?;
-    let first = page_start(input.next_token.as_deref())?;
+    // This operation has no InvalidNextToken.
+    let first = page_start(input.next_token.as_deref()).map_err(|fault| invalid_value(fault.message))?;
     let matching: Vec<_> = store
         .keys()
         .into_iter()
@@ -314,7 +315,7 @@ pub(crate) fn list_metrics(input: Value, store: &Store) -> Result<Value, AwsFaul
         output["NextToken"] = page_token(first + METRICS_PER_PAGE).into();
     }
     if metrics.is_empty() && first > 0 {
-        return Err(validation("The next token is beyond the last metric."));
+        return Err(invalid_value("The next token is beyond the last metric."));
     }
     Ok(output)
 }

@@ -87,15 +87,16 @@ pub(crate) fn encode(protocol: Protocol, answer: Result<Value, AwsFault>) -> Aws
     match answer {
         Ok(output) => encode_document(protocol, StatusCode::OK, output),
         Err(fault) => {
+            let (shape, code) = shape_and_code(&fault.code);
             let kind = match protocol {
-                Protocol::Cbor => format!("com.amazonaws.cloudwatch#{}", shape_of(&fault.code)),
-                Protocol::Json10 | Protocol::Json11 => shape_of(&fault.code).to_owned(),
+                Protocol::Cbor => format!("com.amazonaws.cloudwatch#{shape}"),
+                Protocol::Json10 | Protocol::Json11 => shape.to_owned(),
             };
             let document = serde_json::json!({"__type": kind, "message": fault.message});
             let mut answer = encode_document(protocol, fault.status, document);
             // The service once spoke AWS Query: clients take the code they know from here.
             let blame = if fault.status.is_server_error() { "Receiver" } else { "Sender" };
-            if let Ok(code) = HeaderValue::from_str(&format!("{};{blame}", fault.code)) {
+            if let Ok(code) = HeaderValue::from_str(&format!("{code};{blame}")) {
                 answer.headers.insert("x-amzn-query-error", code);
             }
             answer
@@ -103,9 +104,14 @@ pub(crate) fn encode(protocol: Protocol, answer: Result<Value, AwsFault>) -> Aws
     }
 }
 
-/// The error shape of the service's model that has this Query error code.
-fn shape_of(code: &str) -> &str {
-    match code {
+/// The fault of GetDashboard that the service's model names like no other: two shapes have its Query code.
+pub(crate) const NO_DASHBOARD: &str = "DashboardNotFoundError";
+
+/// The error shape of the service's model, and its Query error code, of a fault's code.
+fn shape_and_code(code: &str) -> (&str, &str) {
+    let shape = match code {
+        NO_DASHBOARD => return (NO_DASHBOARD, "ResourceNotFound"),
+        "InvalidParameterInput" => "DashboardInvalidInputError",
         "InvalidParameterValue" => "InvalidParameterValueException",
         "InvalidParameterCombination" => "InvalidParameterCombinationException",
         "MissingParameter" => "MissingRequiredParameterException",
@@ -114,7 +120,8 @@ fn shape_of(code: &str) -> &str {
         "InternalServiceError" => "InternalServiceFault",
         "ValidationError" => "ValidationException",
         other => other,
-    }
+    };
+    (shape, code)
 }
 
 /// A request that breaks a constraint of the API.
@@ -123,7 +130,7 @@ pub(crate) fn validation(message: impl Into<String>) -> AwsFault {
 }
 
 fn encode_document(protocol: Protocol, status: StatusCode, document: Value) -> AwsAnswer {
-    match protocol {
+    let mut answer = match protocol {
         Protocol::Cbor => {
             let mut body = Vec::new();
             // Writing to memory cannot fail for lack of room.
@@ -135,7 +142,17 @@ fn encode_document(protocol: Protocol, status: StatusCode, document: Value) -> A
         }
         Protocol::Json10 => AwsAnswer::new(status, "application/x-amz-json-1.0", document.to_string()),
         Protocol::Json11 => AwsAnswer::new(status, "application/x-amz-json-1.1", document.to_string()),
+    };
+    if let Ok(id) = HeaderValue::from_str(&request_id()) {
+        answer.headers.insert("x-amzn-requestid", id);
     }
+    answer
+}
+
+/// A random UUID's form.
+fn request_id() -> String {
+    let hex = format!("{:032x}", fastrand::u128(..));
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 fn json_of(cbor: Cbor, depth: usize) -> Result<Value, String> {

@@ -51,7 +51,12 @@ fn tags_of<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Vec<Tag>, AwsF
             .get_mut(name)
             .map(|it| &mut it.tags)
             .ok_or_else(|| AwsFault::client("ClusterNotFoundException", "Cluster not found.")),
-        ["service", cluster, name] => state.service_mut(Some(cluster), name).map(|it| &mut it.tags),
+        // These operations have no ServiceNotFoundException.
+        ["service", cluster, name] => state
+            .services
+            .get_mut(&(cluster.to_owned(), name.to_owned()))
+            .map(|it| &mut it.tags)
+            .ok_or_else(|| invalid("The specified service is not found.")),
         ["task", _, id] => {
             state.tasks.get_mut(id).map(|it| &mut it.tags).ok_or_else(|| invalid("The specified task is not found."))
         }
