@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use teal::release::{Phase, ReleaseId};
 use teal::steps::Invocation;
 use teal::story::{Fact, StoryEntry};
@@ -17,11 +18,15 @@ pub(crate) fn publish(call: &Invocation, story: &[(ReleaseId, StoryEntry)]) {
 
 /// One line with every metric of a run, without dimensions: an account has one Teal.
 fn line(call: &Invocation, story: &[(ReleaseId, StoryEntry)]) -> Option<Value> {
-    let figures: Vec<(&str, &str, u64)> = story.iter().filter_map(|(_, entry)| figure(&entry.fact)).collect();
+    // A run of on-alarm or sweep may tell of many releases: each metric is named once, with all its values.
+    let mut figures: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
+    for (name, unit, value) in story.iter().filter_map(|(_, entry)| figure(&entry.fact)) {
+        figures.entry((name, unit)).or_default().push(value);
+    }
     if figures.is_empty() {
         return None;
     }
-    let metrics: Vec<Value> = figures.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let metrics: Vec<Value> = figures.keys().map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
     let mut line = Map::new();
     line.insert(
         "_aws".to_owned(),
@@ -30,8 +35,9 @@ fn line(call: &Invocation, story: &[(ReleaseId, StoryEntry)]) -> Option<Value> {
             "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics}],
         }),
     );
-    for (name, _, value) in figures {
-        line.insert(name.to_owned(), value.into());
+    for ((name, unit), values) in figures {
+        let value = if unit == "Count" { values.iter().sum::<u64>().into() } else { json!(values) };
+        line.insert(name.to_owned(), value);
     }
     Some(Value::Object(line))
 }
@@ -67,13 +73,23 @@ mod tests {
     fn a_rollback_is_counted_and_timed_in_one_line() {
         let story = [entry(Fact::RouteRestored { seconds: 3 }), entry(Fact::Entered { phase: Phase::RolledBack })];
         let line = line(&call(), &story).unwrap();
-        assert_eq!(line["SecondsToRollBack"], 3);
+        assert_eq!(line["SecondsToRollBack"], json!([3]));
         assert_eq!(line["ReleasesRolledBack"], 1);
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Teal");
         assert_eq!(
-            line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0],
+            line["_aws"]["CloudWatchMetrics"][0]["Metrics"][1],
             json!({"Name": "SecondsToRollBack", "Unit": "Seconds"})
         );
+    }
+
+    #[test]
+    fn many_releases_of_one_run_are_one_metric_with_all_values() {
+        let story = [2, 5].map(|seconds| entry(Fact::RouteRestored { seconds }));
+        let ended = [1, 2].map(|_| entry(Fact::Entered { phase: Phase::RolledBack }));
+        let line = line(&call(), &[story, ended].concat()).unwrap();
+        assert_eq!(line["SecondsToRollBack"], json!([2, 5]));
+        assert_eq!(line["ReleasesRolledBack"], 2);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().map(Vec::len), Some(2));
     }
 
     #[test]

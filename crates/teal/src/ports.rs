@@ -168,8 +168,9 @@ pub struct Endpoint {
     pub url: String,
     /// Headers that the rule's conditions ask for.
     pub headers: Vec<(String, String)>,
-    /// The path that the rule's conditions ask for, where it is one fixed path.
-    pub path: Option<String>,
+    /// The path patterns of the rule's conditions, of which a request must match one; none where any path does. `*` stands for any
+    /// characters, `?` for one.
+    pub paths: Vec<String>,
 }
 
 /// The services that run blue and green.

@@ -80,6 +80,9 @@ pub struct Release {
     pub phase: Phase,
     pub phase_since: Timestamp,
     pub started_at: Timestamp,
+    /// When its execution was started: of two releases that want one route, the later one is the newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_started_at: Option<Timestamp>,
     /// When it rolls back by itself, wherever it is before retirement.
     pub deadline_at: Timestamp,
     pub colours: Colours,
@@ -90,6 +93,9 @@ pub struct Release {
     /// What sends test traffic, where that is a listener or rule.
     pub test_route: Option<RoutePart>,
     pub green: GreenOrder,
+    /// When green was ordered; from then on it is only watched, so that nothing Teal does keeps its deployment from finishing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub green_ordered_at: Option<Timestamp>,
     /// Green's share of production traffic as last written and read back.
     pub green_share: Share,
     /// When that share was read back.
@@ -100,6 +106,12 @@ pub struct Release {
     /// Alarms that were in ALARM when the release began, and that no look has seen OK since: `judge.startWhileAlarming`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarming_since_start: Vec<AlarmName>,
+    /// Since when every look has found too little to judge by, beyond the bake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insufficient_since: Option<Timestamp>,
+    /// When the bake at 100 % was passed. From then on blue is merely kept: only an alarm that is raised still rolls back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake_passed_at: Option<Timestamp>,
     /// Looks taken so far.
     pub looks: u32,
     /// Acts on the route that may still be under way.

@@ -22,6 +22,15 @@ pub enum PartRef {
 }
 
 impl PartRef {
+    /// The load balancer as CloudWatch's dimension `LoadBalancer` has it: `app/name/id`.
+    #[must_use]
+    pub fn load_balancer(&self) -> &str {
+        match self {
+            PartRef::Listener(arn) => arn.load_balancer(),
+            PartRef::Rule(arn) => arn.load_balancer(),
+        }
+    }
+
     /// The ARN of the listener or rule.
     #[must_use]
     pub fn arn(&self) -> &str {

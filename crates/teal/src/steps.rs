@@ -160,9 +160,7 @@ impl<'a, W: World> Step<'a, W> {
         }
         if let Err(error) = self.world.announce(&release.outbox).await {
             // Only for the log: the record keeps the events.
-            let fact = Fact::Noted { note: format!("the event bus could not be told: {error}") };
-            self.told
-                .push((release.id.clone(), StoryEntry { at: self.call.now, by: self.call.function.clone(), fact }));
+            self.tell_only(&release.id, Fact::Noted { note: format!("the event bus could not be told: {error}") });
             return Ok(());
         }
         release.outbox.clear();
@@ -171,6 +169,12 @@ impl<'a, W: World> Step<'a, W> {
             Ok(()) | Err(PortError::Stale { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Tells logs and metrics of something that is not on record.
+    fn tell_only(&mut self, release: &ReleaseId, fact: Fact) {
+        let entry = StoryEntry { at: self.call.now, by: self.call.function.clone(), fact };
+        self.told.push((release.clone(), entry));
     }
 
     /// Notes the phase that the release has entered.

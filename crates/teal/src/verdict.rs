@@ -93,6 +93,13 @@ impl Verdict {
         Verdict { decision, reasons }
     }
 
+    /// Whether something could not be read at all, besides there being too little of it: that never lets a release go on.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let blind = |reason: &Reason| matches!(reason, Reason::AlarmSilent { .. } | Reason::MetricsUnreadable { .. });
+        self.reasons.iter().any(blind)
+    }
+
     /// The error name a rollback for this verdict carries.
     #[must_use]
     pub fn error(&self) -> ErrorName {

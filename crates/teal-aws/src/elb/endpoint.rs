@@ -13,7 +13,7 @@ pub(super) fn of_listener(arn: &ListenerArn, listener: &Listener, dns_name: &str
         _ => return Err(refused(format!("listener {arn} speaks neither HTTP nor HTTPS"))),
     };
     let port = listener.port.ok_or_else(|| refused(format!("listener {arn} has no port")))?;
-    Ok(Endpoint { url: format!("{scheme}://{dns_name}:{port}"), headers: Vec::new(), path: None })
+    Ok(Endpoint { url: format!("{scheme}://{dns_name}:{port}"), headers: Vec::new(), paths: Vec::new() })
 }
 
 fn refused(message: String) -> PortError {
@@ -61,7 +61,7 @@ pub(super) fn matching(mut endpoint: Endpoint, conditions: &[RuleCondition]) -> 
             Some("path-pattern") => {
                 let values =
                     condition.path_pattern_config.as_ref().map_or(condition.values(), |config| config.values());
-                endpoint.path = values.iter().find(|value| !value.contains(['*', '?'])).cloned();
+                endpoint.paths.extend(values.iter().cloned());
             }
             _ => {}
         }

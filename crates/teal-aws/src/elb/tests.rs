@@ -314,7 +314,7 @@ async fn a_rule_is_reached_at_its_listener_with_what_its_conditions_ask_for() {
     assert_eq!(endpoint.url, "https://shop-1.elb.example:8443");
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(endpoint.headers, [header("X-Release", "g"), header("Host", "teal.shop.example")]);
-    assert_eq!(endpoint.path.as_deref(), Some("/up"));
+    assert_eq!(endpoint.paths, ["/api/*", "/up"]);
     let sent = script.sent();
     assert_eq!(value(&sent[1].form(), "ListenerArns.member.1"), Some(LISTENER), "the rule's own listener");
     assert_eq!(value(&sent[2].form(), "LoadBalancerArns.member.1"), Some("lb"));

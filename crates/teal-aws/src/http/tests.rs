@@ -28,7 +28,7 @@ async fn serve(answer: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint { url: format!("http://{address}"), headers: Vec::new(), path: None }
+    Endpoint { url: format!("http://{address}"), headers: Vec::new(), paths: Vec::new() }
 }
 
 fn check(more: &serde_json::Value) -> HttpCheck {
@@ -99,7 +99,7 @@ async fn what_cannot_be_reached_is_said() {
 #[tokio::test]
 async fn addresses_of_metadata_are_never_asked() {
     for host in ["169.254.169.254", "[::ffff:169.254.170.2]", "[fd00:ec2::254]", "[fe80::1]", "0.0.0.0"] {
-        let to = Endpoint { url: format!("http://{host}:80"), headers: Vec::new(), path: None };
+        let to = Endpoint { url: format!("http://{host}:80"), headers: Vec::new(), paths: Vec::new() };
         let error = probe(&to, &check(&json!({}))).await.unwrap_err();
         assert!(error.contains("no check is sent"), "{host}: {error}");
     }

@@ -63,6 +63,12 @@ impl Action {
         }
     }
 
+    /// Whether the forward action keeps clients on a target group by cookie.
+    #[must_use]
+    pub fn is_sticky(&self) -> bool {
+        matches!(&self.kind, ActionKind::Forward { stickiness: Some(stickiness), .. } if stickiness.enabled)
+    }
+
     pub(crate) fn groups_mut(&mut self) -> &mut [WeightedGroup] {
         match &mut self.kind {
             ActionKind::Forward { groups, .. } => groups,

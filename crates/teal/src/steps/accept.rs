@@ -1,15 +1,16 @@
 //! Accept: everything that must be true before a release may begin, and the record of it.
 
+mod busy;
 mod learn;
 
-use super::{Answer, Step};
+use super::{Answer, Step, shorten};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
-use crate::plan::{Green, Plan, TargetGroupArn, TestRoute};
+use crate::plan::{Green, Plan, Problems, TargetGroupArn, TestRoute};
 use crate::ports::{AlarmState, CapacityHold, GreenOrder, Opening, Survey, TargetGroup, World};
 use crate::release::{Event, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
-use crate::route::{Colour, Colours, NotShiftable, PartRef, RoutePart, attach, differences, discover};
+use crate::route::{Action, Colour, Colours, NotShiftable, PartRef, RoutePart, attach, differences, discover};
 use crate::state::State;
-use crate::story::Fact;
+use crate::story::{Announcement, Fact};
 use crate::time::after;
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct AcceptInput {
     pub execution: String,
     /// Its name: the release's id.
     pub name: ReleaseId,
+    /// When it was started, RFC 3339.
+    #[serde(default, rename = "startedAt")]
+    pub started_at: Option<String>,
 }
 
 /// Checks the plan, finds out what is blue, takes the route's lock and writes the record. Run twice, it answers the same.
@@ -34,7 +38,13 @@ pub struct AcceptInput {
 pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> TealResult<Answer> {
     let mut release = match step.world.load(&input.name).await? {
         Some(found) => found,
-        None => step.open(input).await?,
+        None => match step.open(input).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                step.announce_refusal(input, &error).await;
+                return Err(error);
+            }
+        },
     };
     match release.phase {
         Phase::Accept => {}
@@ -78,18 +88,45 @@ impl<W: World> Step<'_, W> {
         self.save_and_announce(release).await
     }
 
+    /// Tells the bus of a release that was refused before there was a record of it. Best effort: nothing depends on it.
+    async fn announce_refusal(&mut self, input: &AcceptInput, error: &TealError) {
+        if error.name.disposition() != Disposition::Refuse {
+            return;
+        }
+        let text = |field: &str| plan_of(input).get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let refusal = Announcement {
+            id: format!("{}-refused", input.name),
+            release: input.name.clone(),
+            service: text("service"),
+            version: text("version"),
+            at: self.now(),
+            state: State::Refused,
+            green_share: Share::NONE,
+            error: Some(error.name),
+            cause: Some(shorten(&error.message)),
+        };
+        let told = self.world.announce(&[refusal]).await;
+        self.tell_only(&input.name, Fact::Entered { phase: Phase::Refused });
+        if let Err(problem) = told {
+            self.tell_only(&input.name, Fact::Noted { note: format!("the event bus could not be told: {problem}") });
+        }
+    }
+
     /// Reads what is there, and writes the record with its locks and watches.
     async fn open(&mut self, input: &AcceptInput) -> TealResult<Release> {
-        let document = input.plan.get("plan").filter(|inner| inner.is_object()).unwrap_or(&input.plan);
-        let checked =
-            Plan::check(document).map_err(|problems| TealError::new(ErrorName::PlanInvalid, problems.to_string()))?;
+        let checked = Plan::check(plan_of(input))
+            .map_err(|problems| TealError::new(ErrorName::PlanInvalid, in_short(&problems)))?;
         let (plan, timeline, warnings) = checked.into_parts();
         for warning in warnings {
             self.note(Fact::Noted { note: warning.to_string() });
         }
         let (colours, route, test_route) = match self.read_route(&plan).await {
             Ok(found) => found,
-            Err(error) => return Err(self.busy_instead(&plan).await?.unwrap_or(error)),
+            Err(_) => match self.holder_of(&plan).await? {
+                Some((key, holder)) => return Err(self.busy(&plan, input, &key, &holder).await?),
+                // The release that was shifting it may have ended in between.
+                None => self.read_route(&plan).await?,
+            },
         };
         let Green::Ecs(green) = &plan.green;
         let survey = self.world.survey(green, &colours.blue).await?;
@@ -123,6 +160,7 @@ impl<W: World> Step<'_, W> {
             phase: Phase::Accept,
             phase_since: self.now(),
             started_at: self.now(),
+            execution_started_at: input.execution_started_at(),
             deadline_at: after(self.now(), plan.deadline.as_seconds().into()),
             plan,
             colours,
@@ -130,10 +168,13 @@ impl<W: World> Step<'_, W> {
             route,
             test_route,
             green: order,
+            green_ordered_at: None,
             green_share: Share::NONE,
             shifted_at: None,
             compared: Vec::new(),
             alarming_since_start: Vec::new(),
+            insufficient_since: None,
+            bake_passed_at: None,
             looks: 0,
             intents: Vec::new(),
             setback: None,
@@ -145,24 +186,11 @@ impl<W: World> Step<'_, W> {
             Opening::Opened => {}
             Opening::AlreadyOpen => release = self.load(&input.name).await?,
             Opening::Busy { key, holder } => {
-                return Err(busy(&key, &holder));
+                return Err(self.busy(&release.plan, input, &key, &holder).await?);
             }
         }
         self.note(Fact::Accepted { execution: input.execution.clone() });
         Ok(release)
-    }
-
-    /// A route that another release is shifting cannot be shifted as it is; that it is busy is the better reason.
-    async fn busy_instead(&self, plan: &Plan) -> TealResult<Option<TealError>> {
-        let wanted = parts_of(plan);
-        for id in self.world.active().await? {
-            let other = self.world.load(&id).await?.filter(|other| !other.phase.is_terminal());
-            let Some(other) = other else { continue };
-            if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {
-                return Ok(Some(busy(part.arn(), &id)));
-            }
-        }
-        Ok(None)
     }
 
     async fn read_route(&self, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {
@@ -270,6 +298,19 @@ impl<W: World> Step<'_, W> {
         Ok(())
     }
 
+    /// What stickiness of the route itself means for weights, where it is on.
+    fn sticky_notes(route: &[RoutePart]) -> Vec<String> {
+        let sticky = route.iter().filter(|part| part.original.iter().any(Action::is_sticky));
+        sticky
+            .map(|part| {
+                format!(
+                    "{} keeps clients on the target group that answered them first, until their cookie expires, whatever the weight: after rolling back they may still be sent to green",
+                    part.part
+                )
+            })
+            .collect()
+    }
+
     async fn unlike_groups(&self, colours: &Colours) -> TealResult<Vec<String>> {
         let groups = self.world.target_groups(&both(colours)).await?;
         let [blue, green] = groups.as_slice() else {
@@ -299,20 +340,37 @@ fn both(colours: &Colours) -> [TargetGroupArn; 2] {
     [colours.blue.clone(), colours.green.clone()]
 }
 
+/// The plan in the execution's input: the input itself, or what it has under `plan`.
+fn plan_of(input: &AcceptInput) -> &Value {
+    input.plan.get("plan").filter(|inner| inner.is_object()).unwrap_or(&input.plan)
+}
+
+/// The longest text of a plan's problems, in characters: what the state machine passes on to the execution's cause.
+const PROBLEMS_LIMIT: usize = 700;
+
+/// As many problems as fit, whole, and how many more there are.
+fn in_short(problems: &Problems) -> String {
+    let mut text = String::new();
+    for (index, problem) in problems.problems.iter().enumerate() {
+        let problem = problem.to_string();
+        if index > 0 && text.chars().count() + problem.chars().count() > PROBLEMS_LIMIT {
+            let more = problems.problems.len() - index;
+            text.push_str(&format!(" And {more} more; `teal plan check` shows all of them, with their places."));
+            break;
+        }
+        if index > 0 {
+            text.push(' ');
+        }
+        text.extend(problem.chars().take(PROBLEMS_LIMIT));
+    }
+    text
+}
+
 /// The listeners and rules that split production traffic.
 fn parts_of(plan: &Plan) -> Vec<PartRef> {
     let alb = &plan.traffic.alb;
     let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
     listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect()
-}
-
-fn busy(key: &str, holder: &ReleaseId) -> TealError {
-    TealError::new(
-        ErrorName::RouteBusy,
-        format!(
-            "release {holder} holds {key}. Wait until it has ended (`teal watch {holder}`), or end it with `teal abort {holder}`"
-        ),
-    )
 }
 
 fn load_balancer(plan: &Plan) -> String {

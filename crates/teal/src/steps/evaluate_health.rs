@@ -51,9 +51,7 @@ impl<W: World> Step<'_, W> {
                 Ask::Reject { stage } if release.phase == (Phase::AwaitApproval { stage }) => ErrorName::Rejected,
                 Ask::Reject { .. } | Ask::Approve { .. } => continue,
             };
-            let note = request.note.as_ref().map_or(String::new(), |note| format!(": {note}"));
-            let verb = if error == ErrorName::Aborted { "aborted the release" } else { "said no at the gate" };
-            let message = format!("{} {verb}{note}", request.by);
+            let message = request.as_cause();
             self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
             return Ok(Some(TealError::new(error, message)));
         }

@@ -89,8 +89,9 @@ pub(super) fn held(verdict: Verdict, release: &Release, now: Timestamp) -> Verdi
     }
 }
 
-/// When waiting for traffic beyond the bake is over.
+/// When waiting for something to judge by is over: counted from the first look beyond the bake that found too little, so that one
+/// throttled call hours later does not end a release.
 pub(super) fn waited_out_at(release: &Release) -> Option<Timestamp> {
     let hold_for = release.plan.judge.on_insufficient.hold_for.as_seconds();
-    release.bake_ends_at().map(|end| after(end, hold_for.into()))
+    release.insufficient_since.map(|since| after(since, hold_for.into()))
 }

@@ -3,6 +3,7 @@
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{Target, TargetHealth, World};
+use crate::request::Ask;
 use crate::release::{Act, Event, Phase, Release};
 use crate::route::{Colour, RoutePart};
 use crate::state::State;
@@ -17,18 +18,16 @@ fn poll() -> u64 {
 /// Orders green if it is not ordered, and sees how far it has come.
 ///
 /// # Errors
-/// `Teal.GreenNotHealthy` when its time is over or ECS gave up; `Teal.RouteChanged`; those of the ports.
+/// `Teal.Aborted` when somebody asked for that; `Teal.GreenNotHealthy` when its time is over or ECS gave up; `Teal.RouteChanged`; those of the ports.
 pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
     let mut release = step.load(&input.release).await?;
     if release.phase != Phase::PrepareGreen {
         elsewhere(&release, |phase| phase == Phase::ValidateGreen)?;
         return Ok(Answer::at(&release));
     }
+    step.stop_if_aborted(&release).await?;
     step.attach_green(&mut release).await?;
-    step.intend(&mut release, Act::BringUp).await?;
-    step.hold_blue(&release).await?;
-    step.world.bring_up(&release.green).await?;
-    step.settle(&mut release);
+    step.order_green(&mut release).await?;
     let progress = step.world.progress(&release.green.cluster, &release.green.green_service).await?;
     if let Some(failure) = progress.failed {
         return Err(TealError::new(ErrorName::GreenNotHealthy, format!("ECS gave up on green: {failure}")));
@@ -49,6 +48,34 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
 }
 
 impl<W: World> Step<'_, W> {
+    /// While green comes up there are no looks that would notice it.
+    async fn stop_if_aborted(&self, release: &Release) -> TealResult<()> {
+        let requests = self.world.requests(&release.id).await?;
+        match requests.iter().find(|request| request.ask == Ask::Abort) {
+            Some(request) => Err(TealError::new(ErrorName::Aborted, request.as_cause())),
+            None => Ok(()),
+        }
+    }
+
+    /// Orders green, once: ordering again and again would restart a deployment that ECS is still working on.
+    async fn order_green(&mut self, release: &mut Release) -> TealResult<()> {
+        if release.green_ordered_at.is_some() {
+            return Ok(());
+        }
+        self.intend(release, Act::BringUp).await?;
+        self.hold_blue(release).await?;
+        self.world.bring_up(&release.green).await?;
+        self.settle(release);
+        release.green_ordered_at = Some(self.now());
+        let order = &release.green;
+        self.note(Fact::GreenOrdered {
+            service: order.green_service.clone(),
+            task_definition: order.task_definition.clone(),
+            desired: order.desired,
+        });
+        self.save(release).await
+    }
+
     /// Green's group must be in the forward action before its targets are checked at all: outside of it they stay `unused`.
     async fn attach_green(&mut self, release: &mut Release) -> TealResult<()> {
         let is_attached = |part: &RoutePart| part.expected == part.original;
@@ -88,23 +115,10 @@ impl<W: World> Step<'_, W> {
                 ),
             ));
         }
-        if self.ordered_just_now(release) {
-            let order = &release.green;
-            self.note(Fact::GreenOrdered {
-                service: order.green_service.clone(),
-                task_definition: order.task_definition.clone(),
-                desired,
-            });
-        }
         self.note(Fact::GreenPending { healthy, desired, detail });
         self.save_and_announce(release).await?;
         let wait = poll().min(seconds_until(self.now(), ready_by));
         Ok(Answer::waiting(release, State::WaitForGreen, wait))
-    }
-
-    /// The story tells the order once: at the first wait.
-    fn ordered_just_now(&self, release: &Release) -> bool {
-        seconds_until(release.phase_since, self.now()) < poll()
     }
 }
 

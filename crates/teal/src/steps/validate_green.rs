@@ -8,6 +8,11 @@ use crate::ports::{Endpoint, ProbeAnswer, World};
 use crate::release::{Event, Phase, Release};
 use crate::route::Colour;
 use crate::story::Fact;
+use crate::units::Span;
+
+/// How long the test route is given before the first check. A load balancer takes a moment until all of it knows new weights, and
+/// until then a check might be answered by blue. AWS gives no figure.
+const TEST_ROUTE_SETTLE: Span = Span::seconds(15);
 
 /// Runs every check of the plan against green.
 ///
@@ -37,6 +42,9 @@ impl<W: World> Step<'_, W> {
             return Ok(());
         }
         let endpoint = self.test_endpoint(release).await?;
+        if release.test_route.is_some() {
+            self.world.pause(TEST_ROUTE_SETTLE).await;
+        }
         let mut failures = Vec::new();
         for check in checks {
             match self.run_check(&endpoint, check).await {
@@ -57,7 +65,9 @@ impl<W: World> Step<'_, W> {
     async fn test_endpoint(&self, release: &Release) -> TealResult<Endpoint> {
         match (&release.test_route, &release.plan.traffic.test) {
             (Some(part), _) => Ok(self.world.endpoint(&part.part).await?),
-            (None, Some(TestRoute::Url(url))) => Ok(Endpoint { url: url.to_string(), headers: Vec::new(), path: None }),
+            (None, Some(TestRoute::Url(url))) => {
+                Ok(Endpoint { url: url.to_string(), headers: Vec::new(), paths: Vec::new() })
+            }
             (None, _) => Err(TealError::new(
                 ErrorName::ValidationFailed,
                 "the plan has checks but traffic.test names no way to reach green",
@@ -67,6 +77,14 @@ impl<W: World> Step<'_, W> {
 
     /// The first good answer passes; the last bad one tells why it failed.
     async fn run_check(&self, endpoint: &Endpoint, check: &HttpCheck) -> Result<ProbeAnswer, String> {
+        let path = check.path.as_str().split('?').next().unwrap_or_default();
+        if !endpoint.paths.is_empty() && !endpoint.paths.iter().any(|pattern| matches(pattern, path)) {
+            // Another rule would answer, and perhaps blue behind it.
+            return Err(format!(
+                "the test rule takes only {}, so this check would not reach green. Give the check such a path, or the rule this one",
+                endpoint.paths.join(", ")
+            ));
+        }
         let mut failure = String::new();
         for attempt in 0..check.attempts.max(1) {
             if attempt > 0 {
@@ -92,6 +110,26 @@ fn name(check: &HttpCheck) -> String {
     format!("{method} {}", check.path)
 }
 
+/// Whether a path matches a path pattern of a rule.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html#path-conditions>
+fn matches(pattern: &str, path: &str) -> bool {
+    // Whether what was read of the pattern so far matches each beginning of the path.
+    let path: Vec<char> = path.chars().collect();
+    let mut reached = vec![false; path.len() + 1];
+    reached[0] = true;
+    for wanted in pattern.chars() {
+        let before = reached.clone();
+        for end in 0..=path.len() {
+            reached[end] = match wanted {
+                '*' => before[end] || end > 0 && reached[end - 1],
+                '?' => end > 0 && before[end - 1],
+                exact => end > 0 && before[end - 1] && path[end - 1] == exact,
+            };
+        }
+    }
+    reached[path.len()]
+}
+
 /// What is wrong with an answer, if anything.
 fn shortfall(check: &HttpCheck, answer: &ProbeAnswer) -> Option<String> {
     let expect = &check.expect;
@@ -103,4 +141,27 @@ fn shortfall(check: &HttpCheck, answer: &ProbeAnswer) -> Option<String> {
     }
     let wanted = expect.body_contains.as_ref()?;
     (!answer.body.contains(wanted.as_str())).then(|| format!("the body does not contain {wanted:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn paths_match_as_the_load_balancer_matches_them() {
+        let table = [
+            ("/health", "/health", true),
+            ("/health", "/health/", false),
+            ("/img/*", "/img/a/b.png", true),
+            ("/img/*", "/img", false),
+            ("/*/health", "/green/health", true),
+            ("/a?c", "/abc", true),
+            ("/a?c", "/ac", false),
+            ("*", "", true),
+            ("**b", "ab", true),
+        ];
+        for (pattern, path, expected) in table {
+            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+        }
+    }
 }
