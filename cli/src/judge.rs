@@ -1,6 +1,7 @@
 //! `teal judge`: the judge on recorded counts, so that people can try it on their own history before they trust it.
 
 mod batch;
+mod history;
 mod input;
 mod replay;
 
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use teal::judge::{Calibration, ConfigError, HistoryPoint, JudgeConfig};
+use teal::units::{Invalid, Span};
 
 /// Runs the judge offline, on recorded counts.
 ///
@@ -18,8 +20,17 @@ use teal::judge::{Calibration, ConfigError, HistoryPoint, JudgeConfig};
 pub(crate) struct JudgeArgs {
     /// Recorded counts, one row an interval: a JSON array, JSON lines, or CSV with the header
     /// step,green_total,green_bad,blue_total,blue_bad[,metric]; "-" reads standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "from_cloudwatch")]
+    file: Option<PathBuf>,
+
+    /// Judges what the account's blue did in the past, one half of its Availability Zones against the other, in windows as
+    /// long as this plan's steps: says how often a release would have been rolled back when there was none
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["file", "batch", "history", "phi", "cv", "rho", "alpha", "strict", "steps"])]
+    from_cloudwatch: Option<PathBuf>,
+
+    /// How far back, with the three hours that are only learnt from: at most 15d, as long as CloudWatch keeps minutes
+    #[arg(long, value_name = "DURATION", default_value = "7d", requires = "from_cloudwatch", value_parser = past)]
+    since: Span,
 
     /// FILE holds one run a line: {"phi": 1.2, "cv": 0.1, "intervals": [[step, g, b, x, y], ...]}; writes one summary a
     /// line
@@ -72,6 +83,12 @@ pub(crate) enum JudgeError {
     /// An option is out of range.
     #[error("--{0}")]
     Option(#[from] ConfigError),
+    /// The plan has problems, which were told.
+    #[error("{0} is not a valid plan")]
+    Plan(String),
+    /// The account's past could not be judged.
+    #[error("{0}")]
+    Account(String),
     /// Something is wrong with the input.
     #[error("{place}: {problem}")]
     Input {
@@ -93,6 +110,16 @@ impl JudgeError {
 /// # Errors
 /// When an option is out of range, or a file cannot be read or understood.
 pub(crate) fn run(args: &JudgeArgs, out: impl Write) -> Result<(), JudgeError> {
+    let mut out = BufWriter::new(out);
+    let file = match (&args.from_cloudwatch, &args.file) {
+        (Some(plan), _) => {
+            history::run(plan, args.since, &mut out)?;
+            return Ok(out.flush()?);
+        }
+        (None, Some(file)) => file,
+        // clap asks for one of the two.
+        (None, None) => return Ok(()),
+    };
     let config = JudgeConfig::default()
         .with_rho(args.rho)?
         .with_alpha(args.alpha)?
@@ -103,11 +130,10 @@ pub(crate) fn run(args: &JudgeArgs, out: impl Write) -> Result<(), JudgeError> {
         (None, None) => assumed,
         (phi, cv) => Calibration::given(phi.unwrap_or(assumed.phi()), cv.unwrap_or(assumed.cv()))?,
     };
-    let mut out = BufWriter::new(out);
     if args.batch {
-        batch::run(&args.file, open(&args.file)?, &config, calibration, &mut out)?;
+        batch::run(file, open(file)?, &config, calibration, &mut out)?;
     } else {
-        let recording = input::recording(&args.file, &read(&args.file)?)?;
+        let recording = input::recording(file, &read(file)?)?;
         let calibrations = match &args.history {
             Some(path) => learn(path, &recording)?,
             None => recording.metrics.keys().map(|metric| (metric.clone(), calibration)).collect(),
@@ -115,6 +141,12 @@ pub(crate) fn run(args: &JudgeArgs, out: impl Write) -> Result<(), JudgeError> {
         replay::run(&recording, &config, &calibrations, &mut out)?;
     }
     Ok(out.flush()?)
+}
+
+/// CloudWatch keeps data of one minute for 15 days.
+fn past(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error: Invalid| error.to_string())?;
+    if span > Span::days(15) { Err("CloudWatch keeps minutes for 15d only".to_owned()) } else { Ok(span) }
 }
 
 /// Each metric's noise, from its own history; a metric without any is told so in the summary.

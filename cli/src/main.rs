@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 fn judge(args: &judge::JudgeArgs) -> Result<Exit, Box<dyn Error>> {
     match judge::run(args, std::io::stdout()) {
         Ok(()) => Ok(Exit::Fine),
-        Err(error @ judge::JudgeError::Input { .. }) => {
+        Err(error @ (judge::JudgeError::Input { .. } | judge::JudgeError::Plan(_))) => {
             eprintln!("teal: {error}");
             Ok(Exit::Problems)
         }

@@ -42,3 +42,10 @@ pub(crate) struct PlanFile {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
+
+impl PlanFile {
+    /// The plan in this file.
+    pub(crate) fn new(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into() }
+    }
+}

@@ -160,3 +160,12 @@ fn what_is_wrong_is_named_with_its_row_and_field() {
     assert!(refusal(&["-", "--phi", "0.5"], &good).contains("--phi is 0.5, but must be a number of at least 1"));
     assert!(refusal(&["no-such-file"], "").contains("cannot read no-such-file"));
 }
+
+#[test]
+fn the_past_is_asked_for_with_a_plan_and_a_time() {
+    assert!(refusal(&[], "").contains("FILE"), "one of FILE and --from-cloudwatch is needed");
+    assert!(refusal(&["--from-cloudwatch", "plan.yaml", "--since", "16d"], "").contains("15d"));
+    assert!(refusal(&["--from-cloudwatch", "plan.yaml", "--strict"], "").contains("--strict"));
+    let plan = "service: [";
+    assert!(refusal(&["--from-cloudwatch", "-"], plan).contains("standard input is not a valid plan"));
+}

@@ -3,11 +3,13 @@
 mod calibrate;
 mod metric;
 mod periods;
+mod replay;
 mod source;
 
 pub(crate) use calibrate::{History, edges, usual_edges};
 pub use metric::{Compared, evidence};
 pub(crate) use periods::{Comparison, Moments};
+pub use replay::{Firing, Replay, ReplayError, Summary, replay};
 pub use source::CountSource;
 pub(crate) use source::Place;
 

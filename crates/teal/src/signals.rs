@@ -67,6 +67,13 @@ impl Readings {
         Self { series: series.into_iter().map(|series| (series.id, series.points.into_iter().collect())).collect() }
     }
 
+    /// Adds what another call has brought.
+    pub(crate) fn extend(&mut self, series: Vec<Series>) {
+        for series in series {
+            self.series.entry(series.id).or_default().extend(series.points);
+        }
+    }
+
     /// The datum of the period that begins then, if there is one.
     pub(crate) fn at(&self, key: SeriesKey, begin: Timestamp) -> Option<f64> {
         self.series.get(&key.id())?.get(&begin).copied()

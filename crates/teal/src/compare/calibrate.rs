@@ -8,7 +8,7 @@ use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::{Timestamp, after};
 
 /// How far back the history reaches, in seconds.
-const HISTORY: u64 = 3 * 3600;
+pub(super) const HISTORY: u64 = 3 * 3600;
 /// The period over which blue's percentiles are read, in seconds.
 const PERCENTILE_PERIOD: u32 = 3600;
 /// The edges where blue's percentiles are not known, in seconds: any edge that is fixed before the release is right, these
@@ -36,7 +36,7 @@ impl History {
         Self { from, to }
     }
 
-    fn minutes(self) -> impl Iterator<Item = Timestamp> {
+    pub(super) fn minutes(self) -> impl Iterator<Item = Timestamp> {
         let period = u64::from(METRIC_PERIOD.as_seconds());
         std::iter::successors(Some(self.from), move |at| Some(after(*at, period))).take_while(move |at| *at < self.to)
     }
@@ -60,6 +60,11 @@ impl History {
 
     /// How noisy a metric is: one half of blue's zones against the other, minute by minute.
     pub(crate) fn calibration(self, zones: &[CountKeys], readings: &Readings) -> Calibration {
+        self.calibration_of(&self.halves(zones, readings), readings)
+    }
+
+    /// The zones in two groups of about the same traffic.
+    pub(super) fn halves(self, zones: &[CountKeys], readings: &Readings) -> [Vec<CountKeys>; 2] {
         let mut halves: [Vec<CountKeys>; 2] = [Vec::new(), Vec::new()];
         let mut totals = [0_u64; 2];
         let mut zones: Vec<(u64, CountKeys)> = zones.iter().map(|keys| (self.total(*keys, readings), *keys)).collect();
@@ -69,6 +74,11 @@ impl History {
             totals[smaller] = totals[smaller].saturating_add(total);
             halves[smaller].push(keys);
         }
+        halves
+    }
+
+    /// How noisy a metric is, with the zones split already.
+    pub(super) fn calibration_of(self, halves: &[Vec<CountKeys>; 2], readings: &Readings) -> Calibration {
         let points: Vec<HistoryPoint> = self
             .minutes()
             .filter_map(|at| {
@@ -85,7 +95,7 @@ impl History {
 }
 
 /// What several zones served together in a minute; nothing where a datum is unusable.
-fn sum(keys: &[CountKeys], readings: &Readings, at: Timestamp) -> Option<Counts> {
+pub(super) fn sum(keys: &[CountKeys], readings: &Readings, at: Timestamp) -> Option<Counts> {
     keys.iter().try_fold(Counts::default(), |sum, keys| {
         let counts = keys.counts(readings, at).ok()?;
         Some(Counts::new(sum.total().saturating_add(counts.total()), sum.bad().saturating_add(counts.bad())))

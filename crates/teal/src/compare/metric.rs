@@ -1,7 +1,8 @@
 //! One compared metric in a release's record.
 
 use super::CountSource;
-use crate::judge::{Calibration, ConfigError, Evidence, JudgeConfig, MetricState, Reading, Weight};
+use crate::judge::{Calibration, ConfigError, EDGE_PERCENTILES, Evidence, JudgeConfig, MetricState, Reading, Weight};
+use crate::plan::{CloudWatchPair, Metric, MetricSource};
 use serde::{Deserialize, Serialize};
 
 /// A metric by which green is compared with blue: what it is, how noisy, and what was seen of it so far. Of constant size,
@@ -23,6 +24,43 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// A metric of the plan as the judge compares it: latency is three, one for each edge, which share its weight.
+    pub(crate) fn of(metric: &Metric, edges: [f64; 3]) -> Vec<Self> {
+        let weight = f64::from(metric.weight);
+        let one = |name: String, bad_means: &str, weight: f64, source: CountSource| Self {
+            name,
+            bad_means: bad_means.to_owned(),
+            weight,
+            source,
+            calibration: Calibration::without_history(),
+            state: MetricState::default(),
+        };
+        let name = metric.name.to_string();
+        match &metric.source {
+            MetricSource::Errors => vec![one(name, "failed", weight, CountSource::Errors)],
+            MetricSource::CloudWatch(pair) => {
+                vec![one(name, "were bad", weight, CountSource::CloudWatch(pair.clone()))]
+            }
+            MetricSource::XRay(groups) => {
+                let pair = CloudWatchPair::of_groups(groups);
+                vec![one(name, "were faulted", weight, CountSource::CloudWatch(Box::new(pair)))]
+            }
+            MetricSource::Latency => EDGE_PERCENTILES
+                .into_iter()
+                .zip(edges)
+                .map(|(percentile, edge)| {
+                    let bad_means = format!("took longer than {} ms", (edge * 1e6).round() / 1e3);
+                    one(
+                        format!("{name} p{percentile}"),
+                        &bad_means,
+                        weight / 3.0,
+                        CountSource::Slower { than_seconds: edge },
+                    )
+                })
+                .collect(),
+        }
+    }
+
     /// The metric as the judge reads it.
     ///
     /// # Errors

@@ -1,8 +1,7 @@
 //! What is learnt about blue before the release, so that green can be compared with it.
 
-use crate::compare::{Compared, CountSource, History, edges, usual_edges};
-use crate::judge::{Calibration, EDGE_PERCENTILES, MetricState};
-use crate::plan::{CloudWatchPair, Metric, MetricSource};
+use crate::compare::{Compared, History, edges, usual_edges};
+use crate::plan::MetricSource;
 use crate::ports::{PortResult, World};
 use crate::release::Release;
 use crate::route::Colour;
@@ -20,7 +19,7 @@ impl<W: World> Step<'_, W> {
         let history = History::before(self.now(), release.plan.judge.settle.as_seconds().into());
         let edges = self.latency_edges(release, history).await;
         let mut compared: Vec<Compared> =
-            release.plan.judge.metrics.iter().flat_map(|metric| compared(metric, edges)).collect();
+            release.plan.judge.metrics.iter().flat_map(|metric| Compared::of(metric, edges)).collect();
         if let Err(error) = self.calibrate(release, history, &mut compared).await {
             self.note(Fact::Noted { note: format!("blue's history could not be read: {error}") });
         }
@@ -85,40 +84,5 @@ impl<W: World> Step<'_, W> {
 
     async fn read(&self, wanted: &Wanted, history: History) -> PortResult<Readings> {
         self.world.metrics(wanted.queries(), history.from, history.to).await.map(Readings::new)
-    }
-}
-
-/// A metric of the plan as the judge compares it: latency is three, one for each edge, which share its weight.
-fn compared(metric: &Metric, edges: [f64; 3]) -> Vec<Compared> {
-    let weight = f64::from(metric.weight);
-    let one = |name: String, bad_means: &str, weight: f64, source: CountSource| Compared {
-        name,
-        bad_means: bad_means.to_owned(),
-        weight,
-        source,
-        calibration: Calibration::without_history(),
-        state: MetricState::default(),
-    };
-    let name = metric.name.to_string();
-    match &metric.source {
-        MetricSource::Errors => vec![one(name, "failed", weight, CountSource::Errors)],
-        MetricSource::CloudWatch(pair) => vec![one(name, "were bad", weight, CountSource::CloudWatch(pair.clone()))],
-        MetricSource::XRay(groups) => {
-            let pair = CloudWatchPair::of_groups(groups);
-            vec![one(name, "were faulted", weight, CountSource::CloudWatch(Box::new(pair)))]
-        }
-        MetricSource::Latency => EDGE_PERCENTILES
-            .into_iter()
-            .zip(edges)
-            .map(|(percentile, edge)| {
-                let bad_means = format!("took longer than {} ms", (edge * 1e6).round() / 1e3);
-                one(
-                    format!("{name} p{percentile}"),
-                    &bad_means,
-                    weight / 3.0,
-                    CountSource::Slower { than_seconds: edge },
-                )
-            })
-            .collect(),
     }
 }

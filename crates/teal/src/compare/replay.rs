@@ -1,0 +1,285 @@
+//! How often the judge would have rolled back when nothing was released: blue's own past, one half of its Availability Zones
+//! in the place of green, in windows as long as a plan's steps.
+
+use super::calibrate::{HISTORY, sum};
+use super::source::CountKeys;
+use super::{Compared, History, Place, edges, judge_config, usual_edges};
+use crate::judge::{ConfigError, Interval, JudgeConfig, Moment, Verdict, decide};
+use crate::plan::limits::METRIC_PERIOD;
+use crate::plan::{CheckedPlan, MetricSource};
+use crate::ports::{LoadBalancer, PortError, Signals};
+use crate::route::{Colour, NotShiftable, PartRef, discover};
+use crate::signals::{Readings, Wanted};
+use crate::strategy::Timeline;
+use crate::time::{Timestamp, after, seconds_until};
+use crate::units::Span;
+use serde::Serialize;
+
+/// One call reads at most this much: a few thousand minutes of each series make several pages.
+const CHUNK_SECONDS: u64 = 86_400;
+
+/// What a replay came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replay {
+    /// Windows in which the judge would have rolled back, oldest first.
+    pub firings: Vec<Firing>,
+    pub summary: Summary,
+}
+
+/// A window in which the judge would have rolled back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Firing {
+    /// When the last period before it ended.
+    pub at: Timestamp,
+    /// When the window began.
+    pub window: Timestamp,
+    /// Which half of the zones stood for green: 1 or 2.
+    pub half: usize,
+    /// `ln E`.
+    pub ln_e: f64,
+    /// The judgement as a sentence; its green is that half, its blue the other.
+    pub reason: String,
+}
+
+/// All windows together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// How long each window is: the plan's steps before 100 %.
+    pub window: Span,
+    /// Windows judged: each stretch of time twice, with either half in the place of green.
+    pub windows: usize,
+    /// How many would have been rolled back.
+    pub fired: usize,
+    /// Their share of all windows; nothing without windows.
+    pub share: Option<f64>,
+    /// The share that may be, by the plan.
+    pub alpha: f64,
+    /// Windows that saw too little traffic to be clear.
+    pub insufficient: usize,
+    /// The metrics judged.
+    pub metrics: Vec<String>,
+    /// The metrics of the plan that have no history by zone.
+    pub left_out: Vec<String>,
+    pub zones: Vec<String>,
+}
+
+/// Why there is nothing to replay.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error("{0}")]
+    Port(#[from] PortError),
+    #[error("{0}")]
+    Route(#[from] NotShiftable),
+    #[error("{0}")]
+    Setting(#[from] ConfigError),
+    #[error("the plan compares green with blue in no step: it has no `judge.metrics`, or is `allAtOnce`")]
+    NothingCompared,
+    #[error("no metric of the plan has a history by Availability Zone: only `errors` and `latency` have")]
+    NoHistory,
+    #[error("the load balancer is in {0} Availability Zone, so blue cannot be compared with itself")]
+    OneZone(usize),
+    #[error("{0} is shorter than the three hours that are learnt from and one window of {1}")]
+    TooShort(Span, Span),
+}
+
+/// Reads blue's past up to `now` and judges it as if something had been released all the time.
+///
+/// # Errors
+/// When the plan compares nothing that has a history, or AWS cannot be read.
+pub async fn replay<W: LoadBalancer + Signals>(
+    world: &W,
+    checked: &CheckedPlan,
+    since: Span,
+    now: Timestamp,
+) -> Result<Replay, ReplayError> {
+    let (plan, timeline) = (checked.plan(), checked.timeline());
+    let window = steps(timeline).map(|(_, lasts)| lasts).sum::<Span>();
+    if plan.judge.metrics.is_empty() || window.is_zero() {
+        return Err(ReplayError::NothingCompared);
+    }
+    let alb = &plan.traffic.alb;
+    let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
+    let refs: Vec<PartRef> = listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect();
+    let mut parts = Vec::with_capacity(refs.len());
+    for part in refs {
+        let actions = world.actions(&part).await?;
+        parts.push((part, actions));
+    }
+    let colours = discover(&parts, alb.target_groups.as_ref())?;
+    let Some((part, _)) = parts.first() else { return Err(ReplayError::NothingCompared) };
+    let zones = world.zones(part).await?;
+    if zones.len() < 2 {
+        return Err(ReplayError::OneZone(zones.len()));
+    }
+    let blue = Place {
+        colour: Colour::Blue,
+        load_balancer: part.load_balancer(),
+        target_group: colours.blue.dimension(),
+        service: "",
+        zone: None,
+    };
+    let settled = History::before(now, plan.judge.settle.as_seconds().into()).to;
+    let from = Timestamp::from_second(settled.as_second().saturating_sub(since.as_seconds().into())).unwrap_or(settled);
+    let past = History { from: History::before(from, 0).to, to: settled };
+    if u64::from(since.as_seconds()) < HISTORY + u64::from(window.as_seconds()) {
+        return Err(ReplayError::TooShort(since, window));
+    }
+
+    let mut percentiles = Wanted::default();
+    let keys = History::want_percentiles(&mut percentiles, &blue);
+    let first = History { to: after(past.from, HISTORY), ..past };
+    let found = if plan.judge.metrics.iter().any(|metric| metric.source == MetricSource::Latency) {
+        let series = world.metrics(percentiles.queries(), first.from, first.to).await?;
+        edges(keys, &Readings::new(series))
+    } else {
+        None
+    };
+    let all: Vec<Compared> =
+        plan.judge.metrics.iter().flat_map(|metric| Compared::of(metric, found.unwrap_or_else(usual_edges))).collect();
+    let (compared, left_out): (Vec<Compared>, Vec<Compared>) =
+        all.into_iter().partition(|metric| metric.source.is_of_load_balancer());
+    if compared.is_empty() {
+        return Err(ReplayError::NoHistory);
+    }
+    let mut wanted = Wanted::default();
+    let keys: Vec<Vec<CountKeys>> =
+        compared.iter().map(|metric| History::want_zones(&mut wanted, &metric.source, &blue, &zones)).collect();
+    let readings = read(world, &wanted, past).await?;
+    let config = judge_config(&plan.judge, timeline)?;
+    let windows = Windows { config, timeline, window, compared: &compared, keys: &keys, readings: &readings };
+    let (firings, windows, insufficient) = windows.judge(past)?;
+    let summary = Summary {
+        from: past.from,
+        to: past.to,
+        window,
+        windows,
+        fired: firings.len(),
+        share: (windows > 0).then(|| firings.len() as f64 / windows as f64),
+        alpha: plan.judge.alpha.fraction(),
+        insufficient,
+        metrics: compared.iter().map(|metric| metric.name.clone()).collect(),
+        left_out: left_out.into_iter().map(|metric| metric.name).collect(),
+        zones,
+    };
+    Ok(Replay { firings, summary })
+}
+
+async fn read<W: Signals>(world: &W, wanted: &Wanted, past: History) -> Result<Readings, PortError> {
+    let mut readings = Readings::default();
+    let mut from = past.from;
+    while from < past.to {
+        let to = after(from, CHUNK_SECONDS).min(past.to);
+        readings.extend(world.metrics(wanted.queries(), from, to).await?);
+        from = to;
+    }
+    Ok(readings)
+}
+
+/// The steps before 100 %, counted from 1, and how long each lasts.
+fn steps(timeline: &Timeline) -> impl Iterator<Item = (u32, Span)> {
+    (1..).zip(timeline.stages().iter().take(timeline.compared_stages()).map(|stage| stage.bake))
+}
+
+/// Everything that windows are judged by.
+struct Windows<'a> {
+    config: JudgeConfig,
+    timeline: &'a Timeline,
+    window: Span,
+    compared: &'a [Compared],
+    /// For each metric the series of each zone.
+    keys: &'a [Vec<CountKeys>],
+    readings: &'a Readings,
+}
+
+impl Windows<'_> {
+    /// The firings, how many windows there were, and how many of them saw too little.
+    fn judge(&self, past: History) -> Result<(Vec<Firing>, usize, usize), ConfigError> {
+        let halves: Vec<[Vec<CountKeys>; 2]> = self.keys.iter().map(|keys| past.halves(keys, self.readings)).collect();
+        let (mut firings, mut windows, mut insufficient) = (Vec::new(), 0, 0);
+        let mut begin = after(past.from, HISTORY);
+        loop {
+            let end = after(begin, self.window.as_seconds().into());
+            if end > past.to {
+                return Ok((firings, windows, insufficient));
+            }
+            for half in [0, 1] {
+                windows += 1;
+                match self.judge_one(begin, end, &halves, half)? {
+                    Outcome::Fired(firing) => firings.push(firing),
+                    Outcome::Insufficient => insufficient += 1,
+                    Outcome::Passed => {}
+                }
+            }
+            begin = end;
+        }
+    }
+
+    fn judge_one(
+        &self,
+        begin: Timestamp,
+        end: Timestamp,
+        halves: &[[Vec<CountKeys>; 2]],
+        half: usize,
+    ) -> Result<Outcome, ConfigError> {
+        let learnt = Timestamp::from_second(begin.as_second().saturating_sub(HISTORY as i64)).unwrap_or(begin);
+        let before = History { from: learnt, to: begin };
+        let mut compared = self.compared.to_vec();
+        for (metric, halves) in compared.iter_mut().zip(halves) {
+            metric.calibration = before.calibration_of(halves, self.readings);
+        }
+        let mut insufficient = false;
+        for at in (History { from: begin, to: end }).minutes() {
+            let (step, step_over) = self.step_at(seconds_until(begin, at));
+            let period_end = after(at, METRIC_PERIOD.as_seconds().into());
+            for (metric, halves) in compared.iter_mut().zip(halves) {
+                let counts = [half, 1 - half].map(|half| sum(&halves[half], self.readings, at));
+                let [Some(green), Some(blue)] = counts else {
+                    metric.state.skip(period_end);
+                    continue;
+                };
+                let interval = Interval { step, period_end, begun_after_shift: true, green, blue };
+                metric.state.observe(&self.config, &metric.calibration, &interval);
+            }
+            let readings = compared.iter().map(Compared::reading).collect::<Result<Vec<_>, _>>()?;
+            let judgement = decide(&self.config, &readings, Moment { step, step_over });
+            match judgement.verdict {
+                Verdict::RollBack => {
+                    let (ln_e, reason) = (judgement.ln_e, judgement.to_string());
+                    return Ok(Outcome::Fired(Firing { at: period_end, window: begin, half: half + 1, ln_e, reason }));
+                }
+                Verdict::Insufficient => insufficient = true,
+                Verdict::Accept | Verdict::Clear | Verdict::Hold => {}
+            }
+        }
+        Ok(if insufficient { Outcome::Insufficient } else { Outcome::Passed })
+    }
+
+    /// The step of the minute that begins so many seconds after the window, and whether it is the step's last one.
+    fn step_at(&self, seconds: u64) -> (u32, bool) {
+        let minute = u64::from(METRIC_PERIOD.as_seconds());
+        let mut ends = 0;
+        let mut last = 1;
+        for (step, lasts) in steps(self.timeline) {
+            ends += u64::from(lasts.as_seconds());
+            last = step;
+            if seconds < ends {
+                return (step, seconds + minute >= ends);
+            }
+        }
+        (last, true)
+    }
+}
+
+enum Outcome {
+    Fired(Firing),
+    Insufficient,
+    Passed,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use super::*;
+use crate::plan::{AlarmName, Plan, TargetGroupArn};
+use crate::ports::{AlarmReading, Endpoint, MetricQuery, PortResult, Reads, Series, Target, TargetGroup};
+use crate::route::{Action, ActionKind, WeightedGroup};
+use serde_json::json;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+const LISTENER: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
+const GROUP_A: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-a/73e2d6bc24d8a067";
+const GROUP_B: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-b/83e2d6bc24d8a068";
+
+/// A blue of two zones, each with 1,000 requests a minute, of which `bad` tells how many are bad by zone and minute.
+struct Blue {
+    zones: usize,
+    bad: fn(usize, i64) -> f64,
+}
+
+impl LoadBalancer for Blue {
+    async fn actions(&self, _: &PartRef) -> PortResult<Vec<Action>> {
+        let group = |arn: &str, weight| WeightedGroup { target_group: arn.parse().unwrap(), weight };
+        let groups = vec![group(GROUP_A, 100), group(GROUP_B, 0)];
+        Ok(vec![Action { order: None, kind: ActionKind::Forward { groups, stickiness: None } }])
+    }
+
+    async fn set_actions(&self, part: &PartRef, _: &[Action]) -> PortResult<()> {
+        panic!("a replay changes nothing, not {part}")
+    }
+
+    async fn target_groups(&self, _: &[TargetGroupArn]) -> PortResult<Vec<TargetGroup>> {
+        Ok(Vec::new())
+    }
+
+    async fn targets(&self, _: &TargetGroupArn) -> PortResult<Vec<Target>> {
+        Ok(Vec::new())
+    }
+
+    async fn zones(&self, _: &PartRef) -> PortResult<Vec<String>> {
+        Ok((0..self.zones).map(|zone| zone.to_string()).collect())
+    }
+
+    async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
+        Err(PortError::NotFound { what: part.to_string() })
+    }
+}
+
+impl Signals for Blue {
+    async fn alarms(&self, _: &[AlarmName]) -> PortResult<Vec<AlarmReading>> {
+        Ok(Vec::new())
+    }
+
+    async fn metrics(&self, queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> PortResult<Vec<Series>> {
+        let series = queries.iter().map(|query| {
+            let Reads::Statistic(statistic) = &query.reads else { panic!("{query:?}") };
+            let zone: usize = statistic.dimensions[2].1.parse().unwrap();
+            let value = |at: Timestamp| match statistic.metric.as_str() {
+                "RequestCount" => 1_000.0,
+                "HTTPCode_Target_2XX_Count" => 1_000.0 - (self.bad)(zone, at.as_second() / 60),
+                _ => 0.0,
+            };
+            let points = History { from, to }.minutes().map(|at| (at, value(at))).collect();
+            Series { id: query.id.clone(), points }
+        });
+        Ok(series.collect())
+    }
+}
+
+fn plan(edit: impl FnOnce(&mut serde_json::Value)) -> CheckedPlan {
+    let mut document = json!({
+        "service": "checkout",
+        "version": "2",
+        "green": {"ecs": {"cluster": "prod", "services": ["a", "b"], "taskDefinition": "checkout:2"}},
+        "traffic": {"alb": {"listeners": [LISTENER]}},
+        "strategy": {"steps": [{"weight": "10%", "bake": "10m"}, {"weight": "50%", "bake": "20m"}]},
+    });
+    edit(&mut document);
+    Plan::check(&document).unwrap()
+}
+
+fn replayed(blue: &Blue, plan: &CheckedPlan, since: Span) -> Result<Replay, ReplayError> {
+    let now = Timestamp::from_second(1_700_000_000 / 3600 * 3600 + 120).unwrap();
+    match pin!(replay(blue, plan, since, now)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("the world answers at once"),
+    }
+}
+
+#[test]
+fn a_quiet_past_never_fires_and_every_stretch_is_judged_from_both_sides() {
+    let blue = Blue { zones: 2, bad: |zone, minute| if (minute + zone as i64) % 2 == 0 { 9.0 } else { 11.0 } };
+    let found = replayed(&blue, &plan(|_| {}), Span::days(1)).unwrap();
+    assert!(found.firings.is_empty(), "{:?}", found.firings);
+    let summary = found.summary;
+    assert_eq!(summary.window, Span::minutes(30));
+    assert_eq!((summary.windows, summary.insufficient, summary.share), (84, 0, Some(0.0)), "21 hours after three to learn from, from either side");
+    assert_eq!(summary.metrics, ["errors"]);
+}
+
+#[test]
+fn what_hit_one_zone_only_fires_and_says_when() {
+    // Zone 1 breaks in the last hour, for twenty minutes.
+    let broken = |zone: usize, minute: i64| {
+        let last = 1_700_000_000 / 3600 * 60;
+        if zone == 1 && (last - 30..last - 10).contains(&minute) { 200.0 } else { 10.0 }
+    };
+    let found = replayed(&Blue { zones: 2, bad: broken }, &plan(|_| {}), Span::hours(8)).unwrap();
+    let [firing] = found.firings.as_slice() else { panic!("{:?}", found.firings) };
+    assert_eq!((firing.half, found.summary.fired), (2, 1));
+    let minutes = seconds_until(firing.window, firing.at) / 60;
+    assert!((2..=5).contains(&minutes), "after {minutes} minutes: {}", firing.reason);
+    assert!(firing.reason.contains("requests failed"), "{}", firing.reason);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said() {
+    let blue = |zones| Blue { zones, bad: |_, _| 10.0 };
+    let error = |blue: &Blue, plan: &CheckedPlan, since| replayed(blue, plan, since).unwrap_err().to_string();
+    assert!(error(&blue(1), &plan(|_| {}), Span::days(1)).contains("1 Availability Zone"));
+    assert!(error(&blue(2), &plan(|_| {}), Span::hours(3)).contains("shorter than"));
+    let nothing = plan(|plan| plan["judge"] = json!({"metrics": []}));
+    assert!(error(&blue(2), &nothing, Span::days(1)).contains("compares green with blue in no step"));
+    let foreign = plan(|plan| {
+        let groups = json!({"faults": "${service}-f", "traces": "${service}"});
+        plan["judge"] = json!({"metrics": [{"xray": groups}]});
+    });
+    assert!(error(&blue(2), &foreign, Span::days(1)).contains("only `errors` and `latency`"));
+}
