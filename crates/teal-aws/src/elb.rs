@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/Welcome.html>
 
 mod action;
+mod attempts;
 mod endpoint;
 mod settings;
 mod target_group;
@@ -34,18 +35,24 @@ impl LoadBalancer for Aws {
         };
         let written = action::write_list(actions)
             .map_err(|message| PortError::Refused { call, message: format!("{part}: {message}") })?;
-        let what = part.to_string();
-        match part {
-            PartRef::Listener(arn) => {
-                let request =
-                    self.elb().modify_listener().listener_arn(arn.as_str()).set_default_actions(Some(written));
-                request.send().await.map(|_| ()).map_err(|error| port_error(call, &what, &error))
-            }
-            PartRef::Rule(arn) => {
-                let request = self.elb().modify_rule().rule_arn(arn.as_str()).set_actions(Some(written));
-                request.send().await.map(|_| ()).map_err(|error| port_error(call, &what, &error))
-            }
-        }
+        let (elb, what) = (self.elb(), part.to_string());
+        attempts::write(async || {
+            let actions = Some(written.clone());
+            let failed = match part {
+                PartRef::Listener(arn) => {
+                    let request = elb.modify_listener().listener_arn(arn.as_str()).set_default_actions(actions);
+                    let done = request.customize().config_override(attempts::once()).send().await;
+                    done.err().map(|error| port_error(call, &what, &error))
+                }
+                PartRef::Rule(arn) => {
+                    let request = elb.modify_rule().rule_arn(arn.as_str()).set_actions(actions);
+                    let done = request.customize().config_override(attempts::once()).send().await;
+                    done.err().map(|error| port_error(call, &what, &error))
+                }
+            };
+            failed.map_or(Ok(()), Err)
+        })
+        .await
     }
 
     async fn target_groups(&self, groups: &[TargetGroupArn]) -> PortResult<Vec<TargetGroup>> {
@@ -101,8 +108,12 @@ impl LoadBalancer for Aws {
 impl Aws {
     async fn listener(&self, arn: &ListenerArn) -> PortResult<sdk::Listener> {
         let what = format!("listener {arn}");
-        let answer = self.elb().describe_listeners().listener_arns(arn.as_str()).send().await;
-        let answer = answer.map_err(|error| port_error("elasticloadbalancing:DescribeListeners", &what, &error))?;
+        let answer = attempts::read(async || {
+            let request = self.elb().describe_listeners().listener_arns(arn.as_str());
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error("elasticloadbalancing:DescribeListeners", &what, &error))
+        })
+        .await?;
         let found = answer.listeners.unwrap_or_default().into_iter().next();
         found.ok_or(PortError::NotFound { what })
     }
@@ -110,8 +121,12 @@ impl Aws {
     async fn rule(&self, arn: &RuleArn) -> PortResult<sdk::Rule> {
         const CALL: &str = "elasticloadbalancing:DescribeRules";
         let what = format!("rule {arn}");
-        let answer = self.elb().describe_rules().rule_arns(arn.as_str()).send().await;
-        let answer = answer.map_err(|error| port_error(CALL, &what, &error))?;
+        let answer = attempts::read(async || {
+            let request = self.elb().describe_rules().rule_arns(arn.as_str());
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error(CALL, &what, &error))
+        })
+        .await?;
         let found = answer.rules.unwrap_or_default().into_iter().next().ok_or(PortError::NotFound { what })?;
         if found.is_default == Some(true) {
             // ELB changes it only through its listener.

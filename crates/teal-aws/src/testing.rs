@@ -88,6 +88,15 @@ impl Script {
 
     /// AWS that answers by this script, without retries.
     pub(crate) fn aws(&self) -> Aws {
+        self.aws_with(RetryConfig::disabled())
+    }
+
+    /// The same with the SDK's retries, as functions have them.
+    pub(crate) fn aws_with_retries(&self) -> Aws {
+        self.aws_with(RetryConfig::standard())
+    }
+
+    fn aws_with(&self, retries: RetryConfig) -> Aws {
         let connector = self.clone();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -95,7 +104,7 @@ impl Script {
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
                 "AKID", "secret", None, None, "test",
             )))
-            .retry_config(RetryConfig::disabled())
+            .retry_config(retries)
             .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone())))
             .build();
         let settings = AwsSettings { table: "releases".into(), event_bus: "main".into(), clock: Clock::WALL };

@@ -214,15 +214,43 @@ async fn the_default_rule_is_refused_for_its_listener() {
 
 #[tokio::test]
 async fn errors_of_elb_keep_their_meaning() {
-    let script = Script::default().answers(400, error("ListenerNotFound")).answers(400, error("Throttling"));
+    let script = Script::default().answers(400, error("ListenerNotFound")).answers(400, error("TargetGroupNotFound"));
     let aws = script.aws();
     let gone = aws.actions(&listener()).await;
     assert_eq!(gone, Err(PortError::NotFound { what: format!("listener {LISTENER}") }));
-    let throttled = aws.set_actions(&listener(), &[]).await;
-    assert_eq!(throttled, Err(PortError::Throttled { call: "elasticloadbalancing:ModifyListener" }));
+    assert!(matches!(aws.set_actions(&listener(), &[]).await, Err(PortError::NotFound { .. })));
+}
 
-    let broken = Script::default().breaks_off();
-    assert!(matches!(broken.aws().actions(&listener()).await, Err(PortError::Unavailable { .. })));
+/// Restoring a route is a read, a write and a read: three requests where nothing fails.
+#[tokio::test]
+async fn each_call_is_one_request_on_the_wire() {
+    let forward = format!("<member><Type>forward</Type><TargetGroupArn>{BLUE_GROUP}</TargetGroupArn></member>");
+    let script = Script::default()
+        .answers(200, listener_xml(&forward))
+        .answers(200, xml("ModifyListener", ""))
+        .answers(200, listener_xml(&forward));
+    let aws = script.aws_with_retries();
+    let actions = aws.actions(&listener()).await.unwrap();
+    aws.set_actions(&listener(), &actions).await.unwrap();
+    assert_eq!(aws.actions(&listener()).await, Ok(actions));
+    assert_eq!(script.operations(), ["DescribeListeners", "ModifyListener", "DescribeListeners"]);
+}
+
+#[tokio::test]
+async fn a_write_is_repeated_only_where_it_had_no_effect() {
+    let throttled = Script::default().answers(400, error("Throttling")).answers(200, xml("ModifyListener", ""));
+    assert_eq!(throttled.aws_with_retries().set_actions(&listener(), &[]).await, Ok(()));
+    assert_eq!(throttled.operations(), ["ModifyListener", "ModifyListener"]);
+
+    for unclear in [Script::default().breaks_off(), Script::default().answers(503, error("ServiceUnavailable"))] {
+        let error = unclear.aws_with_retries().set_actions(&listener(), &[]).await;
+        assert!(matches!(error, Err(PortError::Unavailable { .. })), "{error:?}");
+        assert_eq!(unclear.operations(), ["ModifyListener"], "it may still happen");
+    }
+
+    let read = Script::default().breaks_off().answers(400, error("Throttling")).answers(200, listener_xml(""));
+    assert_eq!(read.aws_with_retries().actions(&listener()).await, Ok(vec![]));
+    assert_eq!(read.operations().len(), 3);
 }
 
 #[tokio::test]
