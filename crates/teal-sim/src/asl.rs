@@ -91,7 +91,9 @@ impl Definition {
     /// When there is no state of that name: every route was checked when the definition was read.
     pub(crate) fn node(&self, name: &str) -> (&str, &Node) {
         let found = self.states.get_key_value(name);
-        found.map(|(name, node)| (name.as_str(), node)).unwrap_or_else(|| panic!("release.asl.json has no state {name}"))
+        found
+            .map(|(name, node)| (name.as_str(), node))
+            .unwrap_or_else(|| panic!("release.asl.json has no state {name}"))
     }
 
     fn check(&self) {
@@ -133,9 +135,9 @@ impl Choice {
 impl Wait {
     /// `{% $type($states.input.waitSeconds) = 'number' ? $states.input.waitSeconds : N %}`
     fn otherwise(&self) -> Option<u64> {
-        let rest = self.seconds.strip_prefix(
-            "{% $type($states.input.waitSeconds) = 'number' ? $states.input.waitSeconds : ",
-        )?;
+        let rest = self
+            .seconds
+            .strip_prefix("{% $type($states.input.waitSeconds) = 'number' ? $states.input.waitSeconds : ")?;
         rest.strip_suffix(" %}")?.parse().ok()
     }
 

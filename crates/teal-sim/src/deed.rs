@@ -9,13 +9,24 @@ use teal::route::{Action, PartRef};
 /// A write to a listener or a service.
 #[derive(Clone, Debug)]
 pub(crate) enum Deed {
-    SetActions { part: PartRef, actions: Vec<Action> },
+    SetActions {
+        part: PartRef,
+        actions: Vec<Action>,
+    },
     BringUp(Box<GreenOrder>),
-    ScaleIn { service: String },
+    ScaleIn {
+        service: String,
+    },
     /// Automatic scaling may take no tasks.
-    Hold { service: String, hold: CapacityHold },
+    Hold {
+        service: String,
+        hold: CapacityHold,
+    },
     /// It may again.
-    Free { service: String, hold: CapacityHold },
+    Free {
+        service: String,
+        hold: CapacityHold,
+    },
 }
 
 /// A deed that happens after the caller was told that it failed.

@@ -2,6 +2,7 @@
 
 use crate::link::Link;
 use std::fmt;
+use std::rc::Rc;
 use teal::error::TealResult;
 use teal::plan::AlarmName;
 use teal::release::ReleaseId;
@@ -111,13 +112,13 @@ impl Input {
 }
 
 /// Runs one function from its input to its answer; triggers have none.
-pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Input) -> TealResult<Option<Answer>> {
+pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Rc<Input>) -> TealResult<Option<Answer>> {
     let mut step = Step::new(&link, &call);
-    let answer = match input {
-        Input::Accept(input) => steps::accept(&mut step, &input).await?,
-        Input::RollBack(input) => steps::roll_back(&mut step, &input).await?,
+    let answer = match input.as_ref() {
+        Input::Accept(input) => steps::accept(&mut step, input).await?,
+        Input::RollBack(input) => steps::roll_back(&mut step, input).await?,
         Input::Step(function, release) => {
-            let input = StepInput { release };
+            let input = StepInput { release: release.clone() };
             match function {
                 Function::PrepareGreen => steps::prepare_green(&mut step, &input).await?,
                 Function::ValidateGreen => steps::validate_green(&mut step, &input).await?,
@@ -128,11 +129,11 @@ pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Input) -> Te
             }
         }
         Input::Alarm { alarm, reason } => {
-            return steps::on_alarm(&mut step, &alarm, &reason).await.map(|_| None);
+            return steps::on_alarm(&mut step, alarm, reason).await.map(|_| None);
         }
         Input::ExecutionEnd { release, status, error, cause } => {
             let (error, cause) = (error.as_deref(), cause.as_deref());
-            return steps::on_execution_end(&mut step, &release, &status, error, cause).await.map(|_| None);
+            return steps::on_execution_end(&mut step, release, status, error, cause).await.map(|_| None);
         }
         Input::Sweep => return steps::sweep(&mut step).await.map(|_| None),
     };

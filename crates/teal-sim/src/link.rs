@@ -67,11 +67,7 @@ impl<'w> Link<'w> {
     }
 
     /// One call: it travels, has its effect, and the answer travels back.
-    pub(crate) async fn call<T>(
-        &self,
-        op: Op,
-        effect: impl FnOnce(&Course) -> PortResult<T>,
-    ) -> PortResult<T> {
+    pub(crate) async fn call<T>(&self, op: Op, effect: impl FnOnce(&Course) -> PortResult<T>) -> PortResult<T> {
         let course = self.world.course(&self.who, op);
         self.run(op, course, effect).await
     }

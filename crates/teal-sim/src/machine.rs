@@ -6,6 +6,7 @@ use crate::link::{Link, Who, later};
 use crate::world::World;
 use serde_json::Value;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use teal::error::{ErrorName, TealResult};
 use teal::release::ReleaseId;
@@ -138,6 +139,7 @@ impl<'w> Machine<'w> {
                 plan: self.document.clone(),
                 execution: format!("execution:{}", self.release),
                 name: self.release.clone(),
+                started_at: None,
             })),
             Function::RollBack => {
                 let (error, cause) = self.execution.caught();
@@ -146,10 +148,10 @@ impl<'w> Machine<'w> {
             }
             function => Input::Step(function, self.release.clone()),
         };
-        match pin!(invoke(link, call, input)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => Some(result.map(|answer| {
-                answer.unwrap_or_else(|| panic!("{function} answers the state machine"))
-            })),
+        match pin!(invoke(link, call, Rc::new(input))).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => {
+                Some(result.map(|answer| answer.unwrap_or_else(|| panic!("{function} answers the state machine"))))
+            }
             // The world answers at once, so only a crash leaves it pending.
             Poll::Pending => None,
         }

@@ -135,7 +135,8 @@ impl Link<'_> {
         if self.is(Mutation::RouteNotReadBack) && written.is_some() {
             return written.unwrap_or_default();
         }
-        let decides = matches!(self.who.function, Function::ShiftTraffic | Function::Promote | Function::EvaluateHealth);
+        let decides =
+            matches!(self.who.function, Function::ShiftTraffic | Function::Promote | Function::EvaluateHealth);
         if self.is(Mutation::OutsideChangeOverlooked) && decides && written.is_none() {
             let state = self.world.state();
             let parts = state.records.values().filter(|record| !record.phase.is_terminal());

@@ -116,7 +116,8 @@ impl Watch {
     }
 
     pub(crate) fn opened(&mut self, state: &State, release: &Release, at: Timestamp) {
-        let parts = release.parts().filter_map(|part| Some((part.arn().to_owned(), state.parts.get(part.arn())?.clone())));
+        let parts =
+            release.parts().filter_map(|part| Some((part.arn().to_owned(), state.parts.get(part.arn())?.clone())));
         self.opened.insert(release.id.clone(), Opened { at, parts: parts.collect() });
     }
 

@@ -70,3 +70,56 @@ fn without_data_an_alarm_that_is_passed_over_vouches_for_nothing() {
     let ending = machine.finish();
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::InsufficientData)));
 }
+
+fn newer() -> Value {
+    edited(|plan| {
+        plan["onBusy"] = json!("supersede");
+        plan["version"] = json!("3");
+        plan["green"]["ecs"]["taskDefinition"] = json!("checkout:3");
+    })
+}
+
+#[test]
+fn a_newer_release_takes_the_route_over_only_when_the_older_is_back_on_blue() {
+    for stop in [State::WaitForGreen, State::Bake] {
+        let world = World::new();
+        world.state().task_seconds = 60;
+        let mut older = Machine::new(&world, "r-1", plan());
+        older.run_until(|state| state == stop);
+        let refused = Machine::new(&world, "r-2", newer()).finish();
+        assert_eq!(
+            (refused.state, refused.error),
+            (State::Refused, Some(ErrorName::RouteSuperseding)),
+            "it waits for as long as the older one stands still"
+        );
+        assert!(world.state().locks.values().all(|holder| holder == older.release()), "never two holders");
+
+        let ended = older.finish();
+        assert_eq!((ended.state, ended.error), (State::RolledBack, Some(ErrorName::Aborted)), "{stop}");
+        let cause = ended.cause.unwrap();
+        assert!(cause.contains("release r-2 aborted the release: it takes the route over"), "{cause}");
+        let next = Machine::new(&world, "r-3", newer()).finish();
+        assert_eq!(next, Ending { state: State::Promoted, error: None, cause: None });
+        assert_eq!(world.state().services["checkout-b"].task_definition, "checkout:3");
+    }
+}
+
+#[test]
+fn by_default_the_older_release_goes_on() {
+    let world = World::new();
+    let mut older = Machine::new(&world, "r-1", plan());
+    older.run_until(|state| state == State::Bake);
+    assert_eq!(Machine::new(&world, "r-2", plan()).finish().error, Some(ErrorName::RouteBusy));
+    assert!(world.state().requests.is_empty(), "nobody is asked for anything");
+    assert_eq!(older.finish().state, State::Promoted);
+}
+
+#[test]
+fn a_release_past_the_point_of_no_return_is_waited_for_and_not_aborted() {
+    let world = World::new();
+    let mut older = Machine::new(&world, "r-1", plan());
+    older.run_until(|state| state == State::RetireBlue);
+    assert_eq!(Machine::new(&world, "r-2", newer()).finish().error, Some(ErrorName::RouteSuperseding));
+    assert!(world.state().requests.is_empty());
+    assert_eq!(older.finish().state, State::Promoted);
+}

@@ -47,12 +47,12 @@ impl Ledger for Link<'_> {
         let saved = self
             .call(WRITE, |_| {
                 let mut state = self.world.state();
-                let stored = state.records.get(&release.id).cloned();
-                let Some(stored) = stored.filter(|stored| self.may_save(stored, release)) else {
+                let is_as_read = state.records.get(&release.id).is_some_and(|stored| self.may_save(stored, release));
+                let Some(stored) = is_as_read.then(|| state.records.remove(&release.id)).flatten() else {
                     return Err(PortError::Stale { release: release.id.clone() });
                 };
-                let written = self.mutated_save(Release { revision: stored.revision + 1, ..release.clone() });
-                state.records.insert(release.id.clone(), written.clone());
+                let revision = stored.revision + 1;
+                let written = self.mutated_save(Release { revision, ..release.clone() });
                 state.stories.entry(release.id.clone()).or_default().extend_from_slice(story);
                 if self.gives_up_locks(&written) {
                     state.locks.retain(|_, holder| *holder != release.id);
@@ -67,7 +67,8 @@ impl Ledger for Link<'_> {
                 self.world.log(|| format!("  the record: {}{}", written.phase, in_words(story)));
                 let mut watch = self.world.watch.borrow_mut();
                 watch.saved(&state, &stored, &written, &self.who, &mut self.seen.borrow_mut(), self.world.now());
-                Ok(written.revision)
+                state.records.insert(release.id.clone(), written);
+                Ok(revision)
             })
             .await;
         if let Err(PortError::Stale { .. }) = saved {
@@ -103,7 +104,8 @@ impl Ledger for Link<'_> {
         self.call(QUERY, |_| {
             let state = self.world.state();
             let untold = state.records.values().filter(|record| !record.outbox.is_empty());
-            let mut ids: Vec<ReleaseId> = state.locks.values().chain(untold.map(|record| &record.id)).cloned().collect();
+            let mut ids: Vec<ReleaseId> =
+                state.locks.values().chain(untold.map(|record| &record.id)).cloned().collect();
             ids.sort();
             ids.dedup();
             Ok(ids)

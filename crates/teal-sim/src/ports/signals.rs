@@ -5,8 +5,7 @@ use crate::mutation::Mutation;
 use std::time::Duration;
 use teal::plan::{AlarmName, HttpCheck};
 use teal::ports::{
-    AlarmReading, AlarmState, Endpoint, MetricQuery, PortResult, ProbeAnswer, Prober, Reads, Series, Signals,
-    Statistic,
+    AlarmReading, AlarmState, Endpoint, MetricQuery, PortResult, ProbeAnswer, Prober, Reads, Series, Signals, Statistic,
 };
 use teal::time::Timestamp;
 use teal::units::Span;

@@ -37,6 +37,7 @@ impl Exec {
                 plan: self.document.clone(),
                 execution: self.arn.clone(),
                 name: self.id.clone(),
+                started_at: None,
             })),
             Some(Function::RollBack) | None => {
                 let (error, cause) = self.machine.caught();

@@ -16,19 +16,33 @@ pub(crate) enum Event {
     /// A function starts.
     Invoke(Box<Invoke>),
     /// What a function waits for is there.
-    Wake { run: usize, token: u64 },
+    Wake {
+        run: usize,
+        token: u64,
+    },
     /// A function's time is over.
-    Timeout { run: usize },
+    Timeout {
+        run: usize,
+    },
     /// A Wait state or a pause before a retry is over.
-    Timer { execution: usize, token: u64 },
+    Timer {
+        execution: usize,
+        token: u64,
+    },
     /// A task's time is over.
-    TaskTimeout { execution: usize, token: u64 },
+    TaskTimeout {
+        execution: usize,
+        token: u64,
+    },
     /// A call has its effect after it was given up.
     Late(Late),
     Happen(Happening),
     Heal(Heal),
     /// Somebody says yes at a gate.
-    Approve { release: ReleaseId, stage: usize },
+    Approve {
+        release: ReleaseId,
+        stage: usize,
+    },
     Sweep,
 }
 

@@ -26,7 +26,7 @@ const LAST_EFFECT_MILLIS: i64 = ACT_MARGIN_MILLIS - 2 * SKEW_MILLIS;
 /// An invocation that is to come.
 #[derive(Clone, Debug)]
 pub(crate) struct Invoke {
-    pub(crate) input: Input,
+    pub(crate) input: Rc<Input>,
     /// The execution that waits for the answer, and the token of its waiting.
     pub(crate) reply_to: Option<(usize, u64)>,
     /// Failures so far, of an asynchronous invocation.
@@ -37,11 +37,11 @@ pub(crate) struct Invoke {
 
 impl Invoke {
     pub(crate) fn for_execution(input: Input, execution: usize, token: u64) -> Self {
-        Self { input, reply_to: Some((execution, token)), failures: 0, raised_at: None }
+        Self { input: Rc::new(input), reply_to: Some((execution, token)), failures: 0, raised_at: None }
     }
 
     pub(crate) fn by_event(input: Input, raised_at: Option<Timestamp>) -> Self {
-        Self { input, reply_to: None, failures: 0, raised_at }
+        Self { input: Rc::new(input), reply_to: None, failures: 0, raised_at }
     }
 
     pub(crate) fn sweep() -> Self {
@@ -83,7 +83,7 @@ impl<'w> Simulation<'w> {
         let who = link.who.clone();
         world.log(|| format!("{} starts", who.invocation));
         let seen = Rc::clone(&link.seen);
-        let future = Box::pin(invoke(link, call, request.input.clone()));
+        let future = Box::pin(invoke(link, call, Rc::clone(&request.input)));
         let waiting = Waiting::ForEver;
         self.runs.push(Some(Run { future, who, seen, invoke: request, waiting, token: 0, timed_out: false }));
         self.alive += 1;
@@ -160,7 +160,8 @@ impl<'w> Simulation<'w> {
                     let next = answer.as_ref().map_or("done".to_owned(), |answer| format!("next is {}", answer.next));
                     format!("{} ends: {next}", run.who.invocation)
                 });
-                if let (Input::Alarm { alarm, .. }, Some(raised_at)) = (&run.invoke.input, run.invoke.raised_at) {
+                if let (Input::Alarm { alarm, .. }, Some(raised_at)) = (run.invoke.input.as_ref(), run.invoke.raised_at)
+                {
                     self.world.watch.borrow_mut().alarm_handled(&self.world.state(), alarm, raised_at);
                 }
                 if let (Some(answer), Some((execution, token))) = (answer, run.invoke.reply_to) {

@@ -50,7 +50,10 @@ impl Setting {
         }
         state.task_seconds = self.task_seconds;
         if self.scaled {
-            state.scaling.insert("checkout-a".to_owned(), Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false });
+            state.scaling.insert(
+                "checkout-a".to_owned(),
+                Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false },
+            );
         }
     }
 

@@ -55,7 +55,8 @@ impl Watch {
             return;
         }
         if !raced && *current != known.expected && current != actions && self.is_foreign(state, part.arn()) {
-            let what = format!("{} gives green weight on {} over what somebody else set", who.invocation, short(part.arn()));
+            let what =
+                format!("{} gives green weight on {} over what somebody else set", who.invocation, short(part.arn()));
             self.breach(Promise::NotBlindly, what);
         }
         self.before_weight(state, release, actions, who);
@@ -72,7 +73,8 @@ impl Watch {
         let weighted = |group: &&TargetGroupArn| weight_in(actions, group).is_some_and(|weight| weight > 0);
         for group in [&release.colours.green, &release.colours.blue].into_iter().filter(weighted) {
             if self.was_down(group.as_str(), who.started) {
-                let what = format!("{} gives weight to {}, which had no healthy target", who.invocation, group.dimension());
+                let what =
+                    format!("{} gives weight to {}, which had no healthy target", who.invocation, group.dimension());
                 self.breach(Promise::HealthyWhenWeighted, what);
             }
         }
@@ -104,9 +106,17 @@ impl Watch {
     }
 
     /// A group whose service is taken in has no weight any more, unless somebody else gave it some just now.
-    fn without_traffic(&mut self, state: &State, release: &Release, group: &TargetGroupArn, who: &Who, promise: Promise) {
+    fn without_traffic(
+        &mut self,
+        state: &State,
+        release: &Release,
+        group: &TargetGroupArn,
+        who: &Who,
+        promise: Promise,
+    ) {
         for part in &release.route {
-            let weight = state.parts.get(part.part.arn()).and_then(|actions| weight_in(actions, group)).unwrap_or_default();
+            let weight =
+                state.parts.get(part.part.arn()).and_then(|actions| weight_in(actions, group)).unwrap_or_default();
             if weight > 0 && !Self::changed_by_others(state, part.part.arn(), who.started) {
                 let what = format!("{} takes in {}, which has weight {weight}", who.invocation, group.dimension());
                 self.breach(promise, what);

@@ -39,9 +39,13 @@ impl Watch {
 
     /// The bus was told of the last phase.
     fn check_told(&mut self, state: &State, release: &Release) {
-        let told = state.announced.iter().any(|event| event.release == release.id && event.state == release.phase.state());
+        let told =
+            state.announced.iter().any(|event| event.release == release.id && event.state == release.phase.state());
         if !told {
-            self.breach(Promise::EndingExplained, format!("nobody was told that {} is in {}", release.id, release.phase));
+            self.breach(
+                Promise::EndingExplained,
+                format!("nobody was told that {} is in {}", release.id, release.phase),
+            );
         }
     }
 
@@ -70,7 +74,10 @@ impl Watch {
                 self.breach(Promise::NothingLeftBehind, what);
             }
             if !busy && !self.is_foreign(state, &part) && !is_whole(actions, &release.colours, colour) {
-                self.breach(Promise::RouteWhole, format!("{} is not wholly on {colour} of {id} in the end", short(&part)));
+                self.breach(
+                    Promise::RouteWhole,
+                    format!("{} is not wholly on {colour} of {id} in the end", short(&part)),
+                );
             }
         }
     }

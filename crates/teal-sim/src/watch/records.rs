@@ -44,10 +44,8 @@ impl Watch {
             let what = format!("{}: {:?} became {:?}", new.id, old.setback, new.setback);
             self.breach(Promise::FirstReasonStands, what);
         }
-        let goes_on = !matches!(
-            new.phase,
-            Phase::RollBack | Phase::RolledBack | Phase::RollbackNeedsHuman | Phase::Refused
-        );
+        let goes_on =
+            !matches!(new.phase, Phase::RollBack | Phase::RolledBack | Phase::RollbackNeedsHuman | Phase::Refused);
         if new.setback.is_some() && goes_on {
             self.breach(Promise::FirstReasonStands, format!("{} is set back and goes on to {}", new.id, new.phase));
         }
@@ -66,7 +64,10 @@ impl Watch {
         }
         for key in new.lock_keys() {
             if state.locks.get(&key) != Some(&new.id) {
-                self.breach(Promise::OneHolder, format!("{} is in {} and does not hold {}", new.id, new.phase, short(&key)));
+                self.breach(
+                    Promise::OneHolder,
+                    format!("{} is in {} and does not hold {}", new.id, new.phase, short(&key)),
+                );
             }
         }
     }
@@ -85,15 +86,7 @@ impl Watch {
         announced.into_iter().any(|(by, act_by)| *by != who.invocation && later(*act_by, -2 * SKEW_MILLIS) > now)
     }
 
-    fn phase_changed(
-        &mut self,
-        state: &State,
-        old: &Release,
-        new: &Release,
-        who: &Who,
-        seen: &Seen,
-        now: Timestamp,
-    ) {
+    fn phase_changed(&mut self, state: &State, old: &Release, new: &Release, who: &Who, seen: &Seen, now: Timestamp) {
         match (old.phase, new.phase) {
             (Phase::Accept, Phase::PrepareGreen) => self.accepted(new, seen),
             (Phase::ValidateGreen, next) if next != Phase::RollBack => {
@@ -139,7 +132,8 @@ impl Watch {
             match self.last_write(who, part.part.arn()) {
                 Some((at, true)) => last = last.max(Some(at)),
                 Some((_, false)) => {
-                    let what = format!("{} counts on {}, which never was as it wrote it", new.id, short(part.part.arn()));
+                    let what =
+                        format!("{} counts on {}, which never was as it wrote it", new.id, short(part.part.arn()));
                     self.breach(Promise::RouteReadBack, what);
                 }
                 None => {
@@ -159,7 +153,8 @@ impl Watch {
         // Once the bake at 100 % was passed, blue is merely kept and nothing is measured any more.
         let measured = seen.metrics_read || old.bake_passed_at.is_some();
         if !alarms || !measured {
-            let what = format!("{} goes on to {}: alarms {:?}, metrics {}", new.id, new.phase, seen.alarms, seen.metrics_read);
+            let what =
+                format!("{} goes on to {}: alarms {:?}, metrics {}", new.id, new.phase, seen.alarms, seen.metrics_read);
             self.breach(Promise::NoDataNoAdvance, what);
         }
     }

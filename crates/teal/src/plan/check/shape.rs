@@ -7,11 +7,13 @@ use crate::plan::Plan;
 use crate::plan::problem::{Path, Problem};
 use crate::plan::texts::{self, TextKind};
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// Adds everything that is wrong with the document's shape.
 pub(super) fn check(document: &Value, problems: &mut Vec<Problem>) {
-    let schema = Plan::schema();
-    Shape { schema: &schema, problems }.value(&schema, document, &Path::root());
+    // The schema of a type does not change: it is made once in a process.
+    static SCHEMA: LazyLock<Value> = LazyLock::new(Plan::schema);
+    Shape { schema: &SCHEMA, problems }.value(&SCHEMA, document, &Path::root());
 }
 
 struct Shape<'a> {
