@@ -2,13 +2,15 @@
 
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::World;
+use crate::plan::limits::METRIC_PERIOD;
+use crate::ports::{Statistic, World};
 use crate::release::{Act, Event, Phase, Release};
-use crate::route::Colour;
+use crate::route::{Action, Colour};
+use crate::signals::{Readings, Wanted};
 use crate::state::State;
 use crate::story::Fact;
 use crate::strategy::{RETIREMENT_PATIENCE, RETIREMENT_POLL};
-use crate::time::seconds_until;
+use crate::time::{Timestamp, seconds_until};
 
 /// Takes blue to zero tasks and waits until they are gone.
 ///
@@ -26,12 +28,20 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     }
     step.require_healthy(&release, Colour::Green).await?;
     let order = release.green.clone();
+    let waited = seconds_until(release.phase_since, step.now());
+    let patient = waited < u64::from(RETIREMENT_PATIENCE.as_seconds());
+    if is_sticky(&release) && step.blue_still_serves(&release).await {
+        if patient {
+            return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
+        }
+        let reason = "clients that hold a sticky cookie still reach it, and without its tasks they would get errors";
+        return step.finish_despite(&mut release, &TealError::new(ErrorName::RouteNotSettled, reason)).await;
+    }
     step.intend(&mut release, Act::RetireBlue).await?;
     step.world.scale_in(&order.cluster, &order.blue_service).await?;
     step.settle(&mut release);
     let progress = step.world.progress(&order.cluster, &order.blue_service).await?;
-    let waited = seconds_until(release.phase_since, step.now());
-    if progress.running > 0 && waited < u64::from(RETIREMENT_PATIENCE.as_seconds()) {
+    if progress.running > 0 && patient {
         step.save(&mut release).await?;
         return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
     }
@@ -39,7 +49,44 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     step.finish_promoted(&mut release).await
 }
 
+/// Whether the route keeps clients on the target group that answered them first.
+fn is_sticky(release: &Release) -> bool {
+    release.route.iter().flat_map(|part| &part.original).any(Action::is_sticky)
+}
+
+/// Begin and end of the newest whole period that ended at least `settle` seconds ago.
+fn newest_period(now: Timestamp, settle: u32) -> Option<(Timestamp, Timestamp)> {
+    let period = i64::from(METRIC_PERIOD.as_seconds());
+    let end = (now.as_second() - i64::from(settle)).div_euclid(period) * period;
+    Some((Timestamp::from_second(end - period).ok()?, Timestamp::from_second(end).ok()?))
+}
+
 impl<W: World> Step<'_, W> {
+    /// Whether blue had requests in the newest metric period that can be read. What cannot be read counts as yes.
+    async fn blue_still_serves(&self, release: &Release) -> bool {
+        let settle = release.plan.judge.settle.as_seconds();
+        let newest = match newest_period(self.now(), settle) {
+            Some(period) => period,
+            None => return true,
+        };
+        let requests = Statistic {
+            namespace: "AWS/ApplicationELB".to_owned(),
+            metric: "RequestCount".to_owned(),
+            dimensions: vec![
+                ("LoadBalancer".to_owned(), release.load_balancer.clone()),
+                ("TargetGroup".to_owned(), release.colours.blue.dimension().to_owned()),
+            ],
+            statistic: "Sum".to_owned(),
+        };
+        let mut wanted = Wanted::default();
+        let key = wanted.statistic(requests, METRIC_PERIOD.as_seconds());
+        match self.world.metrics(wanted.queries(), newest.0, newest.1).await {
+            // Elastic Load Balancing publishes no datum where there is nothing to count.
+            Ok(series) => Readings::new(series).at(key, newest.0).is_some_and(|requests| requests > 0.0),
+            Err(_) => true,
+        }
+    }
+
     async fn finish_promoted(&mut self, release: &mut Release) -> TealResult<Answer> {
         self.free(release, Colour::Green).await?;
         self.settle(release);
