@@ -268,7 +268,7 @@ async fn tags_can_be_put_listed_and_taken_away() {
         assert_eq!(listed["tags"], json!([{"key": "b", "value": "3"}]), "{resource}");
     }
     let arn = "arn:aws:ecs:us-east-1:000000000000:service/prod/gone";
-    assert_eq!(lab.fault("ListTagsForResource", json!({"resourceArn": arn})).await.0, "ServiceNotFoundException");
+    assert_eq!(lab.fault("ListTagsForResource", json!({"resourceArn": arn})).await.0, "InvalidParameterException");
 }
 
 #[tokio::test]

@@ -28,9 +28,10 @@ class AwsCli(unittest.TestCase):
         return answer
 
     def modify_listener(self, blue, green):
-        groups = f"[{{TargetGroupArn={self.stage.blue},Weight={blue}}},{{TargetGroupArn={self.stage.green},Weight={green}}}]"
+        weights = [(self.stage.blue, blue), (self.stage.green, green)]
+        groups = ",".join(f"{{TargetGroupArn={arn},Weight={weight}}}" for arn, weight in weights)
         return aws("elbv2", "modify-listener", "--listener-arn", self.stage.listener, "--default-actions",
-                   f"Type=forward,ForwardConfig={{TargetGroups={groups}}}")
+                   f"Type=forward,ForwardConfig={{TargetGroups=[{groups}]}}")
 
     def test_load_balancing(self):
         stage = self.stage
@@ -67,8 +68,8 @@ class AwsCli(unittest.TestCase):
                              "--metric-data-queries", json.dumps([query]))
         self.assertEqual(answer["MetricDataResults"][0]["StatusCode"], "Complete")
         self.answer("cloudwatch", "put-metric-alarm", "--alarm-name", "cli", "--namespace", "AWS/ApplicationELB",
-                    "--metric-name", "RequestCount", "--statistic", "Sum", "--period", "60", "--evaluation-periods", "1",
-                    "--threshold", "1", "--comparison-operator", "GreaterThanThreshold",
+                    "--metric-name", "RequestCount", "--statistic", "Sum", "--period", "60",
+                    "--evaluation-periods", "1", "--threshold", "1", "--comparison-operator", "GreaterThanThreshold",
                     "--dimensions", f"Name=LoadBalancer,Value={balancer['Value']}")
         alarms = self.answer("cloudwatch", "describe-alarms", "--alarm-names", "cli")["MetricAlarms"]
         self.assertEqual(alarms[0]["Dimensions"], [balancer])

@@ -41,8 +41,18 @@ fn boto3_makes_the_usual_calls() {
 }
 
 #[test]
-fn every_answer_fits_the_services_model() {
-    passes("every_operation.py");
+fn every_answer_of_elastic_load_balancing_fits_its_model() {
+    passes("elb_operations.py");
+}
+
+#[test]
+fn every_answer_of_cloudwatch_fits_its_model() {
+    passes("cloudwatch_operations.py");
+}
+
+#[test]
+fn every_answer_of_ecs_and_application_auto_scaling_fits_their_models() {
+    passes("ecs_operations.py");
 }
 
 #[test]

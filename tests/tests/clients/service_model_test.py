@@ -10,7 +10,8 @@ import service_model
 
 SESSION = botocore.session.get_session()
 HEADERS = {"x-amzn-requestid": "1"}
-XML = '<{0}Response xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/">{1}<ResponseMetadata/></{0}Response>'
+NAMESPACE = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
+XML = f'<{{0}}Response xmlns="{NAMESPACE}">{{1}}<ResponseMetadata/></{{0}}Response>'
 
 
 def operation(service, name):
@@ -74,7 +75,8 @@ class Findings(unittest.TestCase):
             headers = HEADERS | {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor",
                                  "x-amzn-query-error": f"{code};Sender"}
             body = cbor2.dumps({"__type": f"com.amazonaws.cloudwatch#{kind}", "message": "m"})
-            return service_model.check(operation("cloudwatch", "GetDashboard"), "smithy-rpc-v2-cbor", 404, headers, body)
+            get_dashboard = operation("cloudwatch", "GetDashboard")
+            return service_model.check(get_dashboard, "smithy-rpc-v2-cbor", 404, headers, body)
 
         self.assertEqual(of_cloudwatch("DashboardNotFoundError", "ResourceNotFound"), [])
         self.assertNotEqual(of_cloudwatch("ResourceNotFound", "ResourceNotFound"), [])

@@ -56,8 +56,10 @@ class UsualCalls(unittest.TestCase):
         self.assertEqual(self.weights(), {blue: 95, green: 5})
         for weights in [(1000, 0), (100, -1), (100, None), (None, None)]:
             with self.subTest(weights=weights):
-                action = forward(*zip((blue, green), weights))
-                message = self.refused("ValidationError", modify, ListenerArn=self.stage.listener, DefaultActions=[action])
+                actions = [forward(*zip((blue, green), weights))]
+                message = self.refused(
+                    "ValidationError", modify, ListenerArn=self.stage.listener, DefaultActions=actions
+                )
                 self.assertIn("between 0 and 999", message)
                 self.assertEqual(self.weights(), {blue: 95, green: 5})
         modify(ListenerArn=self.stage.listener, DefaultActions=[forward((blue, 100), (green, 0))])
@@ -79,8 +81,9 @@ class UsualCalls(unittest.TestCase):
 
     def test_unknown_arns(self):
         unknown = lambda arn: arn[:-16] + "0" * 16
-        elb, listener, group = self.elb, unknown(self.stage.listener), unknown(self.stage.blue)
-        self.refused("LoadBalancerNotFound", elb.describe_load_balancers, LoadBalancerArns=[unknown(self.stage.balancer)])
+        elb, balancer = self.elb, unknown(self.stage.balancer)
+        listener, group = unknown(self.stage.listener), unknown(self.stage.blue)
+        self.refused("LoadBalancerNotFound", elb.describe_load_balancers, LoadBalancerArns=[balancer])
         self.refused("LoadBalancerNotFound", elb.describe_load_balancers, Names=["nowhere"])
         self.refused("ListenerNotFound", elb.describe_listeners, ListenerArns=[listener])
         self.refused("ListenerNotFound", elb.modify_listener, ListenerArn=listener)

@@ -191,7 +191,7 @@ fn calls_that_cloudwatch_refuses() {
         ("PutCompositeAlarm", json!({"AlarmName": "a", "AlarmRule": "ALARM(absent)"}), "ValidationException"),
         ("DeleteAlarms", json!({"AlarmNames": ["absent"]}), "ResourceNotFound"),
         ("DescribeAlarms", json!({"MaxRecords": 101}), "ValidationException"),
-        ("GetDashboard", json!({"DashboardName": "absent"}), "ResourceNotFound"),
+        ("GetDashboard", json!({"DashboardName": "absent"}), "DashboardNotFoundError"),
     ];
     for (operation, body, expected) in table {
         let (status, answer) = lab.json(operation, &body, START);
