@@ -59,3 +59,48 @@ async fn ending(connection: &Connection, release: &Release) -> Result<Option<Exi
         _ => None,
     })
 }
+/// The exit status of a release of which there is no record, if nothing more is to be waited for. Accept writes none when it
+/// refuses a plan, or a route that another release holds: then the execution says why.
+async fn without_record(
+    connection: &Connection,
+    id: &ReleaseId,
+    execution: Option<&str>,
+    waited: Duration,
+) -> Result<Option<Exit>, ReleaseError> {
+    let state = match execution {
+        Some(arn) => connection.aws.execution(arn).await?,
+        None => Execution::Unknown,
+    };
+    let patience = if state == Execution::Running { PATIENCE_WHILE_RUNNING } else { PATIENCE };
+    match state {
+        // The record may have been written just before the execution ended.
+        Execution::Ended { .. } if connection.aws.load(id).await?.is_some() => Ok(None),
+        Execution::Ended { status, error, cause } => {
+            let exit = ended_without_record(id, &status, error.as_deref(), cause.as_deref())?;
+            if connection.json {
+                print_json(&json!({"release": id, "status": status, "error": error, "cause": cause}))?;
+            } else {
+                println!("{}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": "));
+            }
+            Ok(Some(exit))
+        }
+        _ if waited >= patience => Err(ReleaseError::Unknown(id.clone())),
+        _ => Ok(None),
+    }
+}
+
+/// What an execution says that ended before there was a record: that the release was refused, or else that something is wrong.
+fn ended_without_record(
+    id: &ReleaseId,
+    status: &str,
+    error: Option<&str>,
+    cause: Option<&str>,
+) -> Result<Exit, ReleaseError> {
+    let name = error.and_then(|error| error.parse::<ErrorName>().ok());
+    if name.is_some_and(|name| matches!(name.disposition(), Disposition::Refuse | Disposition::Wait)) {
+        return Ok(Exit::Refused);
+    }
+    let why = [error, cause].into_iter().flatten().map(|text| format!(", {text}")).collect();
+    Err(ReleaseError::NoRecord { release: id.clone(), status: status.to_owned(), why })
+}
+

@@ -33,6 +33,8 @@ macro_rules! error_names {
 pub enum Disposition {
     /// The release never began: `Accept` ends in `Refused`, and nothing was touched.
     Refuse,
+    /// `Accept` waits for it to pass, for about an hour; if it stays, the release never began.
+    Wait,
     /// Worth another try after a pause; if it stays, the release rolls back.
     Retry,
     /// The release rolls back.
@@ -48,6 +50,8 @@ error_names! {
     RouteNotShiftable: Refuse,
     /// Another release holds the route.
     RouteBusy: Refuse,
+    /// Another release holds the route; it was asked to go back to blue, and this one begins when it has.
+    RouteSuperseding: Wait,
     /// An alarm that would roll the release back fires already.
     AlarmFiring: Refuse,
     /// Blue does not serve as it should, so there is nothing safe to go back to.

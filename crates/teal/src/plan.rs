@@ -71,4 +71,19 @@ pub struct Plan {
     /// takes longer is rolled back.
     #[serde(default = "defaults::deadline")]
     pub deadline: Span,
+    /// What happens when another release holds the route, or a part of it.
+    #[serde(default)]
+    pub on_busy: OnBusy,
+}
+
+/// What happens when another release holds the route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OnBusy {
+    /// This release is refused; the other one goes on.
+    #[default]
+    Refuse,
+    /// The other one, if it was started earlier, is asked to go back to blue, and this one begins when that is verified. One
+    /// that is past the point of no return is waited for.
+    Supersede,
 }

@@ -16,6 +16,16 @@ pub struct Request {
     pub note: Option<String>,
 }
 
+impl Request {
+    /// Why a release rolls back that was asked to: who asked for what, and why.
+    #[must_use]
+    pub fn as_cause(&self) -> String {
+        let note = self.note.as_ref().map_or(String::new(), |note| format!(": {note}"));
+        let verb = if self.ask == Ask::Abort { "aborted the release" } else { "said no at the gate" };
+        format!("{} {verb}{note}", self.by)
+    }
+}
+
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -114,7 +114,12 @@ fn refusals_end_in_refused_and_only_in_accept() {
             .filter(|rule| rule["Next"] == State::Refused.to_string())
             .flat_map(|rule| strings(&rule["ErrorEquals"]))
             .collect();
-        let expected = if name == "Accept" { errors(Disposition::Refuse) } else { BTreeSet::new() };
+        let mut expected = BTreeSet::new();
+        if name == "Accept" {
+            expected.extend(errors(Disposition::Refuse));
+            // Waited for in vain.
+            expected.extend(errors(Disposition::Wait));
+        }
         assert_eq!(refused, expected, "{name}");
     }
 }
@@ -125,12 +130,28 @@ fn what_may_pass_is_tried_again_and_nothing_else_of_teals() {
     for (name, task) in tasks(&machine) {
         let retried: BTreeSet<&str> =
             named(task, "Retry").into_iter().filter(|error| error.starts_with("Teal.")).collect();
-        assert_eq!(retried, errors(Disposition::Retry), "{name}");
+        let mut expected = errors(Disposition::Retry);
+        expected.extend((name == "Accept").then(|| errors(Disposition::Wait)).into_iter().flatten());
+        assert_eq!(retried, expected, "{name}");
         for rule in rules(task, "Retry") {
             assert_eq!(rule["JitterStrategy"], "FULL", "{name}: many releases do not come back at one moment");
             assert!(rule["BackoffRate"].as_f64() > Some(1.0), "{name}: {rule}");
             assert!(rule["MaxDelaySeconds"].is_u64(), "{name}: {rule}");
         }
+    }
+}
+
+#[test]
+fn what_accept_waits_for_it_waits_for_patiently() {
+    let machine = machine();
+    let rules = rules(&machine["States"]["Accept"], "Retry");
+    for name in errors(Disposition::Wait) {
+        let rule = rules.iter().find(|rule| strings(&rule["ErrorEquals"]).contains(&name)).unwrap();
+        let number = |field: &str| rule[field].as_f64().unwrap();
+        // With full jitter a delay is half of its most on average. A look may be as long as an hour away.
+        let seconds = number("MaxAttempts") * number("MaxDelaySeconds") / 2.0;
+        assert!((3_000.0..7_200.0).contains(&seconds), "{name}: {seconds} s");
+        assert!(number("IntervalSeconds") >= 5.0, "{name}: gently, for each attempt reads the whole route");
     }
 }
 
@@ -160,8 +181,12 @@ fn every_error_of_every_function_leads_to_rolling_back() {
 #[test]
 fn rolling_back_is_tried_longest_and_for_any_error() {
     let machine = machine();
-    let patience =
-        |task: &Value| -> u64 { rules(task, "Retry").iter().map(|rule| rule["MaxAttempts"].as_u64().unwrap()).sum() };
+    let waits = errors(Disposition::Wait);
+    let is_fault = |rule: &&Value| !strings(&rule["ErrorEquals"]).iter().any(|error| waits.contains(error));
+    let patience = |task: &Value| -> u64 {
+        let faults = rules(task, "Retry").iter().filter(is_fault);
+        faults.map(|rule| rule["MaxAttempts"].as_u64().unwrap()).sum()
+    };
     let roll_back = &machine["States"]["RollBack"];
     assert!(named(roll_back, "Retry").contains("States.ALL"));
     for (name, task) in tasks(&machine).filter(|(name, _)| *name != "RollBack") {

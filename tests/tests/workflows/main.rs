@@ -60,6 +60,7 @@ scenarios! {
     abort: "abort",
     plan_errors: "plan-errors",
     busy_route: "busy-route",
+    supersede: "supersede",
     rule_route: "rule-route",
     two_listeners: "two-listeners",
     sticky_and_auth: "sticky-and-auth",

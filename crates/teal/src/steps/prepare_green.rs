@@ -3,8 +3,8 @@
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{Target, TargetHealth, World};
-use crate::request::Ask;
 use crate::release::{Act, Event, Phase, Release};
+use crate::request::Ask;
 use crate::route::{Colour, RoutePart};
 use crate::state::State;
 use crate::story::Fact;

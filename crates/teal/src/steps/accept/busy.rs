@@ -1,0 +1,91 @@
+//! Two releases on one route: the second is refused, or it takes the route over once the first is back on blue.
+
+use super::{AcceptInput, parts_of};
+use crate::error::{ErrorName, TealError, TealResult};
+use crate::plan::{OnBusy, Plan};
+use crate::ports::World;
+use crate::release::{Phase, Release, ReleaseId};
+use crate::request::{Ask, Request};
+use crate::steps::Step;
+use crate::time::Timestamp;
+
+impl AcceptInput {
+    /// When the execution was started, where that can be told.
+    pub(super) fn execution_started_at(&self) -> Option<Timestamp> {
+        self.started_at.as_deref()?.parse().ok()
+    }
+}
+
+impl<W: World> Step<'_, W> {
+    /// A release under way that holds a part of the route. While it shifts the route, that it does is a better reason than that the
+    /// route cannot be shifted.
+    pub(super) async fn holder_of(&self, plan: &Plan) -> TealResult<Option<(String, ReleaseId)>> {
+        let wanted = parts_of(plan);
+        for id in self.world.active().await? {
+            let Some(other) = self.world.load(&id).await?.filter(|other| !other.phase.is_terminal()) else { continue };
+            if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {
+                return Ok(Some((part.arn().to_owned(), id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a release comes to that finds its route held. The lock stays with its holder until that one has ended: whether the newer one
+    /// then gets it is decided by the same conditional write as always.
+    pub(super) async fn busy(
+        &self,
+        plan: &Plan,
+        input: &AcceptInput,
+        key: &str,
+        holder: &ReleaseId,
+    ) -> TealResult<TealError> {
+        if plan.on_busy == OnBusy::Refuse {
+            return Ok(refused(key, holder, "Wait until it has ended"));
+        }
+        let Some(other) = self.world.load(holder).await? else { return Ok(superseding(key, holder)) };
+        if other.phase == Phase::RollbackNeedsHuman {
+            return Ok(refused(
+                key,
+                holder,
+                "It cannot go back to blue by itself: do what its report says, then start again",
+            ));
+        }
+        if is_newer(&other, input) {
+            return Ok(refused(
+                key,
+                holder,
+                "It was started later than this one, so it is not superseded. Wait until it has ended",
+            ));
+        }
+        if other.phase.can_roll_back() && other.setback.is_none() {
+            let request = Request {
+                ask: Ask::Abort,
+                by: format!("release {}", input.name),
+                at: self.now(),
+                note: Some("it takes the route over (onBusy: supersede)".to_owned()),
+            };
+            self.world.ask(holder, &request).await?;
+        }
+        Ok(superseding(key, holder))
+    }
+}
+
+fn is_newer(other: &Release, input: &AcceptInput) -> bool {
+    match (other.execution_started_at, input.execution_started_at()) {
+        (Some(other), Some(this)) => other > this,
+        _ => false,
+    }
+}
+
+fn refused(key: &str, holder: &ReleaseId, advice: &str) -> TealError {
+    let message =
+        format!("release {holder} holds {key}. {advice} (`teal watch {holder}`), or end it with `teal abort {holder}`");
+    TealError::new(ErrorName::RouteBusy, message)
+}
+
+fn superseding(key: &str, holder: &ReleaseId) -> TealError {
+    let message = format!(
+        "release {holder} holds {key} and is waited for: it goes back to blue, or ends, before this one begins"
+    );
+    TealError::new(ErrorName::RouteSuperseding, message)
+}
