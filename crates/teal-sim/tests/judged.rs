@@ -129,7 +129,7 @@ fn almost_no_traffic_is_held_and_then_follows_on_insufficient() {
     let ending = run(&world, compared(|_| {}), |_| [(60.0, 0.0), (3.0, 0.0)]);
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::InsufficientData)));
     let cause = ending.cause.unwrap();
-    assert!(cause.contains("too little traffic to judge green") && cause.contains("of 100 needed"), "{cause}");
+    assert!(cause.contains("too little traffic to judge green") && cause.contains("of the 100 needed"), "{cause}");
     assert!(record(&world).looks >= 20, "ten minutes of bake and ten of waiting: {}", told(&world));
 
     let world = World::new();

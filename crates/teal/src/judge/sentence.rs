@@ -38,11 +38,11 @@ impl fmt::Display for Judgement {
                     let separator = if i == 0 { ": " } else { "; " };
                     write!(
                         f,
-                        "{separator}{} of {} periods of {} since the shift, with {} requests on green and {} on blue of {} \
-                         needed",
-                        shortage.intervals,
-                        shortage.intervals_needed,
+                        "{separator}{} has {} of the {} periods needed since the shift, and {} requests on green and {} on \
+                         blue of the {} needed",
                         shortage.metric,
+                        shortage.intervals.min(shortage.intervals_needed),
+                        shortage.intervals_needed,
                         grouped(shortage.green),
                         grouped(shortage.blue),
                         grouped(shortage.requests_needed)
@@ -208,8 +208,8 @@ mod tests {
         let insufficient = Judgement { shortages: vec![shortage], ..judgement(Verdict::Insufficient, 1.0, 1) };
         assert_eq!(
             insufficient.to_string(),
-            "too little traffic to judge green: 3 of 3 periods of errors since the shift, with 40 requests on green and \
-             2,000 on blue of 100 needed"
+            "too little traffic to judge green: errors has 3 of the 3 periods needed since the shift, and 40 requests on \
+             green and 2,000 on blue of the 100 needed"
         );
     }
 
