@@ -3,15 +3,18 @@
 //! a machine or the simulation moves it. See `docs/simulation.md`.
 
 mod asl;
+mod campaign;
 mod chaos;
 mod course;
 mod deed;
+mod disturbance;
 mod function;
 mod link;
 mod machine;
 mod matrix;
 mod mutation;
 mod place;
+mod planned;
 mod ports;
 mod promise;
 mod simulation;
@@ -20,15 +23,17 @@ mod watch;
 mod world;
 
 pub use asl::{Doing, Execution};
-pub use chaos::{Disturbance, Happening};
+pub use campaign::Campaign;
 pub use course::{Fault, FaultKind};
+pub use disturbance::{Disturbance, Happening};
 pub use function::Function;
 pub use machine::{Ending, Machine};
 pub use matrix::Matrix;
 pub use mutation::Mutation;
 pub use place::Place;
+pub use planned::Planned;
 pub use promise::{Breach, Promise};
-pub use simulation::{Report, replay, simulate};
+pub use simulation::{Report, rehearse, replay, simulate};
 pub use state::{ALARM, GROUP_A, GROUP_B, LISTENER, SECOND_LISTENER, Service, State, TEST_LISTENER, forward};
 pub use world::World;
 

@@ -1,10 +1,9 @@
 //! Runs the simulation: many seeds on every core, or one seed with its story. See `docs/simulation.md`.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
-use teal_sim::{Matrix, Mutation, Report, replay, simulate};
+use teal_sim::{Campaign, Mutation, Report, replay, simulate};
 
 const USAGE: &str = "\
 Usage: teal-sim [--seeds N] [--from SEED] [--mutation NAME]   runs N schedules (1000000) from SEED (0) on every core
@@ -79,15 +78,9 @@ impl Options {
     fn run_all(&self) -> ExitCode {
         let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
         let began = Instant::now();
-        let shares: Vec<Share> = thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || self.share(thread, threads))).collect();
-            workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
-        });
+        let all = Campaign::run(&(self.from..self.from.saturating_add(self.seeds)), self.mutation, threads);
         let seconds = began.elapsed().as_secs_f64();
-        let mut all = Share::default();
-        shares.iter().for_each(|share| all.add(share));
-        println!("{}\n", all.matrix);
-        println!("{:?}", all.endings);
+        println!("{}\n\n{:?}", all.matrix, all.endings);
         println!(
             "{} schedules with {} calls in {seconds:.1} s on {threads} threads: {:.0} schedules a second",
             all.schedules,
@@ -98,22 +91,10 @@ impl Options {
             println!("seed {seed}: {breach}");
         }
         let empty = all.matrix.empty_cells();
-        if !empty.is_empty() {
-            println!("{} cells that can be reached were not", empty.len());
+        for (place, what) in &empty {
+            println!("never met: {what} in {place}");
         }
-        let complete = all.schedules == self.seeds;
-        if all.broken.is_empty() && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    }
-
-    /// Every nth seed, until ten have broken a promise.
-    fn share(&self, thread: u64, threads: u64) -> Share {
-        let mut share = Share::default();
-        let mut offset = thread;
-        while offset < self.seeds && share.broken.len() < 10 {
-            share.take(&simulate(self.from + offset, self.mutation));
-            offset += threads;
-        }
-        share
+        if all.broken.is_empty() && empty.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 
@@ -126,36 +107,4 @@ fn tell(report: &Report) -> ExitCode {
         println!("BROKEN {breach}");
     }
     if report.breaches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// What a thread has run.
-#[derive(Debug, Default)]
-struct Share {
-    schedules: u64,
-    calls: u64,
-    endings: BTreeMap<String, u64>,
-    matrix: Matrix,
-    broken: Vec<(u64, String)>,
-}
-
-impl Share {
-    fn take(&mut self, report: &Report) {
-        self.schedules += 1;
-        self.calls += report.calls;
-        for (ending, count) in &report.endings {
-            *self.endings.entry(ending.clone()).or_default() += count;
-        }
-        self.matrix.add(&report.matrix);
-        self.broken.extend(report.breaches.first().map(|breach| (report.seed, breach.to_string())));
-    }
-
-    fn add(&mut self, other: &Share) {
-        self.schedules += other.schedules;
-        self.calls += other.calls;
-        for (ending, count) in &other.endings {
-            *self.endings.entry(ending.clone()).or_default() += count;
-        }
-        self.matrix.add(&other.matrix);
-        self.broken.extend(other.broken.iter().cloned());
-    }
 }

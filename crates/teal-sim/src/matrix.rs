@@ -1,6 +1,6 @@
 //! How often each disturbance was met in each place.
 
-use crate::chaos::Disturbance;
+use crate::disturbance::Disturbance;
 use crate::place::Place;
 use std::collections::BTreeMap;
 use std::fmt;

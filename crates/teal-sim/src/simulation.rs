@@ -11,6 +11,7 @@ use crate::deed::Late;
 use crate::link::later;
 use crate::matrix::Matrix;
 use crate::mutation::Mutation;
+use crate::planned::Planned;
 use crate::promise::{Breach, Promise};
 use crate::world::World;
 use executions::Exec;
@@ -47,19 +48,29 @@ pub struct Report {
 /// Runs the schedule of a seed. The same seed gives the same run.
 #[must_use]
 pub fn simulate(seed: u64, mutation: Option<Mutation>) -> Report {
-    run(seed, mutation, false)
+    run(seed, None, mutation, false)
+}
+
+/// The releases of a seed, and nothing goes wrong but what is planned.
+#[must_use]
+pub fn rehearse(seed: u64, planned: Vec<Planned>) -> Report {
+    run(seed, Some(planned), None, false)
 }
 
 /// The same, and tells what happened.
 #[must_use]
 pub fn replay(seed: u64, mutation: Option<Mutation>) -> Report {
-    run(seed, mutation, true)
+    run(seed, None, mutation, true)
 }
 
-fn run(seed: u64, mutation: Option<Mutation>, tell: bool) -> Report {
+fn run(seed: u64, planned: Option<Vec<Planned>>, mutation: Option<Mutation>, tell: bool) -> Report {
     let mut rng = Rng::with_seed(seed);
     let setting = Setting::draw(&mut rng);
-    let world = World::with(Some(Chaos::new(rng.fork())), mutation);
+    let chaos = match planned {
+        Some(planned) => Chaos::scripted(rng.fork(), planned),
+        None => Chaos::of_seed(seed, rng.fork()),
+    };
+    let world = World::with(Some(chaos), mutation);
     if tell {
         world.keep_log();
     }
@@ -103,8 +114,8 @@ impl<'w> Simulation<'w> {
         let world = self.world;
         world.log(|| self.setting.to_string());
         if let Some(chaos) = world.chaos.borrow().as_ref() {
-            for line in chaos.planned() {
-                world.log(|| format!("planned: {line}"));
+            for planned in chaos.planned() {
+                world.log(|| format!("planned: {planned}"));
             }
         }
         let begin = self.rng.i64(0..60_000);

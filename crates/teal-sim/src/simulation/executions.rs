@@ -162,23 +162,21 @@ impl Simulation<'_> {
             let what = format!("{} failed in {state} without a cause", self.executions[index].id);
             self.world.watch.borrow_mut().breach(crate::Promise::EndingExplained, what);
         }
-        self.end(index, status, error, cause);
+        self.end(index, status, state != State::Promoted, error, cause);
     }
 
     /// Somebody stops an execution in the console.
-    pub(super) fn stop(&mut self, index: usize) {
-        if self.executions[index].is_running() {
-            self.world.log(|| format!("somebody stops {}", self.executions[index].id));
-            self.end(index, "ABORTED", None, None);
-        }
+    pub(super) fn stop(&mut self, index: usize, heard: bool) {
+        self.world.log(|| format!("somebody stops {}", self.executions[index].id));
+        self.end(index, "ABORTED", heard, None, None);
     }
 
-    fn end(&mut self, index: usize, status: &'static str, error: Option<String>, cause: Option<String>) {
+    fn end(&mut self, index: usize, status: &'static str, heard: bool, error: Option<String>, cause: Option<String>) {
         let execution = &mut self.executions[index];
         execution.status = Some(status);
         self.world.state().ended.insert(execution.arn.clone(), status.to_owned());
         let release = execution.id.clone();
-        if status != "SUCCEEDED" {
+        if heard {
             let status = status.to_owned();
             self.deliver(&Invoke::by_event(Input::ExecutionEnd { release, status, error, cause }, None));
         }

@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::queue::Event;
 use super::runs::Invoke;
-use crate::chaos::Happening;
+use crate::disturbance::Happening;
 use crate::function::Input;
 use crate::link::later;
 use crate::state::{ALARM, GROUP_A, GROUP_B, GROUP_C, forward};
@@ -67,11 +67,11 @@ impl Simulation<'_> {
                 self.world.state().denied = true;
                 self.heal_later(Heal::Permission);
             }
-            Happening::Stopped => {
+            Happening::Stopped | Happening::StoppedUnheard => {
                 let running: Vec<usize> =
                     (0..self.executions.len()).filter(|index| self.executions[*index].is_running()).collect();
                 if let Some(index) = self.rng.choice(running) {
-                    self.stop(index);
+                    self.stop(index, happening == Happening::Stopped);
                 }
             }
             Happening::Aborted => self.ask_all(|_| vec![Ask::Abort]),

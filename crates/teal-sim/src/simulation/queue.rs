@@ -2,8 +2,8 @@
 
 use super::happenings::Heal;
 use super::runs::Invoke;
-use crate::chaos::Happening;
 use crate::deed::Late;
+use crate::disturbance::Happening;
 use std::collections::BTreeMap;
 use teal::release::ReleaseId;
 use teal::time::Timestamp;

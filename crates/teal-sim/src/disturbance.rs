@@ -1,0 +1,170 @@
+//! What can go wrong.
+
+use crate::course::FaultKind;
+use crate::function::Function;
+use crate::place::Place;
+use fastrand::Rng;
+use std::fmt;
+
+/// Something that happens to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Disturbance {
+    /// A call of a function goes wrong.
+    Call(FaultKind),
+    /// Something happens beside the call, or during a wait.
+    World(Happening),
+}
+
+/// Something that happens in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Happening {
+    /// The function is invoked a second time with the same input, while it runs.
+    RunTwice,
+    /// Step Functions loses the invocation's answer and tries again, while the function goes on.
+    InvocationLost,
+    /// An alarm goes off, and its event comes soon, late, twice or never; it may recover.
+    AlarmRaised,
+    /// An alarm has no data for a while.
+    AlarmSilent,
+    /// Green's metrics stop for a while.
+    MetricsGone,
+    /// Green answers with errors from now on.
+    Regression,
+    /// No target of green is healthy, for a while or for good.
+    GreenSick,
+    /// No target of blue is healthy for a while.
+    BlueSick,
+    /// Checks of green fail.
+    ChecksFail,
+    /// Somebody stops the execution; its event comes soon, late, twice or never.
+    Stopped,
+    /// Somebody stops the execution, and its event never comes.
+    StoppedUnheard,
+    /// Somebody asks to abort.
+    Aborted,
+    /// Somebody says yes at every gate, before or while it is waited at.
+    Approved,
+    /// Somebody says no.
+    Rejected,
+    /// Another release of the same service starts.
+    SecondRelease,
+    /// Somebody sets other weights, perhaps those from before the release.
+    WeightsChanged,
+    /// Somebody adds a third target group.
+    GroupAdded,
+    /// Somebody changes the action list otherwise.
+    ActionsChanged,
+    /// Somebody deletes a listener.
+    ListenerDeleted,
+    /// Somebody takes blue out of the forward action.
+    BlueRemoved,
+    /// Teal loses the permission to modify listeners for a while.
+    Denied,
+    /// Hours pass in a moment, and running functions end: their sandboxes were frozen.
+    ClockJump,
+    /// A sweep comes just now.
+    SweepNow,
+}
+
+impl Happening {
+    /// Everything that can happen, with how often it is drawn.
+    const WEIGHTED: [(Happening, u32); 23] = [
+        (Happening::RunTwice, 6),
+        (Happening::InvocationLost, 6),
+        (Happening::AlarmRaised, 10),
+        (Happening::AlarmSilent, 3),
+        (Happening::MetricsGone, 3),
+        (Happening::Regression, 3),
+        (Happening::GreenSick, 4),
+        (Happening::BlueSick, 3),
+        (Happening::ChecksFail, 3),
+        (Happening::Stopped, 6),
+        (Happening::StoppedUnheard, 2),
+        (Happening::Aborted, 3),
+        (Happening::Approved, 2),
+        (Happening::Rejected, 2),
+        (Happening::SecondRelease, 6),
+        (Happening::WeightsChanged, 4),
+        (Happening::GroupAdded, 3),
+        (Happening::ActionsChanged, 3),
+        (Happening::ListenerDeleted, 2),
+        (Happening::BlueRemoved, 2),
+        (Happening::Denied, 3),
+        (Happening::ClockJump, 2),
+        (Happening::SweepNow, 3),
+    ];
+
+    /// Everything that can happen.
+    pub fn all() -> impl Iterator<Item = Happening> {
+        Self::WEIGHTED.iter().map(|(happening, _)| *happening)
+    }
+
+    /// Whether it happens to a running function rather than to the world.
+    pub(crate) const fn is_of_a_run(self) -> bool {
+        matches!(self, Happening::RunTwice | Happening::InvocationLost)
+    }
+}
+
+/// Faults of a call, with how often each is drawn.
+const CALL_FAULTS: [(FaultKind, u32); 10] = [
+    (FaultKind::CrashBefore, 4),
+    (FaultKind::CrashAfter, 4),
+    (FaultKind::Throttle, 2),
+    (FaultKind::LostAnswer, 3),
+    (FaultKind::NoEffect, 2),
+    (FaultKind::LateEffect, 4),
+    (FaultKind::Hang, 2),
+    (FaultKind::HangAfter, 2),
+    (FaultKind::HangUntilLate, 3),
+    (FaultKind::StaleRead, 2),
+];
+
+/// One of several, by its weight.
+fn drawn<T: Copy>(rng: &mut Rng, weighted: &[(T, u32)]) -> T {
+    let total: u32 = weighted.iter().map(|(_, weight)| weight).sum();
+    let mut left = rng.u32(0..total);
+    let is_it = |(_, weight): &&(T, u32)| {
+        let found = left < *weight;
+        left = left.saturating_sub(*weight);
+        found
+    };
+    weighted.iter().find(is_it).map_or(weighted[0].0, |(one, _)| *one)
+}
+
+impl Disturbance {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        if rng.bool() {
+            Disturbance::Call(drawn(rng, &CALL_FAULTS))
+        } else {
+            Disturbance::World(drawn(rng, &Happening::WEIGHTED))
+        }
+    }
+
+    /// Everything that can go wrong.
+    pub fn all() -> impl Iterator<Item = Disturbance> {
+        let calls = CALL_FAULTS.iter().map(|(kind, _)| Disturbance::Call(*kind));
+        calls.chain(Happening::all().map(Disturbance::World))
+    }
+
+    /// Whether it can ever happen in a place.
+    #[must_use]
+    pub fn can_happen_in(self, place: Place) -> bool {
+        match (self, place) {
+            (Disturbance::Call(_), Place::Waits(_)) => false,
+            (Disturbance::World(happening), Place::Waits(_)) => !happening.is_of_a_run(),
+            // What changes neither a listener nor a service has no late effect; what reads no listener reads nothing old.
+            (Disturbance::Call(FaultKind::LateEffect), Place::Runs(function)) => function.acts(),
+            (Disturbance::Call(FaultKind::StaleRead), Place::Runs(function)) => function != Function::ValidateGreen,
+            (_, Place::Runs(_)) => true,
+        }
+    }
+}
+
+impl fmt::Display for Disturbance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Disturbance::Call(kind) => write!(f, "{kind:?}"),
+            Disturbance::World(happening) => write!(f, "{happening:?}"),
+        }
+    }
+}

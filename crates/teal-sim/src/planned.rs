@@ -1,0 +1,107 @@
+//! Which disturbance meets which moment.
+
+use crate::disturbance::{Disturbance, Happening};
+use crate::function::Function;
+use crate::place::Place;
+use fastrand::Rng;
+use std::fmt;
+use std::sync::LazyLock;
+use teal::state::State;
+
+/// A disturbance and its moment: the `nth` call of a function (or wait in a state), counted from 0 over all its runs, or the `nth` time
+/// that the function writes to a listener or a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub(crate) place: Place,
+    pub(crate) nth: u32,
+    pub(crate) at_write: bool,
+    pub(crate) what: Disturbance,
+    pub(crate) met: bool,
+}
+
+/// Every cell of the matrix that can be reached.
+static CELLS: LazyLock<Vec<(Place, Disturbance)>> = LazyLock::new(|| {
+    let cells = Place::ALL.iter().flat_map(|place| Disturbance::all().map(|what| (*place, what)));
+    cells.filter(|(place, what)| what.can_happen_in(*place)).collect()
+});
+
+impl Planned {
+    /// At the nth call in a place, or the first after it that can be disturbed so.
+    #[must_use]
+    pub fn at_call(place: Place, nth: u32, what: Disturbance) -> Self {
+        Self { place, nth, at_write: false, what, met: false }
+    }
+
+    /// At the nth write in a place.
+    #[must_use]
+    pub fn at_write(place: Place, nth: u32, what: Disturbance) -> Self {
+        Self { at_write: true, ..Self::at_call(place, nth, what) }
+    }
+
+    /// What a seed plans. Every second seed is aimed at one cell of the matrix, all of them in turn; the rest is drawn.
+    pub(crate) fn of_seed(seed: u64, rng: &mut Rng) -> Vec<Self> {
+        let count = [0, 1, 1, 2, 2, 3, 3, 4, 5, 7][rng.usize(0..10)];
+        let mut planned: Vec<Planned> = Vec::with_capacity(count);
+        if seed % 2 == 1 {
+            let index = usize::try_from(seed / 2).unwrap_or_default() % CELLS.len();
+            let (place, what) = CELLS[index];
+            planned.push(Self::at_call(place, rng.u32(0..4), what));
+        }
+        for _ in 0..count {
+            let near = planned.last().copied().filter(|_| rng.u8(0..10) < 4);
+            planned.push(Self::draw(rng, near));
+        }
+        let preludes: Vec<Planned> = planned.iter().filter_map(|one| Self::prelude(rng, one.place)).collect();
+        planned.extend(preludes);
+        planned
+    }
+
+    /// What lets a place be reached that a release without trouble never comes to.
+    fn prelude(rng: &mut Rng, place: Place) -> Option<Self> {
+        let choices: &[Happening] = match place {
+            Place::Runs(Function::OnAlarm) => &[Happening::AlarmRaised],
+            Place::Runs(Function::OnExecutionEnd) => &[Happening::Stopped, Happening::Stopped, Happening::Regression],
+            Place::Runs(Function::Sweep) if rng.bool() => &[Happening::StoppedUnheard],
+            Place::Runs(Function::RollBack) | Place::Waits(State::WaitForRollBack) => {
+                &[Happening::AlarmRaised, Happening::Aborted, Happening::ChecksFail, Happening::GreenSick]
+            }
+            _ => return None,
+        };
+        let what = Disturbance::World(choices[rng.usize(0..choices.len())]);
+        let places = [Function::PrepareGreen, Function::ShiftTraffic, Function::EvaluateHealth, Function::Promote];
+        let place = Place::Runs(places[rng.usize(0..places.len())]);
+        Some(Self::at_call(place, rng.u32(0..15), what))
+    }
+
+    fn draw(rng: &mut Rng, near: Option<Planned>) -> Self {
+        let place = near.map_or_else(|| Place::ALL[rng.usize(0..Place::COUNT)], |near| near.place);
+        let most = match place {
+            Place::Runs(Function::EvaluateHealth | Function::PrepareGreen | Function::Sweep) => 40,
+            Place::Runs(Function::ShiftTraffic | Function::RollBack) => 20,
+            Place::Runs(_) => 12,
+            Place::Waits(_) => 4,
+        };
+        let at_write = matches!(place, Place::Runs(function) if function.acts()) && rng.u8(0..3) == 0;
+        let nth = match near {
+            Some(near) if near.at_write == at_write => near.nth + rng.u32(0..4),
+            _ if at_write => rng.u32(0..4),
+            _ => rng.u32(0..most),
+        };
+        let mut what = Disturbance::draw(rng);
+        while !what.can_happen_in(place) {
+            what = Disturbance::draw(rng);
+        }
+        Self { place, nth, at_write, what, met: false }
+    }
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = match (self.place, self.at_write) {
+            (Place::Waits(_), _) => "wait",
+            (Place::Runs(_), true) => "write",
+            (Place::Runs(_), false) => "call",
+        };
+        write!(f, "{} at {of} {} of {}", self.what, self.nth, self.place)
+    }
+}
