@@ -36,4 +36,5 @@ pub use places::Places;
 pub use progress::Progress;
 pub use result::{AlarmChange, Check, ReleaseResult, ScenarioResult, StateVisit, TrafficInterval, WeightChange};
 pub use scenario::Scenario;
+pub use stage::Stage;
 pub use watch::{Nobody, Status, Watcher};

@@ -9,7 +9,7 @@ use crate::lab::Lab;
 use crate::load::{Load, Tally};
 use crate::observe::{Observer, Timeline};
 use crate::result::{Check, ScenarioResult};
-use crate::scenario::{Expectation, Scenario, fill};
+use crate::scenario::{Expectation, Scenario};
 use crate::stage::Stage;
 use crate::watch::{Status, Watcher};
 use events::Schedule;
@@ -75,7 +75,7 @@ impl<'a> Run<'a> {
         watcher: &'a mut dyn Watcher,
     ) -> Result<ScenarioResult, LabError> {
         let problem = |problem: String| LabError::document(format!("scenario {}", scenario.name), problem);
-        let plan = fill(&scenario.release.plan, &stage.names).map_err(problem)?;
+        let plan = stage.filled(&scenario.release.plan).map_err(problem)?;
         let mut run = Self {
             lab,
             scenario,

@@ -2,7 +2,7 @@
 
 use crate::cloudformation::{Stack, Template};
 use crate::load::{LoadOptions, LoadTarget, Ramp, RampPoint};
-use crate::scenario::{PRODUCTION_PORT, Scenario, ServiceSpec};
+use crate::scenario::{PRODUCTION_PORT, Scenario, ServiceSpec, fill};
 use crate::{Aws, LabError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -24,9 +24,9 @@ const MAX_IN_FLIGHT: usize = 200;
 /// A user who waits longer has given up (real time).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The user's side, up and serving.
+/// The user's side of a scenario, up and serving.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub struct Stage {
     stack: Stack,
     /// What placeholders stand for.
     pub(crate) names: BTreeMap<String, String>,
@@ -35,12 +35,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Makes the resources and waits until blue is healthy.
-    pub(crate) async fn set(
-        aws: &Aws,
-        clock: &LabClock,
-        repository: &Path,
-        scenario: &Scenario,
-    ) -> Result<Self, LabError> {
+    ///
+    /// # Errors
+    /// If a resource cannot be made, or blue does not become healthy.
+    pub async fn set(aws: &Aws, clock: &LabClock, repository: &Path, scenario: &Scenario) -> Result<Self, LabError> {
         let file = repository.join(TEMPLATE);
         let problem = |problem: &str| LabError::document(&file, problem);
         let zero = clock.now_millis() + WARM_UP.as_millis() as Millis;
@@ -58,8 +56,19 @@ impl Stage {
         Ok(stage)
     }
 
+    /// A plan or the parameters of a call with the names of what was made in place of placeholders.
+    ///
+    /// # Errors
+    /// The placeholder that stands for nothing, with those that exist.
+    pub fn filled(&self, value: &Value) -> Result<Value, String> {
+        fill(value, &self.names)
+    }
+
     /// Takes everything down.
-    pub(crate) async fn strike(&self) -> Result<(), LabError> {
+    ///
+    /// # Errors
+    /// The first refusal; everything is tried all the same.
+    pub async fn strike(&self) -> Result<(), LabError> {
         self.stack.delete().await
     }
 

@@ -3,7 +3,7 @@
 use super::Run;
 use crate::LabError;
 use crate::merge::merge;
-use crate::scenario::{Action, EventSpec, Scenario, fill};
+use crate::scenario::{Action, EventSpec, Scenario};
 use serde_json::{Value, json};
 use teal::request::Ask;
 
@@ -80,7 +80,7 @@ impl Run<'_> {
 
     fn filled(&self, value: &Value) -> Result<Value, LabError> {
         let file = format!("scenario {}", self.scenario.name);
-        fill(value, &self.stage.names).map_err(|problem| LabError::document(file, problem))
+        self.stage.filled(value).map_err(|problem| LabError::document(file, problem))
     }
 
     /// Answers at the gate where the release waits.
