@@ -22,13 +22,15 @@ pub(crate) enum ReleaseCommand {
     /// Starts a release from a plan.
     ///
     /// The same name and plan started twice is one release.
+    ///
+    /// Exit status: 0 it has started; 1 the plan has problems; 2 it could not be started. With --watch also that of `teal watch`.
     Start(StartArgs),
     /// Shows where a release is, and why.
     Status(ReleaseArgs),
     /// Follows a release until it ends.
     ///
-    /// Exit status: 0 promoted; 3 rolled back; 4 a person is needed; 5 refused.
-    Watch(ReleaseArgs),
+    /// Exit status: 0 promoted; 2 AWS cannot be read, or the release is unknown; 3 rolled back; 4 a person is needed; 5 refused.
+    Watch(WatchArgs),
     /// Says yes at the gate that a release waits at.
     Approve(AskArgs),
     /// Says no at the gate that a release waits at: it rolls back.
@@ -78,6 +80,16 @@ pub(crate) struct ReleaseArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    release: ReleaseArgs,
+    /// Teal's state machine: the output StateMachineArn of its stack. With it a release that was refused before there was a
+    /// record of it can be told from one that never was
+    #[arg(long, env = "TEAL_STATE_MACHINE", value_name = "ARN")]
+    state_machine: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct AskArgs {
     /// The release: the name of its execution
     #[arg(value_parser = release_id)]
@@ -112,7 +124,7 @@ pub(crate) fn run(command: ReleaseCommand) -> Result<Exit, ReleaseError> {
         match command {
             ReleaseCommand::Start(args) => start::start(&args).await,
             ReleaseCommand::Status(args) => status::status(&Connection::new(&args.target).await?, &args.release).await,
-            ReleaseCommand::Watch(args) => watch::watch(&Connection::new(&args.target).await?, &args.release).await,
+            ReleaseCommand::Watch(args) => watch::watch_by_name(&args).await,
             ReleaseCommand::Approve(args) => ask::ask(&args, ask::Wish::Approve).await,
             ReleaseCommand::Reject(args) => ask::ask(&args, ask::Wish::Reject).await,
             ReleaseCommand::Abort(args) => ask::ask(&args, ask::Wish::Abort).await,

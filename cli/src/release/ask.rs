@@ -52,3 +52,52 @@ fn possible(release: &Release, wish: Wish) -> Result<Ask, String> {
         (Wish::Abort, _) => Ok(Ask::Abort),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use teal::state::State;
+    use teal_sim::{Machine, World, plan};
+
+    fn gated() -> Value {
+        let mut plan = plan();
+        plan["strategy"]["steps"] = json!([{"gate": {"name": "QA", "within": "1h"}}, {"weight": "10%", "bake": "5m"}]);
+        plan
+    }
+
+    /// A release that is about to enter a state.
+    fn before(state: State, plan: Value) -> Release {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan);
+        machine.run_until(|next| next == state);
+        world.record(machine.release()).unwrap()
+    }
+
+    #[test]
+    fn at_a_gate_a_person_says_yes_or_no_to_that_gate() {
+        let release = before(State::AwaitApproval, gated());
+        assert_eq!(possible(&release, Wish::Approve), Ok(Ask::Approve { stage: 0 }));
+        assert_eq!(possible(&release, Wish::Reject), Ok(Ask::Reject { stage: 0 }));
+        assert_eq!(possible(&release, Wish::Abort), Ok(Ask::Abort));
+    }
+
+    #[test]
+    fn without_a_gate_there_is_nothing_to_approve() {
+        let release = before(State::Bake, plan());
+        for wish in [Wish::Approve, Wish::Reject] {
+            let refusal = possible(&release, wish).unwrap_err();
+            assert!(refusal.contains("waits at no gate") && refusal.contains("teal status r-1"), "{refusal}");
+        }
+        assert_eq!(possible(&release, Wish::Abort), Ok(Ask::Abort));
+    }
+
+    #[test]
+    fn nothing_is_aborted_beyond_the_point_of_no_return() {
+        let mut release = before(State::RetireBlue, plan());
+        release.phase = Phase::RetireBlue;
+        assert!(possible(&release, Wish::Abort).unwrap_err().contains("point of no return"));
+        release.phase = Phase::Promoted;
+        assert!(possible(&release, Wish::Abort).unwrap_err().contains("has ended"));
+    }
+}

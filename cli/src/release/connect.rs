@@ -22,6 +22,10 @@ pub(crate) enum ReleaseError {
     Unknown(ReleaseId),
     #[error("{0}")]
     NotNow(String),
+    #[error(
+        "the execution of release {release} ended {status}{why}, but there is no record of it. Is this the right table?"
+    )]
+    NoRecord { release: ReleaseId, status: String, why: String },
     #[error("cannot start: {0}")]
     Runtime(io::Error),
     #[error("cannot write: {0}")]

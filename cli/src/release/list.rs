@@ -4,6 +4,7 @@ use super::ListArgs;
 use super::connect::{Connection, ReleaseError, print_json};
 use crate::exit::Exit;
 use teal::ports::Ledger;
+use teal::release::Summary;
 
 pub(super) async fn list(args: &ListArgs) -> Result<Exit, ReleaseError> {
     let connection = Connection::new(&args.target).await?;
@@ -17,17 +18,21 @@ pub(super) async fn list(args: &ListArgs) -> Result<Exit, ReleaseError> {
         return Ok(Exit::Fine);
     }
     println!("{:<20}  {:<40}  {:<20}  {:<12}  {:>6}  phase", "started", "release", "service", "version", "green");
-    for release in releases {
-        let error = release.error.map_or(String::new(), |error| format!(" ({error})"));
-        println!(
-            "{:<20}  {:<40}  {:<20}  {:<12}  {:>6}  {}{error}",
-            release.started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            release.id.as_str(),
-            release.service,
-            release.version,
-            release.green_share.to_string(),
-            release.phase,
-        );
+    for release in &releases {
+        println!("{}", row(release));
     }
     Ok(Exit::Fine)
+}
+
+fn row(release: &Summary) -> String {
+    let error = release.error.map_or(String::new(), |error| format!(" ({error})"));
+    format!(
+        "{:<20}  {:<40}  {:<20}  {:<12}  {:>6}  {}{error}",
+        release.started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        release.id.as_str(),
+        release.service,
+        release.version,
+        release.green_share.to_string(),
+        release.phase,
+    )
 }

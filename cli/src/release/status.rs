@@ -82,3 +82,68 @@ fn next_action(release: &Release, story: &[StoryEntry]) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use teal::ports::AlarmState;
+    use teal::state::State;
+    use teal_sim::{ALARM, Machine, World, plan};
+
+    /// What is said of a release when it is about to enter a state, or has ended in it.
+    fn told(world: &World, plan: Value, state: State) -> Vec<String> {
+        let mut machine = Machine::new(world, "r-1", plan);
+        machine.run_until(|next| next == state);
+        let release = world.record(machine.release()).unwrap();
+        let story = world.state().stories[machine.release()].clone();
+        lines(&release, &story)
+    }
+
+    #[track_caller]
+    fn field<'a>(lines: &'a [String], name: &str) -> &'a str {
+        let found = lines.iter().find_map(|line| line.strip_prefix(name));
+        found.unwrap_or_else(|| panic!("no {name:?} in {lines:#?}")).trim()
+    }
+
+    #[test]
+    fn a_release_under_way_shows_its_traffic_its_colours_and_its_last_look() {
+        let world = World::new();
+        let lines = told(&world, plan(), State::Promote);
+        assert_eq!(field(&lines, "release"), "r-1");
+        assert_eq!(field(&lines, "service"), "checkout 2");
+        assert_eq!(field(&lines, "traffic"), "50% green, 50% blue");
+        assert_eq!(field(&lines, "blue"), "checkout-a (checkout-a)");
+        assert_eq!(field(&lines, "green"), "checkout-b (checkout-b), checkout:2");
+        assert!(field(&lines, "last look").contains("look "), "{lines:#?}");
+        assert!(!lines.iter().any(|line| line.starts_with("why") || line.starts_with("next")), "{lines:#?}");
+    }
+
+    #[test]
+    fn at_a_gate_it_says_what_can_be_done_and_until_when() {
+        let mut gated = plan();
+        gated["strategy"]["steps"] =
+            json!([{"gate": {"name": "QA looks", "within": "1h"}}, {"weight": "10%", "bake": "5m"}]);
+        let world = World::new();
+        let lines = told(&world, gated, State::AwaitApproval);
+        let next = field(&lines, "next");
+        assert!(
+            next.starts_with("gate \"QA looks\": `teal approve r-1` or `teal reject r-1`, within 1h of "),
+            "{next}"
+        );
+    }
+
+    #[test]
+    fn a_release_that_rolled_back_says_why_and_who_decided_it() {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|next| next == State::Bake);
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        machine.finish();
+        let release = world.record(machine.release()).unwrap();
+        let lines = lines(&release, &[]);
+        assert_eq!(field(&lines, "traffic"), "0% green, 100% blue");
+        assert!(field(&lines, "why").starts_with("Teal.AlarmRaised: "), "{lines:#?}");
+        assert!(field(&lines, "decided").ends_with(" by EvaluateHealth"), "{lines:#?}");
+    }
+}

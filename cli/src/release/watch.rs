@@ -1,19 +1,41 @@
 //! `teal watch`: a release's story as it is written.
 
+use super::WatchArgs;
 use super::connect::{Connection, ReleaseError, print_json};
 use crate::exit::Exit;
+use serde_json::json;
 use std::time::Duration;
+use teal::error::{Disposition, ErrorName};
 use teal::ports::{Executions, Ledger};
 use teal::release::{Phase, Release, ReleaseId};
 use teal::story::StoryEntry;
+use teal_aws::{Execution, execution_arn};
 
 /// How often the story is read.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a release that was just started may be without a record: the time of a cold start, and then some.
+/// How long a release may be without a record when nothing is known of its execution: it may just have been started.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn watch(connection: &Connection, id: &ReleaseId) -> Result<Exit, ReleaseError> {
+/// How long it may be without one while its execution runs: the time of a cold start and of what Accept tries again.
+const PATIENCE_WHILE_RUNNING: Duration = Duration::from_secs(300);
+
+pub(super) async fn watch_by_name(args: &WatchArgs) -> Result<Exit, ReleaseError> {
+    let id = &args.release.release;
+    let named = |machine: &String| {
+        let problem = || format!("{machine:?} is no ARN of a state machine");
+        execution_arn(machine, id).ok_or_else(|| ReleaseError::Setting(problem()))
+    };
+    let execution = args.state_machine.as_ref().map(named).transpose()?;
+    watch(&Connection::new(&args.release.target).await?, id, execution.as_deref()).await
+}
+
+/// Follows a release to its end. `execution` is its ARN, where that is known.
+pub(super) async fn watch(
+    connection: &Connection,
+    id: &ReleaseId,
+    execution: Option<&str>,
+) -> Result<Exit, ReleaseError> {
     let mut told = 0;
     let mut waited = Duration::ZERO;
     loop {
@@ -29,36 +51,17 @@ pub(super) async fn watch(connection: &Connection, id: &ReleaseId) -> Result<Exi
                     return Ok(exit);
                 }
             }
-            None if waited >= PATIENCE => return Err(ReleaseError::Unknown(id.clone())),
-            None => waited += INTERVAL,
+            None => {
+                if let Some(exit) = without_record(connection, id, execution, waited).await? {
+                    return Ok(exit);
+                }
+                waited += INTERVAL;
+            }
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
-fn tell(connection: &Connection, entry: &StoryEntry) -> Result<(), ReleaseError> {
-    if connection.json {
-        return print_json(entry);
-    }
-    println!("{}  {}", entry.at, entry.fact);
-    Ok(())
-}
-
-/// The exit status of a release that has ended. One that needs a person has ended once its execution has.
-async fn ending(connection: &Connection, release: &Release) -> Result<Option<Exit>, ReleaseError> {
-    Ok(match release.phase {
-        Phase::Promoted => Some(Exit::Fine),
-        Phase::RolledBack => Some(Exit::RolledBack),
-        Phase::Refused => {
-            if let (false, Some(setback)) = (connection.json, &release.setback) {
-                println!("refused, {}: {}", setback.error, setback.cause);
-            }
-            Some(Exit::Refused)
-        }
-        Phase::RollbackNeedsHuman => connection.aws.ended_with(&release.execution).await?.map(|_| Exit::NeedsHuman),
-        _ => None,
-    })
-}
 /// The exit status of a release of which there is no record, if nothing more is to be waited for. Accept writes none when it
 /// refuses a plan, or a route that another release holds: then the execution says why.
 async fn without_record(
@@ -104,3 +107,51 @@ fn ended_without_record(
     Err(ReleaseError::NoRecord { release: id.clone(), status: status.to_owned(), why })
 }
 
+fn tell(connection: &Connection, entry: &StoryEntry) -> Result<(), ReleaseError> {
+    if connection.json {
+        return print_json(entry);
+    }
+    println!("{}  {}", entry.at, entry.fact);
+    Ok(())
+}
+
+/// The exit status of a release that has ended. One that needs a person has ended once its execution has.
+async fn ending(connection: &Connection, release: &Release) -> Result<Option<Exit>, ReleaseError> {
+    Ok(match release.phase {
+        Phase::Promoted => Some(Exit::Fine),
+        Phase::RolledBack => Some(Exit::RolledBack),
+        Phase::Refused => {
+            if let (false, Some(setback)) = (connection.json, &release.setback) {
+                println!("refused, {}: {}", setback.error, setback.cause);
+            }
+            Some(Exit::Refused)
+        }
+        Phase::RollbackNeedsHuman => connection.aws.ended_with(&release.execution).await?.map(|_| Exit::NeedsHuman),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(status: &str, error: Option<&str>, cause: Option<&str>) -> Result<Exit, String> {
+        let id = ReleaseId::new("r-1").unwrap();
+        ended_without_record(&id, status, error, cause).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_execution_that_refused_its_plan_means_a_refused_release() {
+        for error in ["Teal.PlanInvalid", "Teal.RouteBusy", "Teal.RouteNotShiftable", "Teal.NotFound"] {
+            assert_eq!(ended("FAILED", Some(error), Some("why")), Ok(Exit::Refused), "{error}");
+        }
+    }
+
+    #[test]
+    fn any_other_end_without_a_record_is_told_with_its_reason() {
+        let message = ended("FAILED", Some("Teal.AccessDenied"), Some("no dynamodb:PutItem")).unwrap_err();
+        assert!(message.contains("FAILED, Teal.AccessDenied, no dynamodb:PutItem"), "{message}");
+        let message = ended("SUCCEEDED", None, None).unwrap_err();
+        assert!(message.contains("SUCCEEDED, but there is no record"), "{message}");
+    }
+}
