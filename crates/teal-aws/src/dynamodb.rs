@@ -4,7 +4,7 @@
 //! |-----------------|---------------------------|------------------------------------------------------------|
 //! | `release#<id>`  | `record`                  | the record: the truth about a release                      |
 //! | `release#<id>`  | `story#<revision>#<n>`    | a line of its story, with the write that it came with      |
-//! | `release#<id>`  | `request#<key>`           | what somebody asked of it                                  |
+//! | `request#<id>`  | what is asked             | what somebody asked of a release: people write only here   |
 //! | `lock#<key>`    | `lock`                    | the release that may act on a listener, rule or group      |
 //! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off         |
 //! | `active`        | `<id>`                    | that a release holds locks, or has its ending yet to tell  |
@@ -92,16 +92,18 @@ impl Ledger for Aws {
         items.extend(rest.drain(..room));
         self.save_all(release, items, &writer).await?;
         release.revision = next.revision;
+        // The record is written; the story comes first of what did not fit. A watch that stays behind finds its release ended,
+        // and expires, but whoever saved is to know.
+        let mut failure = None;
         for batch in rest.chunks(TRANSACTION_LIMIT) {
-            // The record is written, so this cannot fail any more. A watch that stays behind finds its release ended, and
-            // expires.
-            let _left_behind = self.transact(batch).await;
+            let failed = self.transact(batch).await.map_err(Cancelled::unexpected).err();
+            failure = failure.or(failed);
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
-        let texts = self.query(&Keyed::release(release), "request#", "request").await?;
+        let texts = self.query(&Keyed::requests(release), "", "request").await?;
         let read = texts.iter().map(|text| item::decode::<Request>(QUERY, &format!("a request to {release}"), text));
         let mut requests = read.collect::<PortResult<Vec<_>>>()?;
         requests.sort_by_key(|request| request.at);

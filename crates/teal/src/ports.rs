@@ -82,7 +82,8 @@ pub trait Ledger {
     /// active until its outbox is empty.
     ///
     /// # Errors
-    /// [`PortError::Stale`] when another function wrote in between.
+    /// [`PortError::Stale`] when another function wrote in between. Any error after which the record carries the next revision:
+    /// it is written, but not all that goes with it.
     async fn save(&self, release: &mut Release, story: &[StoryEntry]) -> PortResult<()>;
 
     /// What people asked of this release (approve, reject, abort), oldest first.

@@ -9,7 +9,7 @@ mod timeline;
 mod usage;
 
 pub use bake::{Bake, BakeRange};
-pub use cost::{Cost, CostItem, RATES_AS_OF, RATES_REGION, Rate};
+pub use cost::{Cost, CostItem, FUNCTION_MEMORY_MB, RATES_AS_OF, RATES_REGION, Rate};
 pub use schedule::{ScheduleRow, ScheduledPart};
 pub use spec::{AllAtOnce, Canary, Gate, GateEntry, GateName, Linear, Shift, StepEntry, Strategy};
 pub use timeline::{Pace, Stage, Timeline, compile};

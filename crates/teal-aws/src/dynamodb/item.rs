@@ -38,6 +38,12 @@ impl Keyed {
         format!("release#{id}")
     }
 
+    /// The partition of what people ask of a release. It is not the record's, so that a policy can let people write the one
+    /// without the other.
+    pub(super) fn requests(id: &ReleaseId) -> String {
+        format!("request#{id}")
+    }
+
     /// The partition of an alarm's watches.
     pub(super) fn alarm(name: &AlarmName) -> String {
         format!("watch#{name}")
@@ -154,7 +160,7 @@ pub(super) fn story(release: &Release, number: usize, entry: &StoryEntry) -> Por
 }
 
 pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
-    let key = Keyed { pk: Keyed::release(id), sk: format!("request#{}", request.ask.key()) };
+    let key = Keyed { pk: Keyed::requests(id), sk: request.ask.key() };
     let expires_at = days_after(request.at, LONGEST_RELEASE_DAYS + RECORD_KEPT_DAYS);
     Ok(key.with([("request", json(request)?), ("expiresAt", expires_at)]))
 }

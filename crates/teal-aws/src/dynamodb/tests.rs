@@ -186,6 +186,23 @@ async fn a_release_that_ends_gives_everything_up_in_the_same_write() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_beside_the_record_is_written_after_it_or_told() {
+    let mut ended = release(120);
+    ended.phase = Phase::RolledBack;
+    let script = Script::default().json(&json!({})).json(&json!({}));
+    script.aws().save(&mut ended.clone(), &[entry("over")]).await.unwrap();
+    let sent = script.sent();
+    assert_eq!(keys(&puts(&sent[0]))[1].1, "story#00000001#000", "the story is not what is left over");
+    let watches = sent.iter().flat_map(deleted).filter(|pk| pk.starts_with("watch#"));
+    assert_eq!(watches.count(), 120);
+
+    let throttled = Script::default().json(&json!({})).answers(400, cancelled(1, 0, "ThrottlingError", None));
+    let told = throttled.aws().save(&mut ended, &[]).await;
+    assert_eq!(told, Err(PortError::Throttled { call: "dynamodb:TransactWriteItems" }));
+    assert_eq!(ended.revision, 1, "the record is written");
+}
+
+#[tokio::test]
 async fn a_record_that_somebody_else_wrote_is_stale() {
     let theirs = json!({"writer": {"S": "somebody-else"}, "revision": {"N": "1"}});
     let script = Script::default().answers(400, cancelled(1, 0, "ConditionalCheckFailed", Some(&theirs)));
@@ -238,7 +255,7 @@ async fn queries_read_every_page_consistently() {
     let late = request(Ask::Abort, at("2026-11-22T11:00:00Z"));
     let early = request(Ask::Approve { stage: 0 }, at("2026-11-22T10:30:00Z"));
     let page = |request: &Request| json!({"request": {"S": serde_json::to_string(request).unwrap()}});
-    let key = json!({"pk": {"S": "release#checkout-7"}, "sk": {"S": "request#abort"}});
+    let key = json!({"pk": {"S": "request#checkout-7"}, "sk": {"S": "abort"}});
     let script = Script::default()
         .json(&json!({"Items": [page(&late)], "LastEvaluatedKey": key}))
         .json(&json!({"Items": [page(&early)]}));
@@ -271,7 +288,8 @@ async fn asking_twice_changes_nothing() {
     for _ in 0..2 {
         assert_eq!(aws.ask(&id("checkout-7"), &request).await, Ok(()));
     }
-    assert_eq!(script.sent()[0].json()["Item"]["sk"]["S"], "request#reject#1");
+    let item = script.sent()[0].json()["Item"].clone();
+    assert_eq!((&item["pk"]["S"], &item["sk"]["S"]), (&json!("request#checkout-7"), &json!("reject#1")));
 }
 
 #[tokio::test]

@@ -72,8 +72,10 @@ const EVENTS: Rate = Rate {
     source: "https://aws.amazon.com/eventbridge/pricing/",
 };
 
-/// What one function call is taken to need: 128 MB for 200 ms, most of it spent waiting for AWS.
-const GB_SECONDS_PER_CALL: f64 = 0.125 * 0.2;
+/// The functions' memory in MB, as template.yaml gives it.
+pub const FUNCTION_MEMORY_MB: u32 = 256;
+/// What one function call is taken to need, in seconds: most of them spent waiting for AWS.
+const SECONDS_PER_CALL: f64 = 0.2;
 /// What one function call is taken to write: a record of about 6 KB in a transaction, which counts twice.
 const WRITE_UNITS_PER_CALL: f64 = 12.0;
 /// What each compared metric adds: about 1.5 KB, twice.
@@ -112,7 +114,7 @@ impl Usage {
         let items: Vec<CostItem> = [
             (TRANSITIONS, f64::from(self.transitions)),
             (REQUESTS, calls),
-            (DURATION, calls * GB_SECONDS_PER_CALL),
+            (DURATION, calls * SECONDS_PER_CALL * f64::from(FUNCTION_MEMORY_MB) / 1024.0),
             (WRITES, calls * (WRITE_UNITS_PER_CALL + WRITE_UNITS_PER_METRIC * f64::from(compared_metrics(judge)))),
             (READS, calls * READ_UNITS_PER_CALL),
             (METRICS, looks * f64::from(metrics_per_look(judge))),
