@@ -4,6 +4,7 @@ use crate::repository::{actions, document, folders, sources, text, words};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use teal::plan::limits::VALIDATION_BUDGET;
+use teal::strategy::FUNCTION_MEMORY_MB;
 
 /// Actions that know no resource but "*", as the service authorization reference lists them; DescribeAlarms, which finds
 /// composite alarms only so; and network interfaces, which Lambda chooses itself.
@@ -39,8 +40,14 @@ const WITHOUT_RESOURCE: &[&str] = &[
 ];
 
 /// What the code calls under another name than its permission has, or makes AWS do in its name.
-const NOT_CALLED_BY_NAME: &[&str] =
-    &["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "dynamodb:DeleteItem", "ecs:TagResource", "iam:PassRole"];
+const NOT_CALLED_BY_NAME: &[&str] = &[
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:PutMetricAlarm",
+    "cognito-idp:DescribeUserPoolClient",
+    "dynamodb:DeleteItem",
+    "ecs:TagResource",
+    "iam:PassRole",
+];
 
 /// Policies for what Lambda does in a function's name.
 const PLATFORM: &[&str] = &["DeadLetterPolicy", "LambdaPolicy", "VpcPolicy"];
@@ -175,6 +182,15 @@ fn functions_give_up_before_their_tasks_do() {
 }
 
 #[test]
+fn costs_are_told_for_the_memory_that_functions_have() {
+    let template = template();
+    assert_eq!(template["Globals"]["Function"]["MemorySize"], FUNCTION_MEMORY_MB);
+    for (name, function) in functions(&template) {
+        assert!(function["Properties"]["MemorySize"].is_null(), "{name} has its own");
+    }
+}
+
+#[test]
 fn validating_fits_into_one_call() {
     let timeout = template()["Resources"]["ValidateGreenFunction"]["Properties"]["Timeout"].as_u64().unwrap();
     // What is left is for reading and writing the record.
@@ -238,6 +254,25 @@ fn permissions_name_their_actions_and_their_resources() {
 }
 
 #[test]
+fn people_write_nothing_but_requests() {
+    let template = template();
+    let statements = statements(&template).into_iter().filter(|(owner, _)| *owner == "OperatorPolicy");
+    for (_, statement) in statements {
+        let actions: Vec<&str> = list(&statement["Action"]).into_iter().filter_map(Value::as_str).collect();
+        if actions == ["dynamodb:PutItem"] {
+            let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            assert_eq!(keys, "request#*");
+        } else {
+            let reads =
+                |action: &&str| ["Get", "Query", "Describe", "StartExecution"].iter().any(|verb| action.contains(verb));
+            assert!(actions.iter().all(|action| reads(&action)), "{actions:?}");
+        }
+    }
+    let code = sources("crates/teal-aws/src/dynamodb");
+    assert!(code.contains("format!(\"request#{id}\")"), "their partitions");
+}
+
+#[test]
 fn every_function_has_a_role_of_its_own_and_every_policy_is_in_use() {
     let template = template();
     for (name, function) in functions(&template) {
@@ -286,7 +321,7 @@ fn what_rolls_back_has_its_share_of_concurrency_and_a_dead_letter_queue() {
     let policies = policies(&template);
     for (name, function) in functions(&template) {
         let properties = &function["Properties"];
-        let reserved = ["RollBackFunction", "OnAlarmFunction"].contains(&name);
+        let reserved = name == "RollBackFunction" || TRIGGERS.contains(&name);
         assert_eq!(properties.get("ReservedConcurrentExecutions").is_some(), reserved, "{name}");
         assert_eq!(properties.get("DeadLetterQueue").is_some(), TRIGGERS.contains(&name), "{name}");
         assert_eq!(policies[name].contains("DeadLetterPolicy"), TRIGGERS.contains(&name), "{name}");

@@ -26,7 +26,11 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
     let input = &call.input;
     let operation = call.operation.as_str();
     match call.service.as_str() {
-        "elasticloadbalancing" => Some(on("elasticloadbalancing", operation, load_balancing(operation, input))),
+        "elasticloadbalancing" => {
+            let mut needed = on("elasticloadbalancing", operation, load_balancing(operation, input));
+            needed.extend(user_pools(input));
+            Some(needed)
+        }
         "monitoring" => Some(on("cloudwatch", operation, monitoring(operation, input))),
         "ecs" => Some(ecs(operation, input)),
         "application-autoscaling" => Some(application_autoscaling(operation, input)),
@@ -42,8 +46,18 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
 /// traces, its dead-letter queue).
 pub(crate) fn is_checked(action: &str) -> bool {
     let service = action.split(':').next().unwrap_or_default();
-    ["application-autoscaling", "cloudwatch", "dynamodb", "ecs", "elasticloadbalancing", "events", "ssm", "states"]
-        .contains(&service.to_ascii_lowercase().as_str())
+    [
+        "application-autoscaling",
+        "cloudwatch",
+        "cognito-idp",
+        "dynamodb",
+        "ecs",
+        "elasticloadbalancing",
+        "events",
+        "ssm",
+        "states",
+    ]
+    .contains(&service.to_ascii_lowercase().as_str())
 }
 
 /// The action of the operation's own name on each resource.
@@ -127,6 +141,15 @@ fn load_balancing(operation: &str, input: &Value) -> Vec<String> {
     text(input, parameter).map(str::to_owned).into_iter().collect()
 }
 
+/// A listener or rule with an authenticate-cognito action: ELB looks its client up in the caller's name.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html>
+fn user_pools(input: &Value) -> Vec<Needed> {
+    let fields = input.as_object().into_iter().flatten();
+    let pools = fields.filter(|(field, _)| field.ends_with(".AuthenticateCognitoConfig.UserPoolArn"));
+    let pools: Vec<_> = pools.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect();
+    if pools.is_empty() { Vec::new() } else { on("cognito-idp", "DescribeUserPoolClient", pools) }
+}
+
 /// Reading metrics has no resource types; alarms are resources. DescribeAlarms is asked for all alarms
 /// (`alarm:*`): whether AWS narrows it to the names in the request is not documented.
 fn monitoring(operation: &str, input: &Value) -> Vec<String> {
@@ -199,7 +222,7 @@ fn application_autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
     match operation {
         "PutScalingPolicy" if text(input, "PolicyType") == Some("TargetTrackingScaling") => {
             needed.extend(on("cloudwatch", "PutMetricAlarm", alarm()));
-            needed.extend(on("cloudwatch", "DescribeAlarms", alarm()));
+            needed.extend(on("cloudwatch", "DescribeAlarms", vec![arn("cloudwatch", "alarm:", "*")]));
         }
         "DeleteScalingPolicy" => needed.extend(on("cloudwatch", "DeleteAlarms", alarm())),
         _ => {}

@@ -20,6 +20,7 @@ fn calls_and_the_permissions_they_need() {
     let listener = format!("{lb}:listener/app/shop/1/2");
     let rule = format!("{lb}:listener-rule/app/shop/1/2/3");
     let table = "arn:aws:dynamodb:us-east-1:000000000000:table/releases";
+    let pool = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_1";
     let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:teal";
     let table = [
         (
@@ -32,7 +33,16 @@ fn calls_and_the_permissions_they_need() {
             "elasticloadbalancing",
             "ModifyListener",
             json!({"ListenerArn": listener}),
-            vec![("elasticloadbalancing:ModifyListener", listener)],
+            vec![("elasticloadbalancing:ModifyListener", listener.clone())],
+        ),
+        (
+            "elasticloadbalancing",
+            "ModifyListener",
+            json!({"ListenerArn": listener, "DefaultActions.member.1.AuthenticateCognitoConfig.UserPoolArn": pool}),
+            vec![
+                ("elasticloadbalancing:ModifyListener", listener.clone()),
+                ("cognito-idp:DescribeUserPoolClient", pool.to_owned()),
+            ],
         ),
         (
             "elasticloadbalancing",
