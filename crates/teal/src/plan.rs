@@ -24,8 +24,8 @@ pub use afterwards::Afterwards;
 pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
 pub use check::CheckedPlan;
 pub use cloudwatch::{
-    COLOUR_PLACEHOLDERS, CloudWatchName, CloudWatchPair, CountMath, CountMetric, CountSeries, CountStatistic,
-    DimensionValue, LOAD_BALANCER_PLACEHOLDER, MathExpression, MathId,
+    COLOUR_PLACEHOLDERS, CloudWatchName, CloudWatchPair, ColouredName, CountMath, CountMetric, CountSeries,
+    CountStatistic, LOAD_BALANCER_PLACEHOLDER, MathExpression, MathId,
 };
 pub use green::{Cluster, EcsGreen, EcsServiceName, Green, TaskDefinition};
 pub use judge::{

@@ -41,6 +41,10 @@ impl Compared {
             MetricSource::CloudWatch(pair) => {
                 vec![one(name, "were bad", weight, CountSource::CloudWatch(pair.clone()))]
             }
+            MetricSource::Logs(metric) => {
+                let pair = CloudWatchPair::of_log(metric);
+                vec![one(name, "left such a line in the log", weight, CountSource::CloudWatch(Box::new(pair)))]
+            }
             MetricSource::XRay(groups) => {
                 let pair = CloudWatchPair::of_groups(groups);
                 vec![one(name, "were faulted", weight, CountSource::CloudWatch(Box::new(pair)))]

@@ -144,8 +144,8 @@ impl Place<'_> {
                 .replace(LOAD_BALANCER_PLACEHOLDER, self.load_balancer)
         };
         Statistic {
-            namespace: metric.namespace.to_string(),
-            metric: metric.metric.to_string(),
+            namespace: fill(metric.namespace.as_str()),
+            metric: fill(metric.metric.as_str()),
             dimensions: metric
                 .dimensions
                 .iter()
@@ -153,5 +153,80 @@ impl Place<'_> {
                 .collect(),
             statistic: metric.statistic.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Compared;
+    use crate::plan::Metric;
+    use crate::ports::Reads;
+    use serde_json::json;
+
+    /// What is read of green for a metric as a plan writes it: each query in one line.
+    fn queries(metric: serde_json::Value) -> Vec<String> {
+        let metric: Metric = serde_json::from_value(metric).unwrap();
+        let green = Place {
+            colour: Colour::Green,
+            load_balancer: "app/shop/1",
+            target_group: "targetgroup/b/2",
+            service: "checkout-b",
+            zone: None,
+        };
+        let mut wanted = Wanted::default();
+        for compared in Compared::of(&metric, [0.02, 0.25, 1.5]) {
+            compared.source.want(&mut wanted, &green);
+        }
+        let line = |reads: &Reads| match reads {
+            Reads::Expression(expression) => expression.clone(),
+            Reads::Statistic(read) => {
+                let values: Vec<&str> = read.dimensions.iter().map(|(_, value)| value.as_str()).collect();
+                format!("{} {} {} {}", read.namespace, read.metric, values.join(" "), read.statistic)
+            }
+        };
+        wanted.queries().iter().map(|query| format!("{}: {}", query.id, line(&query.reads))).collect()
+    }
+
+    #[test]
+    fn each_source_reads_its_series_of_the_colour() {
+        let of_group = |id: &str, rest: &str| format!("{id}: AWS/ApplicationELB {rest}");
+        let group = "app/shop/1 targetgroup/b/2";
+        let requests = of_group("s0", &format!("RequestCount {group} Sum"));
+        let errors = queries(json!("errors"));
+        assert_eq!((errors.len(), &errors[0]), (4, &requests));
+        let edge = |id, edge| of_group(id, &format!("TargetResponseTime {group} TC({edge}:)"));
+        assert_eq!(
+            queries(json!("latency")),
+            [requests.clone(), edge("s1", "0.02"), edge("s2", "0.25"), edge("s3", "1.5")]
+        );
+        assert_eq!(
+            queries(json!({"logs": {"namespace": "Shop", "metric": "Errors-${service}"}})),
+            [requests, "s1: Shop Errors-checkout-b  Sum".to_owned()]
+        );
+        assert_eq!(
+            queries(json!({"xray": {"faults": "${service}-faults", "traces": "${service}"}})),
+            [
+                "s0: AWS/X-Ray ApproximateTraceCount checkout-b Sum",
+                "s1: AWS/X-Ray ApproximateTraceCount checkout-b-faults Sum"
+            ]
+        );
+    }
+
+    #[test]
+    fn metric_math_keeps_its_meaning_under_the_calls_names() {
+        let series =
+            |channel: &str| json!({"namespace": "Shop", "metric": "M", "dimensions": {"C": channel, "S": "${colour}"}});
+        let math = json!({"expression": "FILL(web, 0) + app", "metrics": {"web": series("web"), "app": series("app")}});
+        let metric = json!({"name": "m", "cloudWatch": {"bad": series("bad"), "total": math, "period": "10s"}});
+        assert_eq!(
+            queries(metric),
+            [
+                "s0: Shop M app green Sum",
+                "s1: Shop M web green Sum",
+                "s2: FILL(s1, 0) + s0",
+                "s3: Shop M bad green Sum"
+            ]
+        );
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Two counts that CloudWatch has of each colour. What tells the colours apart stands in the dimensions as
+/// Two counts that CloudWatch has of each colour. What tells the colours apart stands in names and dimensions as
 /// `${targetGroup}`, `${service}` or `${colour}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -37,12 +37,12 @@ pub enum CountSeries {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CountMetric {
     /// The namespace, such as `Shop`.
-    pub namespace: CloudWatchName,
-    /// The metric's name, such as `OrdersFailed`.
-    pub metric: CloudWatchName,
+    pub namespace: ColouredName,
+    /// The metric's name, such as `OrdersFailed`, or `Errors-${service}` where a metric filter makes one for each service.
+    pub metric: ColouredName,
     /// The dimensions with which it is published: all of them, since CloudWatch does not sum over dimensions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub dimensions: BTreeMap<CloudWatchName, DimensionValue>,
+    pub dimensions: BTreeMap<CloudWatchName, ColouredName>,
     /// The statistic that counts.
     #[serde(default = "sum")]
     pub statistic: CountStatistic,
@@ -72,16 +72,39 @@ impl CloudWatchPair {
     /// How many traces X-Ray publishes to have seen in a colour's two groups.
     #[must_use]
     pub fn of_groups(groups: &XRayGroups) -> Self {
-        let name = |text: &str| CloudWatchName(text.to_owned());
-        let count = |group: &DimensionValue| {
-            CountSeries::Metric(CountMetric {
-                namespace: name("AWS/X-Ray"),
-                metric: name("ApproximateTraceCount"),
-                dimensions: BTreeMap::from([(name("GroupName"), group.clone())]),
-                statistic: sum(),
-            })
+        let count = |group: &ColouredName| {
+            CountMetric::named("AWS/X-Ray", "ApproximateTraceCount", [("GroupName", group.as_str())])
         };
         Self { bad: count(&groups.faults), total: count(&groups.traces), period: usual_period() }
+    }
+
+    /// What a metric filter counts in a colour's log, among the requests of the colour's target group.
+    #[must_use]
+    pub fn of_log(filtered: &CountMetric) -> Self {
+        let dimensions = [("LoadBalancer", LOAD_BALANCER_PLACEHOLDER), ("TargetGroup", "${targetGroup}")];
+        let requests = CountMetric::named("AWS/ApplicationELB", "RequestCount", dimensions);
+        Self { bad: CountSeries::Metric(filtered.clone()), total: requests, period: usual_period() }
+    }
+}
+
+impl CountMetric {
+    fn named<const N: usize>(namespace: &str, metric: &str, dimensions: [(&str, &str); N]) -> CountSeries {
+        let dimension = |(name, value): (&str, &str)| (CloudWatchName(name.to_owned()), ColouredName(value.to_owned()));
+        CountSeries::Metric(Self {
+            namespace: ColouredName(namespace.to_owned()),
+            metric: ColouredName(metric.to_owned()),
+            dimensions: dimensions.into_iter().map(dimension).collect(),
+            statistic: sum(),
+        })
+    }
+
+    /// Whether it is another metric for each colour.
+    #[must_use]
+    pub fn tells_colours_apart(&self) -> bool {
+        [&self.namespace, &self.metric]
+            .into_iter()
+            .chain(self.dimensions.values())
+            .any(ColouredName::tells_colours_apart)
     }
 }
 
@@ -96,8 +119,8 @@ impl CountSeries {
     }
 }
 
-impl DimensionValue {
-    /// Whether the value is another one for each colour.
+impl ColouredName {
+    /// Whether it is another one for each colour.
     #[must_use]
     pub fn tells_colours_apart(&self) -> bool {
         COLOUR_PLACEHOLDERS.iter().any(|placeholder| self.0.contains(placeholder))
@@ -145,24 +168,24 @@ fn is_id(token: &str) -> bool {
 }
 
 text_newtype! {
-    /// A name in CloudWatch (of a namespace, a metric or a dimension): 1 to 255 characters.
+    /// A dimension's name: 1 to 255 characters.
     CloudWatchName {
-        noun: "a name in CloudWatch",
+        noun: "a dimension's name",
         pattern: r"^[^\x00-\x1f:][^\x00-\x1f]{0,254}$",
-        examples: &["OrdersFailed"],
+        examples: &["Service"],
         check: check_cloudwatch_name,
     }
 }
 
 text_newtype! {
-    /// A dimension's value: 1 to 255 characters. `${targetGroup}` stands for a colour's target group
+    /// A namespace, a metric's name, a dimension's value or an X-Ray group: 1 to 255 characters. `${targetGroup}` stands for a colour's target group
     /// (`targetgroup/name/id`), `${service}` for the ECS service that runs it, `${colour}` for `blue` or `green`,
     /// `${loadBalancer}` for the load balancer (`app/name/id`).
-    DimensionValue {
-        noun: "a dimension's value",
+    ColouredName {
+        noun: "a name or value in CloudWatch",
         pattern: r"^[^\x00-\x1f]{1,255}$",
-        examples: &["${service}", "${targetGroup}"],
-        check: check_dimension_value,
+        examples: &["OrdersFailed", "${service}", "${targetGroup}"],
+        check: check_coloured_name,
     }
 }
 
@@ -214,7 +237,7 @@ fn check_cloudwatch_name(text: &str) -> Result<(), Invalid> {
     check_length(text, 255)
 }
 
-fn check_dimension_value(text: &str) -> Result<(), Invalid> {
+fn check_coloured_name(text: &str) -> Result<(), Invalid> {
     check_length(text, 255)?;
     let mut rest = text;
     while let Some(at) = rest.find("${") {

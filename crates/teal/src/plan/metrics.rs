@@ -1,6 +1,6 @@
 //! What the sequential judge compares: count metrics ("of so many requests, so many were bad"), one for each colour.
 
-use super::cloudwatch::CloudWatchPair;
+use super::cloudwatch::{CloudWatchPair, ColouredName, CountMetric};
 use crate::units::{Invalid, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub enum MetricSource {
     Latency,
     /// Two counts that CloudWatch has.
     CloudWatch(Box<CloudWatchPair>),
+    /// Log lines that a metric filter finds, among requests.
+    Logs(CountMetric),
     /// Faulted traces among all, by X-Ray groups.
     XRay(XRayGroups),
 }
@@ -49,12 +51,12 @@ pub(super) enum BuiltIn {
     Latency,
 }
 
-/// A metric: exactly one of `errors`, `latency`, `cloudWatch` and `xray`.
+/// A metric: exactly one of `errors`, `latency`, `cloudWatch`, `logs` and `xray`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct MetricEntry {
-    /// What the metric is called in reasons and reports. `errors`, `latency` and `xray` are called that if nothing else is
-    /// said.
+    /// What the metric is called in reasons and reports. `errors`, `latency`, `logs` and `xray` are called that if nothing
+    /// else is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<MetricName>,
     /// How much the metric counts beside the others.
@@ -71,6 +73,10 @@ pub(super) struct MetricEntry {
     /// Two counts that CloudWatch has of each colour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cloud_watch: Option<Box<CloudWatchPair>>,
+    /// What a metric filter finds in each colour's log, among the colour's requests. Filters are made with the log groups:
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html>
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    logs: Option<CountMetric>,
     /// Faulted traces among all, counted by X-Ray groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     xray: Option<XRayGroups>,
@@ -88,9 +94,9 @@ pub(super) struct Nothing {}
 pub struct XRayGroups {
     /// The group of a colour's faulted traces, such as `${service}-faults` with the filter
     /// `service("checkout-a") { fault = true }`.
-    pub faults: super::cloudwatch::DimensionValue,
+    pub faults: ColouredName,
     /// The group of all traces of a colour, such as `${service}`.
-    pub traces: super::cloudwatch::DimensionValue,
+    pub traces: ColouredName,
 }
 
 const fn usual_weight() -> u32 {
@@ -121,11 +127,12 @@ impl TryFrom<MetricForm> for Metric {
             }
             MetricForm::Entry(entry) => *entry,
         };
-        let (usual_name, source) = match (entry.errors, entry.latency, entry.cloud_watch, entry.xray) {
-            (Some(_), None, None, None) => (Some("errors"), MetricSource::Errors),
-            (None, Some(_), None, None) => (Some("latency"), MetricSource::Latency),
-            (None, None, Some(pair), None) => (None, MetricSource::CloudWatch(pair)),
-            (None, None, None, Some(groups)) => (Some("xray"), MetricSource::XRay(groups)),
+        let (usual_name, source) = match (entry.errors, entry.latency, entry.cloud_watch, entry.logs, entry.xray) {
+            (Some(_), None, None, None, None) => (Some("errors"), MetricSource::Errors),
+            (None, Some(_), None, None, None) => (Some("latency"), MetricSource::Latency),
+            (None, None, Some(pair), None, None) => (None, MetricSource::CloudWatch(pair)),
+            (None, None, None, Some(metric), None) => (Some("logs"), MetricSource::Logs(metric)),
+            (None, None, None, None, Some(groups)) => (Some("xray"), MetricSource::XRay(groups)),
             _ => return Err("a metric has exactly one source"),
         };
         let name = entry.name.or_else(|| usual_name.map(|name| MetricName(name.to_owned())));
@@ -148,6 +155,10 @@ impl From<Metric> for MetricForm {
             MetricSource::CloudWatch(pair) => {
                 entry.cloud_watch = Some(pair);
                 ""
+            }
+            MetricSource::Logs(metric) => {
+                entry.logs = Some(metric);
+                "logs"
             }
             MetricSource::XRay(groups) => {
                 entry.xray = Some(groups);

@@ -1,7 +1,7 @@
 //! The values of a plan that are written as one string, by their names in the JSON Schema.
 
 use super::{
-    AlarmName, BaseUrl, CheckPath, CloudWatchName, Cluster, CountStatistic, DimensionValue, EcsServiceName, HeaderName,
+    AlarmName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic, EcsServiceName, HeaderName,
     HeaderValue, ListenerArn, MathExpression, MathId, MetricName, Percentile, RuleArn, ServiceName, TargetGroupArn,
     TaskDefinition, Version,
 };
@@ -39,7 +39,7 @@ const KINDS: [TextKind; 25] = [
     kind::<CloudWatchName>(),
     kind::<Cluster>(),
     kind::<CountStatistic>(),
-    kind::<DimensionValue>(),
+    kind::<ColouredName>(),
     kind::<EcsServiceName>(),
     kind::<GateName>(),
     kind::<HeaderName>(),

@@ -144,7 +144,7 @@ fn metrics_per_look(judge: &Judge) -> u32 {
     let compared = judge.metrics.iter().map(|metric| match &metric.source {
         MetricSource::Errors | MetricSource::Latency => 8,
         MetricSource::CloudWatch(pair) => 2 * metrics(&pair.bad).saturating_add(metrics(&pair.total)),
-        MetricSource::XRay(_) => 4,
+        MetricSource::Logs(_) | MetricSource::XRay(_) => 4,
     });
     compared.fold(limits, u32::saturating_add)
 }

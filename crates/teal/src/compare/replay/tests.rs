@@ -93,7 +93,11 @@ fn a_quiet_past_never_fires_and_every_stretch_is_judged_from_both_sides() {
     assert!(found.firings.is_empty(), "{:?}", found.firings);
     let summary = found.summary;
     assert_eq!(summary.window, Span::minutes(30));
-    assert_eq!((summary.windows, summary.insufficient, summary.share), (84, 0, Some(0.0)), "21 hours after three to learn from, from either side");
+    assert_eq!(
+        (summary.windows, summary.insufficient, summary.share),
+        (84, 0, Some(0.0)),
+        "21 hours after three to learn from, from either side"
+    );
     assert_eq!(summary.metrics, ["errors"]);
 }
 

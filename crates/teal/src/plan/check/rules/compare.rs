@@ -5,11 +5,11 @@ use super::check_duplicates;
 use super::watch::bakes;
 use crate::plan::limits::{MAX_MATH_METRICS, MAX_SETTLE, METRIC_PERIOD};
 use crate::plan::problem::{Path, Problem};
-use crate::plan::{CountSeries, DimensionValue, InsufficientAction, MetricName, OnInsufficient, XRayGroups, defaults};
+use crate::plan::{CountMetric, CountSeries, InsufficientAction, MetricName, OnInsufficient, XRayGroups, defaults};
 use crate::units::{Percent, Span};
 use serde_json::{Map, Value};
 
-const SOURCES: [&str; 4] = ["errors", "latency", "cloudWatch", "xray"];
+const SOURCES: [&str; 5] = ["errors", "latency", "cloudWatch", "logs", "xray"];
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let judge = Path::of("judge");
@@ -59,6 +59,7 @@ fn check_metric(fields: &Fields<'_>, path: &Path, findings: &mut Findings) -> Op
     let given: Vec<&str> = SOURCES.into_iter().filter(|name| fields.is_present(&path.field(name))).collect();
     match given.as_slice() {
         ["cloudWatch"] => check_pair(fields, &path.field("cloudWatch"), findings),
+        ["logs"] => check_log(fields, &path.field("logs"), findings),
         ["xray"] => check_groups(fields, &path.field("xray"), findings),
         [_] => {}
         // What is no object, or has a misspelt field, was reported.
@@ -67,7 +68,7 @@ fn check_metric(fields: &Fields<'_>, path: &Path, findings: &mut Findings) -> Op
         [] => findings.problem(Problem::new(
             path.clone(),
             "it names no source",
-            "Add one of `errors: {}`, `latency: {}`, `cloudWatch` and `xray`",
+            "Add one of `errors: {}`, `latency: {}`, `cloudWatch`, `logs` and `xray`",
         )),
         several => findings.problem(Problem::new(
             path.clone(),
@@ -102,12 +103,8 @@ fn check_pair(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     for name in ["bad", "total"] {
         let path = path.field(name);
         let Some(series) = fields.get::<CountSeries>(&path) else { continue };
-        if !series.metrics().any(|metric| metric.dimensions.values().any(DimensionValue::tells_colours_apart)) {
-            findings.problem(Problem::new(
-                path.clone(),
-                "it is the same series for blue and for green",
-                "Write a dimension with ${targetGroup}, ${service} or ${colour}, such as `Service: ${service}`",
-            ));
+        if !series.metrics().any(CountMetric::tells_colours_apart) {
+            findings.problem(same_for_both(&path));
         }
         let CountSeries::Math(math) = series else { continue };
         if math.metrics.is_empty() || math.metrics.len() > MAX_MATH_METRICS {
@@ -126,6 +123,21 @@ fn check_pair(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
             );
         }
     }
+}
+
+fn check_log(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
+    if fields.get::<CountMetric>(path).is_some_and(|metric| !metric.tells_colours_apart()) {
+        findings.problem(same_for_both(path));
+    }
+}
+
+fn same_for_both(path: &Path) -> Problem {
+    Problem::new(
+        path.clone(),
+        "it is the same series for blue and for green",
+        "Write a dimension with ${targetGroup}, ${service} or ${colour}, such as `Service: ${service}`, or a name such as \
+         `Errors-${service}`",
+    )
 }
 
 fn check_groups(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {

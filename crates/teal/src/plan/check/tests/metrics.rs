@@ -20,11 +20,15 @@ fn check_metric(metric: &Value, path: &str, words: &str) {
 #[test]
 fn metrics_are_written_short_or_in_full_and_read_back_the_same() {
     let groups = json!({"faults": "${service}-faults", "traces": "${service}"});
-    let plan = with("/judge/metrics", json!(["errors", {"latency": {}, "weight": 2}, pair(), {"xray": groups}]));
+    let log = json!({"namespace": "Shop", "metric": "Errors-${service}"});
+    let plan = with(
+        "/judge/metrics",
+        json!(["errors", {"latency": {}, "weight": 2}, pair(), {"logs": log}, {"xray": groups}]),
+    );
     let checked = Plan::check(&plan).unwrap();
     let metrics = &checked.plan().judge.metrics;
     let names: Vec<(&str, u32)> = metrics.iter().map(|metric| (metric.name.as_str(), metric.weight)).collect();
-    assert_eq!(names, [("errors", 1), ("latency", 2), ("failed-orders", 1), ("xray", 1)]);
+    assert_eq!(names, [("errors", 1), ("latency", 2), ("failed-orders", 1), ("logs", 1), ("xray", 1)]);
     let written = serde_json::to_value(metrics).unwrap();
     assert_eq!(written[0], json!({"errors": {}}));
     assert_eq!(&serde_json::from_value::<Vec<Metric>>(written).unwrap(), metrics);
@@ -81,6 +85,7 @@ fn a_cloudwatch_pair_tells_the_colours_apart_and_counts() {
     let none = json!({"expression": "1", "metrics": {}});
     let found = problems(&with("/judge/metrics", json!([edited("/cloudWatch/bad", none)])));
     assert!(found.iter().any(|problem| problem.contains("Write 1 to 5")), "{found:#?}");
+    check_metric(&json!({"logs": {"namespace": "Shop", "metric": "Errors"}}), ".logs", "the same series for blue and");
     let groups = json!({"xray": {"faults": "all-faults", "traces": "${service}"}});
     check_metric(&groups, ".xray.faults", "the same group for blue and for green");
 }
