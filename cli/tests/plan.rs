@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -96,6 +97,44 @@ fn the_documented_examples_are_valid_without_warnings() {
         }
     }
     assert!(examples >= 4, "only {examples} examples");
+}
+
+#[test]
+fn the_readmes_plan_is_valid_without_warnings() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut blocks = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let plan = blocks.find(|block| block.starts_with("service:")).expect("the README shows a plan");
+    let output = teal(&["plan", "check", "--json", "-"], plan.as_bytes());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    assert_eq!(report["warnings"], Value::Array(Vec::new()));
+}
+
+/// The names of all fields in a schema.
+fn fields<'a>(schema: &'a Value, found: &mut BTreeSet<&'a str>) {
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        found.extend(properties.keys().map(String::as_str));
+    }
+    match schema {
+        Value::Object(parts) => parts.values().for_each(|part| fields(part, found)),
+        Value::Array(parts) => parts.iter().for_each(|part| fields(part, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_a_plan_is_documented() {
+    let schema = std::fs::read_to_string(root().join("docs/plan.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let mut names = BTreeSet::new();
+    fields(&schema, &mut names);
+    assert!(names.len() > 40, "{names:?}");
+    // Only what is written as code says how a field is called.
+    let guide = std::fs::read_to_string(root().join("docs/plan.md")).unwrap();
+    let code: String = guide.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(" ");
+    let documented: BTreeSet<&str> = code.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let missing: Vec<_> = names.difference(&documented).collect();
+    assert!(missing.is_empty(), "docs/plan.md does not say what these are: {missing:?}");
 }
 
 #[test]

@@ -17,8 +17,12 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// How long a release may be without a record when nothing is known of its execution: it may just have been started.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long it may be without one while its execution runs: the time of a cold start and of what Accept tries again.
-const PATIENCE_WHILE_RUNNING: Duration = Duration::from_secs(300);
+/// How long it may be without one while its execution runs: Accept may wait for an hour or so until the release that it supersedes
+/// is back on blue.
+const PATIENCE_WHILE_RUNNING: Duration = Duration::from_secs(2 * 3600);
+
+/// After so long without a record people are told what is waited for.
+const SILENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn watch_by_name(args: &WatchArgs) -> Result<Exit, ReleaseError> {
     let id = &args.release.release;
@@ -75,6 +79,9 @@ async fn without_record(
         None => Execution::Unknown,
     };
     let patience = if state == Execution::Running { PATIENCE_WHILE_RUNNING } else { PATIENCE };
+    if waited == SILENCE {
+        eprintln!("teal: there is no record of release {id} yet; it may be waiting for the release that it supersedes");
+    }
     match state {
         // The record may have been written just before the execution ended.
         Execution::Ended { .. } if connection.aws.load(id).await?.is_some() => Ok(None),
@@ -142,7 +149,9 @@ mod tests {
 
     #[test]
     fn an_execution_that_refused_its_plan_means_a_refused_release() {
-        for error in ["Teal.PlanInvalid", "Teal.RouteBusy", "Teal.RouteNotShiftable", "Teal.NotFound"] {
+        for error in
+            ["Teal.PlanInvalid", "Teal.RouteBusy", "Teal.RouteNotShiftable", "Teal.NotFound", "Teal.RouteSuperseding"]
+        {
             assert_eq!(ended("FAILED", Some(error), Some("why")), Ok(Exit::Refused), "{error}");
         }
     }
