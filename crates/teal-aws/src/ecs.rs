@@ -95,6 +95,18 @@ impl Fleet for Aws {
         })
     }
 
+    async fn scale_out(&self, cluster: &str, service: &str, tasks: u32) -> PortResult<()> {
+        let what = format!("service {service} in cluster {cluster}");
+        let found = self.services(cluster, &[service]).await?.into_iter().find(is_active);
+        let found = found.ok_or_else(|| PortError::NotFound { what: what.clone() })?;
+        if count(found.desired_count) >= tasks {
+            return Ok(());
+        }
+        let tasks = i32::try_from(tasks).unwrap_or(i32::MAX);
+        let request = self.ecs().update_service().cluster(cluster).service(service).desired_count(tasks);
+        request.send().await.map(|_| ()).map_err(|error| port_error(UPDATE_SERVICE, &what, &error))
+    }
+
     async fn scale_in(&self, cluster: &str, service: &str) -> PortResult<()> {
         let what = format!("service {service} in cluster {cluster}");
         let found = self.services(cluster, &[service]).await?.into_iter().find(is_active);

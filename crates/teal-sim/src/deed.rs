@@ -17,6 +17,10 @@ pub(crate) enum Deed {
     ScaleIn {
         service: String,
     },
+    ScaleOut {
+        service: String,
+        tasks: u32,
+    },
     /// Automatic scaling may take no tasks.
     Hold {
         service: String,
@@ -68,6 +72,14 @@ impl World {
                 let done = state.take_in(service, now);
                 done.ok_or_else(|| PortError::NotFound { what: format!("service {service}") })
             }
+            Deed::ScaleOut { service, tasks } => {
+                let found = state.services.get(service).cloned();
+                let found = found.ok_or_else(|| PortError::NotFound { what: format!("service {service}") })?;
+                if found.desired < *tasks {
+                    state.order(service, &found.group, &found.task_definition, *tasks, now);
+                }
+                Ok(())
+            }
             Deed::Hold { service, hold } => {
                 if let Some(rule) = state.scaling.get_mut(service) {
                     *rule = hold.begun(*rule);
@@ -113,6 +125,7 @@ impl fmt::Display for Deed {
                 write!(f, "{} runs {} with {} tasks", order.green_service, order.task_definition, order.desired)
             }
             Deed::ScaleIn { service } => write!(f, "{service} goes to 0 tasks"),
+            Deed::ScaleOut { service, tasks } => write!(f, "{service} goes to {tasks} tasks"),
             Deed::Hold { service, .. } => write!(f, "{service} is not scaled in any more"),
             Deed::Free { service, .. } => write!(f, "{service} is scaled as before"),
         }

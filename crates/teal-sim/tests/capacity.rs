@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use teal::error::ErrorName;
 use teal::ports::{AlarmState, Scaling};
+use teal::request::Ask;
 use teal::state::State;
-use teal_sim::{ALARM, Machine, World, plan};
+use teal::story::Fact;
+use teal_sim::{ALARM, GROUP_A, GROUP_B, LISTENER, Machine, World, plan};
 
 const FOUND: Scaling = Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false };
 const HELD: Scaling = Scaling { min_capacity: 3, max_capacity: 10, scale_in_suspended: true };
@@ -44,4 +47,67 @@ fn a_refused_release_leaves_the_scaling_alone() {
     world.set_alarm(ALARM, AlarmState::Alarm);
     assert_eq!(Machine::new(&world, "r-1", plan()).finish().state, State::Refused);
     assert_eq!(world.state().scaling["checkout-a"], FOUND);
+}
+
+fn split(world: &World) -> (Option<u16>, Option<u16>) {
+    (world.weight(LISTENER, GROUP_A), world.weight(LISTENER, GROUP_B))
+}
+
+fn baking(world: &World) -> Machine<'_> {
+    let mut machine = Machine::new(world, "r-1", plan());
+    machine.run_until(|state| state == State::Bake);
+    machine
+}
+
+#[test]
+fn a_blue_without_tasks_is_brought_up_again_before_it_gets_the_traffic() {
+    let world = World::new();
+    world.state().task_seconds = 60;
+    let mut machine = baking(&world);
+    world.state().services.get_mut("checkout-a").unwrap().desired = 0;
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    machine.run_until(|state| state == State::WaitForRollBack);
+    assert_eq!(split(&world), (Some(900), Some(100)), "it would answer nobody");
+    assert_eq!(world.state().services["checkout-a"].desired, 3, "brought up to the size that it had");
+    let ending = machine.finish();
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmRaised)));
+    assert_eq!(split(&world), (Some(100), Some(0)));
+    let story = world.state().stories[machine.release()].clone();
+    let kept = story.iter().filter(|entry| matches!(entry.fact, Fact::KeptOnGreen { .. })).count();
+    assert_eq!(kept, 1, "told once");
+}
+
+#[test]
+fn where_blue_does_not_come_up_a_person_is_called() {
+    let world = World::new();
+    let mut machine = baking(&world);
+    world.state().sick.insert("checkout-a".to_owned());
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    let ending = machine.finish();
+    assert_eq!(ending.state, State::RollbackNeedsHuman);
+    assert_eq!(split(&world), (Some(900), Some(100)));
+    assert!(!world.state().locks.is_empty(), "nobody else touches the route meanwhile");
+    let story = world.state().stories[machine.release()].clone();
+    let todo = story.iter().find(|entry| matches!(entry.fact, Fact::NeedsHuman { .. })).unwrap().fact.to_string();
+    assert!(todo.contains("Bring service checkout-a up (3 tasks)"), "{todo}");
+}
+
+#[test]
+fn where_neither_colour_is_healthy_blue_gets_the_traffic() {
+    let world = World::new();
+    let mut machine = baking(&world);
+    world.state().sick.extend(["checkout-a".to_owned(), "checkout-b".to_owned()]);
+    assert_eq!(machine.finish().state, State::RolledBack);
+    assert_eq!(split(&world), (Some(100), Some(0)));
+}
+
+#[test]
+fn a_release_that_has_moved_no_traffic_rolls_back_whatever_blues_health() {
+    let world = World::new();
+    world.state().task_seconds = 60;
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::WaitForGreen);
+    world.state().sick.insert("checkout-a".to_owned());
+    world.ask(machine.release(), Ask::Abort);
+    assert_eq!(machine.finish().state, State::RolledBack);
 }

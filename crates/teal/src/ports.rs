@@ -197,6 +197,9 @@ pub trait Fleet {
     /// How far a service has come.
     async fn progress(&self, cluster: &str, service: &str) -> PortResult<Progress>;
 
+    /// Brings a service that has fewer tasks up to so many. Done twice it changes nothing.
+    async fn scale_out(&self, cluster: &str, service: &str, tasks: u32) -> PortResult<()>;
+
     /// Takes a service to zero tasks and keeps automatic scaling from raising it again. Done twice it changes nothing.
     async fn scale_in(&self, cluster: &str, service: &str) -> PortResult<()>;
 }

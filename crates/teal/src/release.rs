@@ -118,6 +118,9 @@ pub struct Release {
     pub intents: Vec<Intent>,
     /// Why it rolls back, once that is decided; never changed afterwards.
     pub setback: Option<Setback>,
+    /// Since when the route is not given back because blue could not serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_on_green_since: Option<Timestamp>,
     /// When the route was wholly on blue again.
     pub restored_at: Option<Timestamp>,
     /// Events not yet told to the bus.

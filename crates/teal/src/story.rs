@@ -51,6 +51,8 @@ pub enum Fact {
     RollBackDecided { error: ErrorName, cause: String },
     /// Every part of the route gives everything to blue again.
     RouteRestored { seconds: u64 },
+    /// Blue cannot serve what green serves, so the route stays as it is until blue can.
+    KeptOnGreen { why: String },
     /// Somebody else changed something that Teal leaves as it found it.
     LeftAlone { difference: String },
     /// A colour was taken to zero tasks.
@@ -96,6 +98,9 @@ impl fmt::Display for Fact {
             Fact::RollBackDecided { error, cause } => write!(f, "rolling back, {error}: {cause}"),
             Fact::RouteRestored { seconds } => {
                 write!(f, "all traffic is on blue again, {seconds} s after the decision")
+            }
+            Fact::KeptOnGreen { why } => {
+                write!(f, "the traffic is not given back yet, which would be the greater evil: {why}")
             }
             Fact::LeftAlone { difference } => write!(f, "left as found: {difference}"),
             Fact::ScaledIn { colour, service } => write!(f, "{colour} is taken in: service {service} goes to 0 tasks"),

@@ -160,6 +160,21 @@ async fn a_cluster_or_service_that_cannot_be_read_is_not_taken_for_absent() {
 }
 
 #[tokio::test]
+async fn a_service_that_lost_tasks_is_brought_up_again_and_one_that_has_them_is_left_alone() {
+    let script = Script::default().json(&services(&[service("checkout-a", BLUE_GROUP, 41, 1)])).json(&json!({}));
+    script.aws().scale_out("prod", "checkout-a", 4).await.unwrap();
+    let sent = script.sent()[1].json();
+    assert_eq!(sent, json!({"cluster": "prod", "service": "checkout-a", "desiredCount": 4}));
+
+    let script = Script::default().json(&services(&[service("checkout-a", BLUE_GROUP, 41, 5)]));
+    script.aws().scale_out("prod", "checkout-a", 4).await.unwrap();
+    assert_eq!(script.operations(), ["DescribeServices"], "it has more, by its own scaling");
+
+    let gone = Script::default().json(&services(&[])).aws().scale_out("prod", "checkout-a", 4).await;
+    assert!(matches!(gone, Err(PortError::NotFound { .. })), "{gone:?}");
+}
+
+#[tokio::test]
 async fn task_definitions_differ_only_in_what_a_person_set() {
     let variables =
         |value: &str, more: &str| json!([{"name": "DB_PASSWORD", "value": value}, {"name": more, "value": "s3cret"}]);

@@ -66,6 +66,10 @@ impl Fleet for Link<'_> {
         .await
     }
 
+    async fn scale_out(&self, _cluster: &str, service: &str, tasks: u32) -> PortResult<()> {
+        self.act("UpdateService", Deed::ScaleOut { service: service.to_owned(), tasks }).await
+    }
+
     async fn scale_in(&self, _cluster: &str, service: &str) -> PortResult<()> {
         self.act("UpdateService", Deed::ScaleIn { service: service.to_owned() }).await
     }

@@ -37,7 +37,7 @@ impl Watch {
                 self.before_write(state, release, part, actions, who);
             }
             Deed::ScaleIn { service } => self.before_scale_in(state, release, service, who),
-            Deed::BringUp(_) | Deed::Hold { .. } | Deed::Free { .. } => {}
+            Deed::BringUp(_) | Deed::ScaleOut { .. } | Deed::Hold { .. } | Deed::Free { .. } => {}
         }
     }
 
@@ -171,9 +171,10 @@ fn key_of(state: &State, deed: &Deed) -> Option<String> {
     match deed {
         Deed::SetActions { part, .. } => Some(part.arn().to_owned()),
         Deed::BringUp(order) => Some(order.green_group.to_string()),
-        Deed::ScaleIn { service } | Deed::Hold { service, .. } | Deed::Free { service, .. } => {
-            state.services.get(service).map(|service| service.group.clone())
-        }
+        Deed::ScaleIn { service }
+        | Deed::ScaleOut { service, .. }
+        | Deed::Hold { service, .. }
+        | Deed::Free { service, .. } => state.services.get(service).map(|service| service.group.clone()),
     }
 }
 

@@ -226,5 +226,7 @@ pub(super) fn is_impossible(state: &State, release: &Release) -> bool {
     let lost = |part: &teal::route::PartRef| {
         state.parts.get(part.arn()).is_none_or(|actions| weight_in(actions, &release.colours.blue).is_none())
     };
-    state.denied || release.parts().any(lost)
+    let blue_is_down =
+        state.sick.contains(&release.green.blue_service) || !state.services.contains_key(&release.green.blue_service);
+    state.denied || blue_is_down || release.parts().any(lost)
 }

@@ -178,6 +178,7 @@ impl<W: World> Step<'_, W> {
             looks: 0,
             intents: Vec::new(),
             setback: None,
+            kept_on_green_since: None,
             restored_at: None,
             outbox: Vec::new(),
             announced: 0,

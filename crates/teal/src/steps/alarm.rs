@@ -27,6 +27,8 @@ pub enum AlarmOutcome {
     PassedOver,
     /// It had ended, or was past the point of no return: only noted.
     TooLate,
+    /// It is to go back to blue, which cannot serve now: the state machine restores it when blue can.
+    KeptOnGreen,
     /// A person is needed; the record says what for.
     NeedsHuman,
 }
@@ -118,6 +120,12 @@ impl<W: World> Step<'_, W> {
                 Ok(AlarmOutcome::Restored)
             }
             Err(RestoreError::Again(error)) => Err(error),
+            Err(RestoreError::WouldHarm { why }) => {
+                // RollBack brings blue up again and waits for it.
+                self.keep_on_green(&mut release, &why);
+                self.save_and_announce(&mut release).await?;
+                Ok(AlarmOutcome::KeptOnGreen)
+            }
             Err(RestoreError::Impossible { todo } | RestoreError::Gone { todo }) => {
                 self.call_for_help(&mut release, todo).await?;
                 Ok(AlarmOutcome::NeedsHuman)

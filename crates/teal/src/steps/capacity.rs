@@ -1,11 +1,32 @@
-//! Capacity: while a release is under way automatic scaling takes no tasks, neither from blue nor from green.
+//! Capacity: while a release is under way automatic scaling takes no tasks, neither from blue nor from green. And where blue has lost
+//! its capacity all the same, rolling back waits for it.
 
-use super::Step;
+use super::{Answer, Step};
 use crate::error::TealResult;
-use crate::ports::{PortError, World};
+use crate::plan::TargetGroupArn;
+use crate::ports::{PortError, TargetHealth, World};
 use crate::release::Release;
 use crate::route::Colour;
+use crate::state::State;
 use crate::story::Fact;
+use crate::time::{after, seconds_until};
+
+/// How long rolling back waits for blue to come up again before it calls for a person, in seconds: tasks start within minutes.
+const BLUE_PATIENCE_SECONDS: u64 = 900;
+
+/// How long it waits from one try to the next, in seconds.
+const BLUE_POLL_SECONDS: u64 = 15;
+
+/// What a target group can do for requests, from the worst to the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// No targets: the load balancer answers 503.
+    Empty,
+    /// None of its targets is healthy: the load balancer sends requests to all of them.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
+    NoneHealthy,
+    Healthy,
+}
 
 impl<W: World> Step<'_, W> {
     /// Blue keeps the size that it had when the release began. Green is held by its order.
@@ -39,5 +60,70 @@ impl<W: World> Step<'_, W> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether blue would serve users no worse than green does now. What cannot be read stands in nobody's way back to blue.
+    pub(super) async fn blue_serves_no_worse(&self, release: &Release) -> Result<(), String> {
+        let colours = &release.colours;
+        let Ok(blue) = self.standing(&colours.blue).await else { return Ok(()) };
+        if blue == Standing::Healthy {
+            return Ok(());
+        }
+        match self.standing(&colours.green).await {
+            Ok(green) if green > blue => {
+                let blue_is = if blue == Standing::Empty { "no targets" } else { "no healthy target" };
+                let green_is = if green == Standing::Healthy { "has healthy ones" } else { "has targets at least" };
+                Err(format!("blue's target group {} has {blue_is}, and green {green_is}", colours.blue))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn standing(&self, group: &TargetGroupArn) -> Result<Standing, PortError> {
+        let targets = self.world.targets(group).await?;
+        let standing = targets.iter().map(|target| match target.health {
+            TargetHealth::Draining | TargetHealth::Unused => Standing::Empty,
+            TargetHealth::Initial | TargetHealth::Unhealthy => Standing::NoneHealthy,
+            // Where health checks are off nobody knows better.
+            TargetHealth::Healthy | TargetHealth::Unavailable => Standing::Healthy,
+        });
+        Ok(standing.max().unwrap_or(Standing::Empty))
+    }
+
+    /// Notes that the route stays as it is until blue can serve.
+    pub(super) fn keep_on_green(&mut self, release: &mut Release, why: &str) {
+        // Nothing was written.
+        self.settle(release);
+        if release.kept_on_green_since.is_none() {
+            release.kept_on_green_since = Some(self.now());
+            self.note(Fact::KeptOnGreen { why: why.to_owned() });
+        }
+    }
+
+    /// Brings blue up again to the size that it had, and tries to restore later; in the end a person is needed, and sweep goes on trying.
+    pub(super) async fn wait_for_blue(&mut self, release: &mut Release, why: String) -> TealResult<Answer> {
+        self.keep_on_green(release, &why);
+        let order = release.green.clone();
+        let ordered = self.world.scale_out(&order.cluster, &order.blue_service, order.desired).await;
+        let problem = match ordered {
+            Ok(()) => None,
+            Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),
+            Err(error) => Some(error.to_string()),
+        };
+        let since = release.kept_on_green_since.unwrap_or(self.now());
+        let until = after(since, BLUE_PATIENCE_SECONDS);
+        if problem.is_some() || self.now() >= until {
+            let todo = format!(
+                "the traffic stays where it is, for {why}{}. Bring service {} up ({} tasks), then sweep gives it the traffic within \
+                 five minutes; or fix green and give it all the weight by hand",
+                problem.map_or(String::new(), |problem| format!("; blue cannot be brought up: {problem}")),
+                order.blue_service,
+                order.desired,
+            );
+            return self.call_for_help(release, todo).await;
+        }
+        self.save_and_announce(release).await?;
+        let seconds = BLUE_POLL_SECONDS.min(seconds_until(self.now(), until));
+        Ok(Answer::waiting(release, State::WaitForRollBack, seconds))
     }
 }

@@ -17,6 +17,8 @@ pub(super) enum RestoreError {
     Impossible { todo: String },
     /// It is not there any more, or blue is not on it.
     Gone { todo: String },
+    /// Blue could not serve what green serves: restoring it now would be the greater evil.
+    WouldHarm { why: String },
 }
 
 impl<W: World> Step<'_, W> {
@@ -144,15 +146,20 @@ impl<W: World> Step<'_, W> {
     /// what somebody else changed stays; where nobody did, the result is the original, number for number.
     pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
         let mut failure = None;
+        let mut blue_serves = None;
         for part in release.route.clone() {
             // One part that cannot be restored is no reason to leave another one.
-            match (self.restore_part(release, &part).await, &failure) {
+            match (self.restore_part(release, &part, &mut blue_serves).await, &failure) {
                 (Err(error @ RestoreError::Again(_)), _) | (Err(error), None) => failure = Some(error),
                 (Ok(()) | Err(_), _) => {}
             }
         }
+        if let Some(failure @ RestoreError::WouldHarm { .. }) = failure {
+            return Err(failure);
+        }
         if let Some(part) = release.test_route.clone() {
-            match self.restore_part(release, &part).await {
+            // No user is on it, so it need not serve anybody.
+            match self.restore_part(release, &part, &mut Some(Ok(()))).await {
                 Ok(()) => {}
                 // No user is on it, so nobody is called for it.
                 Err(RestoreError::Gone { todo }) => self.note(Fact::LeftAlone { difference: todo }),
@@ -166,10 +173,17 @@ impl<W: World> Step<'_, W> {
             part.expected = part.original.clone();
         }
         release.green_share = Share::NONE;
+        release.kept_on_green_since = None;
         Ok(())
     }
 
-    async fn restore_part(&mut self, release: &Release, part: &RoutePart) -> Result<(), RestoreError> {
+    /// `blue_serves` is asked for once, where there is something to move.
+    async fn restore_part(
+        &mut self,
+        release: &Release,
+        part: &RoutePart,
+        blue_serves: &mut Option<Result<(), String>>,
+    ) -> Result<(), RestoreError> {
         let colours = &release.colours;
         let found = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
         let Some(target) = on_blue(&found, part, release) else {
@@ -189,6 +203,12 @@ impl<W: World> Step<'_, W> {
         let gave_weight = weight_in(&part.expected, &colours.green).is_some_and(|weight| weight > 0);
         if found == target && !gave_weight {
             return Ok(());
+        }
+        if blue_serves.is_none() {
+            *blue_serves = Some(self.blue_serves_no_worse(release).await);
+        }
+        if let Some(Err(why)) = blue_serves {
+            return Err(RestoreError::WouldHarm { why: why.clone() });
         }
         self.world.set_actions(&part.part, &target).await.map_err(|error| restore_error(&part.part, error))?;
         let again = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;

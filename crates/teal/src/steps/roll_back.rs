@@ -52,6 +52,7 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     match step.restore(&mut release).await {
         Ok(()) => step.finish_rollback(&mut release).await,
         Err(RestoreError::Again(error)) => Err(error),
+        Err(RestoreError::WouldHarm { why }) => step.wait_for_blue(&mut release, why).await,
         Err(RestoreError::Impossible { todo } | RestoreError::Gone { todo }) => {
             step.call_for_help(&mut release, todo).await
         }
