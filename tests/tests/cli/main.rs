@@ -1,0 +1,123 @@
+//! The command line as people use it: the real `teal` on the lab, through releases with a gate. Nothing here waits for a time,
+//! only for what a release has come to.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod teal;
+
+use serde_json::{Value, json};
+use teal::{Service, teal};
+
+#[test]
+fn a_release_is_started_approved_and_watched_until_it_is_promoted() {
+    let service = Service::set("cli-promoted");
+    let plan = service.plan("2.0", "green");
+    let started = teal(&["start", "-", "--name", "good"], &plan);
+    assert_eq!(started.status, 0, "{started}");
+    assert!(started.out.contains("release good of cli-promoted 2.0 has started"), "{started}");
+    assert!(started.out.contains("follow it with: teal watch good"), "{started}");
+    let again = teal(&["start", "-", "--name", "good"], &service.plan("3.0", "green"));
+    assert_eq!(again.status, 2, "another plan under the same name: {again}");
+    assert!(again.err.contains("Choose another --name"), "{again}");
+
+    service.wait_for_gate("good");
+    let status = teal(&["status", "good"], "");
+    assert_eq!(status.status, 0, "{status}");
+    assert!(status.out.contains("traffic    0% green, 100% blue"), "{status}");
+    assert!(status.out.contains("next       gate \"QA looks\": `teal approve good`"), "{status}");
+
+    // The route is held by the release at the gate. There is never a record of the second one.
+    let busy = teal(&["start", "-", "--name", "busy", "--watch"], &service.plan("3.0", "green"));
+    assert_eq!(busy.status, 5, "{busy}");
+    assert!(busy.out.contains("Teal.RouteBusy: Refused, nothing was touched") && busy.out.contains("good"), "{busy}");
+    let busy = teal(&["watch", "busy", "--json"], "");
+    assert_eq!(busy.status, 5, "{busy}");
+    let end = busy.json_lines().pop().unwrap();
+    assert_eq!((&end["release"], &end["error"]), (&json!("busy"), &json!("Teal.RouteBusy")));
+
+    let approved = teal(&["approve", "good", "--note", "looks right", "--json"], "");
+    assert_eq!(approved.status, 0, "{approved}");
+    assert_eq!(approved.json_lines()[0]["note"], "looks right");
+    let watched = teal(&["watch", "good", "--json"], "");
+    assert_eq!(watched.status, 0, "{watched}");
+    let told = watched.json_lines();
+    assert!(told.len() > 5 && told.iter().all(|entry| entry["fact"]["what"].is_string()), "{watched}");
+
+    let late = teal(&["approve", "good"], "");
+    assert_eq!(late.status, 2, "{late}");
+    assert!(late.err.contains("waits at no gate; it is in phase Promoted"), "{late}");
+    let late = teal(&["abort", "good"], "");
+    assert!(late.status == 2 && late.err.contains("release good has ended: Promoted"), "{late}");
+
+    let report = teal(&["report", "good"], "");
+    assert_eq!(report.status, 0, "{report}");
+    for words in [
+        "phase      Promoted",
+        "100% green, 0% blue",
+        "approved the gate before stage 1: looks right",
+        "blue is taken in",
+    ] {
+        assert!(report.out.contains(words), "no {words:?}: {report}");
+    }
+    let report = teal(&["report", "good", "--json"], "").json_lines().pop().unwrap();
+    assert_eq!(report["release"]["phase"]["name"], "Promoted");
+    assert_eq!(report["requests"][0]["note"], "looks right");
+    assert_eq!(report["story"].as_array().map(Vec::len), Some(told.len()));
+
+    let list = teal(&["releases", "--service", "cli-promoted"], "");
+    assert_eq!(list.status, 0, "{list}");
+    let rows: Vec<&str> = list.out.lines().skip(1).collect();
+    assert_eq!(rows.len(), 1, "{list}");
+    assert!(rows[0].contains("good") && rows[0].contains("100%") && rows[0].ends_with("Promoted"), "{list}");
+    let list = teal(&["releases", "--service", "cli-promoted", "--json"], "").json_lines().pop().unwrap();
+    assert_eq!(list[0]["id"], "good");
+}
+
+#[test]
+fn what_a_person_rejects_or_aborts_ends_on_blue() {
+    let service = Service::set("cli-refusing");
+    for (command, error) in [("reject", "Teal.Rejected"), ("abort", "Teal.Aborted")] {
+        let started = teal(&["start", "-", "--name", command, "--json"], &service.plan("2.0", "green"));
+        assert_eq!(started.status, 0, "{started}");
+        assert_eq!(started.json_lines()[0]["release"], command);
+        service.wait_for_gate(command);
+        let asked = teal(&[command, command, "--note", "not today"], "");
+        assert_eq!(asked.status, 0, "{asked}");
+        assert!(asked.out.contains("it rolls back"), "{asked}");
+        let watched = teal(&["watch", command], "");
+        assert_eq!(watched.status, 3, "{watched}");
+        let status = teal(&["status", command], "");
+        assert!(status.out.contains(&format!("why        {error}: ")), "{status}");
+        assert!(status.out.contains("phase      RolledBack"), "{status}");
+        assert!(status.out.contains("0% green, 100% blue"), "{status}");
+    }
+    let rows: Vec<Value> =
+        serde_json::from_str(&teal(&["releases", "--service", "cli-refusing", "--json"], "").out).unwrap();
+    let ended: Vec<_> = rows.iter().map(|row| (row["id"].as_str().unwrap(), row["error"].as_str().unwrap())).collect();
+    assert_eq!(ended, [("abort", "Teal.Aborted"), ("reject", "Teal.Rejected")], "the newest first");
+}
+
+#[test]
+fn a_release_that_is_not_on_record_is_unknown() {
+    for command in ["status", "approve", "reject", "abort", "report"] {
+        let answer = teal(&[command, "nobody"], "");
+        assert_eq!(answer.status, 2, "{command}: {answer}");
+        assert!(answer.err.contains("no release nobody is on record"), "{command}: {answer}");
+        assert_eq!(answer.out, "");
+    }
+    let list = teal(&["releases", "--service", "nobodys"], "");
+    assert!(list.status == 0 && list.out.contains("no releases yet"), "{list}");
+}
+
+#[test]
+fn a_plan_that_only_aws_can_refuse_is_refused_with_its_reason() {
+    let service = Service::set("cli-not-there");
+    let mut plan: Value = serde_json::from_str(&service.plan("2.0", "green")).unwrap();
+    let listener = plan["traffic"]["alb"]["listeners"][0].as_str().unwrap().to_owned();
+    let (rest, last) = listener.split_at(listener.len() - 4);
+    let other = if last == "0000" { "1111" } else { "0000" };
+    plan["traffic"]["alb"]["listeners"][0] = json!(format!("{rest}{other}"));
+    let refused = teal(&["start", "-", "--name", "not-there", "--watch"], &plan.to_string());
+    assert_eq!(refused.status, 5, "{refused}");
+    assert!(refused.out.contains("Teal.NotFound: Refused, nothing was touched"), "{refused}");
+}
