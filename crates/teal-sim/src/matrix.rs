@@ -23,11 +23,17 @@ impl Matrix {
         }
     }
 
+    /// Whether a disturbance was met in a place.
+    #[must_use]
+    pub fn has(&self, place: Place, what: Disturbance) -> bool {
+        self.cells.contains_key(&(what, place))
+    }
+
     /// The cells that can be reached and were not.
     #[must_use]
     pub fn empty_cells(&self) -> Vec<(Place, Disturbance)> {
         let cells = Place::ALL.iter().flat_map(|place| Disturbance::all().map(|what| (*place, what)));
-        cells.filter(|(place, what)| what.can_happen_in(*place) && !self.cells.contains_key(&(*what, *place))).collect()
+        cells.filter(|(place, what)| what.can_happen_in(*place) && !self.has(*place, *what)).collect()
     }
 }
 

@@ -25,6 +25,8 @@ use teal::time::Timestamp;
 
 /// Sweeps in all; no release is under way for so long.
 const MAX_SWEEPS: u32 = 500;
+/// So many sweeps may still be disturbed when nothing else is under way.
+const CALM_AFTER_SWEEPS: u32 = 3;
 const SWEEP_MILLIS: i64 = 300_000;
 /// Events in all; more means that something goes in circles.
 const MAX_EVENTS: u32 = 50_000;
@@ -189,11 +191,12 @@ impl<'w> Simulation<'w> {
         if busy {
             self.quiet_sweeps = 0;
         } else {
-            if self.quiet_sweeps == 0 {
+            self.quiet_sweeps += 1;
+            if self.quiet_sweeps == CALM_AFTER_SWEEPS {
                 self.calm_down();
             }
-            self.quiet_sweeps += 1;
-            if self.quiet_sweeps > 3 && (self.is_settled() || self.quiet_sweeps > 12) {
+            let calm_sweeps = self.quiet_sweeps.saturating_sub(CALM_AFTER_SWEEPS);
+            if calm_sweeps > 2 && (self.is_settled() || calm_sweeps > 12) {
                 self.world.watch.borrow_mut().at_the_end(&self.world.state());
                 self.over = true;
                 return;

@@ -1,6 +1,7 @@
 //! What there is: listeners, target groups, services, alarms, metrics, and Teal's table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use teal::drift::RouteLeft;
 use teal::plan::{AlarmName, TargetGroupArn};
 use teal::ports::{AlarmReading, AlarmState, Scaling, Target, TargetHealth};
 use teal::release::{Release, ReleaseId};
@@ -51,6 +52,8 @@ pub struct State {
     pub requests: BTreeMap<ReleaseId, Vec<Request>>,
     pub stories: BTreeMap<ReleaseId, Vec<StoryEntry>>,
     pub announced: Vec<Announcement>,
+    /// What releases left on listeners.
+    pub left: BTreeMap<String, RouteLeft>,
     /// The action list of each listener.
     pub parts: BTreeMap<String, Vec<Action>>,
     pub services: BTreeMap<String, Service>,

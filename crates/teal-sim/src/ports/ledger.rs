@@ -3,6 +3,7 @@
 use crate::link::{Link, Op};
 use crate::mutation::Mutation;
 use crate::state::State;
+use teal::drift::RouteLeft;
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError, PortResult};
 use teal::release::{Release, ReleaseId, Summary};
@@ -54,6 +55,7 @@ impl Ledger for Link<'_> {
                 let revision = stored.revision + 1;
                 let written = self.mutated_save(Release { revision, ..release.clone() });
                 state.stories.entry(release.id.clone()).or_default().extend_from_slice(story);
+                state.left.extend(RouteLeft::by(&written).into_iter().map(|left| (left.part.arn().to_owned(), left)));
                 if self.gives_up_locks(&written) {
                     state.locks.retain(|_, holder| *holder != release.id);
                     state.watches.retain(|(_, watcher)| *watcher != release.id);
@@ -111,6 +113,10 @@ impl Ledger for Link<'_> {
             Ok(ids)
         })
         .await
+    }
+
+    async fn left(&self) -> PortResult<Vec<RouteLeft>> {
+        self.call(QUERY, |_| Ok(self.world.state().left.values().cloned().collect())).await
     }
 
     async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>> {

@@ -89,10 +89,8 @@ impl Watch {
     fn phase_changed(&mut self, state: &State, old: &Release, new: &Release, who: &Who, seen: &Seen, now: Timestamp) {
         match (old.phase, new.phase) {
             (Phase::Accept, Phase::PrepareGreen) => self.accepted(new, seen),
-            (Phase::ValidateGreen, next) if next != Phase::RollBack => {
-                if new.plan.validate.http.is_empty() || seen.probed_well {
-                    self.validated.insert(new.id.clone());
-                }
+            (Phase::ValidateGreen, _) if new.plan.validate.http.is_empty() || seen.probed_well => {
+                self.validated.insert(new.id.clone());
             }
             (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. }) => self.check_shifted(new, who),
             (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(old, new, seen),

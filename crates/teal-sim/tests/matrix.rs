@@ -1,0 +1,124 @@
+//! Every disturbance in every place that it can reach, each at least once; and every crash point of every function, alone and in
+//! pairs, while other functions run at the same time.
+
+use std::thread;
+use teal_sim::{Disturbance, FaultKind, Function, Happening, Matrix, Place, Planned, Report, rehearse};
+
+/// Seeds that are tried for one cell: they differ in route, plan and latencies.
+const TRIES: u64 = 60;
+/// The most calls that a function makes in one run of the plans that seeds draw.
+const CALLS: u32 = 16;
+
+/// What brings a release to a place that it does not come to by itself.
+fn way_to(place: Place, variant: u64) -> Vec<Planned> {
+    let looks = Place::Runs(Function::EvaluateHealth);
+    let nth = u32::try_from(variant * 3 % 29).unwrap_or_default();
+    let at = |happening| vec![Planned::at_call(looks, nth, Disturbance::World(happening))];
+    match place {
+        Place::Runs(Function::OnAlarm) => at(Happening::AlarmRaised),
+        Place::Runs(Function::OnExecutionEnd) => at(Happening::Stopped),
+        Place::Runs(Function::Sweep) => at(Happening::StoppedUnheard),
+        Place::Runs(Function::RollBack) => at(Happening::Aborted),
+        Place::Waits(teal::state::State::WaitForRollBack) => {
+            let shift = Place::Runs(Function::ShiftTraffic);
+            vec![
+                Planned::at_write(shift, 0, Disturbance::Call(FaultKind::HangUntilLate)),
+                Planned::at_write(shift, 0, Disturbance::World(Happening::AlarmRaised)),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[track_caller]
+fn holds(report: &Report, planned: &[Planned]) {
+    let plan: Vec<String> = planned.iter().map(ToString::to_string).collect();
+    assert!(report.breaches.is_empty(), "seed {} with {plan:?}: {:?}", report.seed, report.breaches);
+}
+
+/// Runs a check for each of many cases, on every core.
+fn on_every_core<T: Sync>(cases: &[T], check: impl Fn(&T) -> Matrix + Sync) -> Matrix {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut all = Matrix::default();
+    thread::scope(|scope| {
+        let check = &check;
+        let workers: Vec<_> = (0..threads)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let mut part = Matrix::default();
+                    cases.iter().skip(thread).step_by(threads).for_each(|case| part.add(&check(case)));
+                    part
+                })
+            })
+            .collect();
+        for worker in workers {
+            match worker.join() {
+                Ok(part) => all.add(&part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    all
+}
+
+#[test]
+fn every_disturbance_is_met_in_every_place_it_can_reach() {
+    let cells = Matrix::default().empty_cells();
+    let met = on_every_core(&cells, |(place, what)| {
+        for seed in 0..TRIES {
+            let mut planned = way_to(*place, seed);
+            planned.push(Planned::at_call(*place, 0, *what));
+            let report = rehearse(seed, planned.clone());
+            holds(&report, &planned);
+            if report.matrix.has(*place, *what) {
+                return report.matrix;
+            }
+        }
+        Matrix::default()
+    });
+    println!("{met}");
+    assert_eq!(met.empty_cells(), vec![], "cells that can be reached and were not");
+}
+
+const CRASHES: [FaultKind; 3] = [FaultKind::CrashBefore, FaultKind::CrashAfter, FaultKind::HangUntilLate];
+
+/// Each function is ended at each of its calls, while the others go on.
+#[test]
+fn every_crash_point_of_every_function() {
+    let mut cases = Vec::new();
+    for function in Function::ALL {
+        let points = (0..CALLS).flat_map(|nth| CRASHES.map(|kind| (Place::Runs(function), nth, kind)));
+        cases.extend(points);
+    }
+    on_every_core(&cases, |(place, nth, kind)| {
+        for seed in [1, 2, 5] {
+            let mut planned = way_to(*place, seed);
+            planned.push(Planned::at_call(*place, *nth, Disturbance::Call(*kind)));
+            holds(&rehearse(seed, planned.clone()), &planned);
+        }
+        Matrix::default()
+    });
+}
+
+/// Where an alarm goes off while a shift is under way, and two functions are ended: at each pair of points.
+#[test]
+fn every_pair_of_crash_points_of_a_shift_and_its_rollback() {
+    let functions = [Function::ShiftTraffic, Function::RollBack, Function::OnAlarm];
+    let points: Vec<(Function, u32)> =
+        functions.iter().flat_map(|function| (0..CALLS).map(|nth| (*function, nth))).collect();
+    let crash =
+        |(function, nth): (Function, u32), kind| Planned::at_call(Place::Runs(function), nth, Disturbance::Call(kind));
+    let mut cases = Vec::new();
+    for (index, first) in points.iter().enumerate() {
+        for second in &points[index + 1..] {
+            cases.push([crash(*first, FaultKind::HangUntilLate), crash(*second, FaultKind::CrashAfter)]);
+        }
+    }
+    on_every_core(&cases, |pair| {
+        let alarm = Disturbance::World(Happening::AlarmRaised);
+        let mut planned = vec![Planned::at_write(Place::Runs(Function::ShiftTraffic), 0, alarm)];
+        planned.extend(pair);
+        holds(&rehearse(1, planned.clone()), &planned);
+        Matrix::default()
+    });
+}
