@@ -265,7 +265,7 @@ fn people_write_nothing_but_requests() {
         } else {
             let reads =
                 |action: &&str| ["Get", "Query", "Describe", "StartExecution"].iter().any(|verb| action.contains(verb));
-            assert!(actions.iter().all(|action| reads(&action)), "{actions:?}");
+            assert!(actions.iter().all(|action| reads(action)), "{actions:?}");
         }
     }
     let code = sources("crates/teal-aws/src/dynamodb");

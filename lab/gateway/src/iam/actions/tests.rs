@@ -40,7 +40,7 @@ fn calls_and_the_permissions_they_need() {
             "ModifyListener",
             json!({"ListenerArn": listener, "DefaultActions.member.1.AuthenticateCognitoConfig.UserPoolArn": pool}),
             vec![
-                ("elasticloadbalancing:ModifyListener", listener.clone()),
+                ("elasticloadbalancing:ModifyListener", listener),
                 ("cognito-idp:DescribeUserPoolClient", pool.to_owned()),
             ],
         ),
