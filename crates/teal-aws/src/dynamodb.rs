@@ -8,6 +8,7 @@
 //! | `lock#<key>`    | `lock`                    | the release that may act on a listener, rule or group      |
 //! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off         |
 //! | `active`        | `<id>`                    | that a release holds locks, or has its ending yet to tell  |
+//! | `routes`        | `<arn>`                   | what the last release left on a listener or rule           |
 
 mod item;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::error::port_error;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use item::{Item, Keyed, string};
 use std::collections::HashMap;
+use teal::drift::RouteLeft;
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError, PortResult};
 use teal::release::{Release, ReleaseId, Summary};
@@ -86,6 +88,9 @@ impl Ledger for Aws {
                 items.push(self.delete(&Keyed::active(&next.id)));
             }
             items.extend(next.lock_keys().iter().map(|key| self.delete_lock(&next.id, key)));
+            for left in RouteLeft::by(&next) {
+                items.push(self.put(item::left(&left)?));
+            }
             rest.extend(next.plan.judge.alarms.iter().map(|alarm| self.delete(&Keyed::watch(alarm, &next.id))));
         }
         let room = TRANSACTION_LIMIT.saturating_sub(items.len()).min(rest.len());
@@ -130,6 +135,11 @@ impl Ledger for Aws {
 
     async fn active(&self) -> PortResult<Vec<ReleaseId>> {
         self.query_ids(item::ACTIVE).await
+    }
+
+    async fn left(&self) -> PortResult<Vec<RouteLeft>> {
+        let texts = self.query(item::ROUTES, "", "left").await?;
+        texts.iter().map(|text| item::decode(QUERY, "what a release left on a route", text)).collect()
     }
 
     async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>> {

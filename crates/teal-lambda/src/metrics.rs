@@ -49,6 +49,7 @@ fn figure(fact: &Fact) -> Option<(&'static str, &'static str, u64)> {
         Fact::Entered { phase: Phase::Promoted } => Some(("ReleasesPromoted", "Count", 1)),
         Fact::Entered { phase: Phase::RolledBack } => Some(("ReleasesRolledBack", "Count", 1)),
         Fact::Entered { phase: Phase::RollbackNeedsHuman } => Some(("RollbackNeedsHuman", "Count", 1)),
+        Fact::Drifted { .. } => Some(("RouteDrift", "Count", 1)),
         Fact::RouteRestored { seconds } => Some(("SecondsToRollBack", "Seconds", *seconds)),
         Fact::Looked { .. } => Some(("Looks", "Count", 1)),
         _ => None,

@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     /// There was something in the metrics.
     pub(crate) metrics_read: bool,
     pub(crate) probed_well: bool,
+    /// A read of a listener told what was there before.
+    pub(crate) read_late: bool,
 }
 
 /// The newest reading of the alarms.

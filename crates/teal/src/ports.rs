@@ -3,6 +3,7 @@
 //! The futures need not be `Send`: a function serves one event at a time on one thread.
 #![allow(async_fn_in_trait, reason = "no caller needs to name these futures or send them to another thread")]
 
+use crate::drift::RouteLeft;
 use crate::error::{ErrorName, TealError};
 use crate::plan::{AlarmName, EcsGreen, HttpCheck, TargetGroupArn};
 use crate::release::{Release, ReleaseId, Summary};
@@ -97,6 +98,10 @@ pub trait Ledger {
 
     /// Every release that holds a lock now, or whose ending nobody was told of yet.
     async fn active(&self) -> PortResult<Vec<ReleaseId>>;
+
+    /// What releases that have ended left on the parts of their routes: the last one of each part, written by [`Ledger::save`] when it
+    /// ended.
+    async fn left(&self) -> PortResult<Vec<RouteLeft>>;
 
     /// The newest releases first, of one service or of all. Eventually consistent: for people, not for decisions.
     async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>>;

@@ -57,6 +57,8 @@ pub enum Fact {
     LeftAlone { difference: String },
     /// A colour was taken to zero tasks.
     ScaledIn { colour: Colour, service: String },
+    /// After the release had ended somebody else gave traffic to another group than it left the traffic on.
+    Drifted { drift: String },
     /// Restoring the route is impossible for Teal; what a person must do.
     NeedsHuman { todo: String },
 }
@@ -104,6 +106,7 @@ impl fmt::Display for Fact {
             }
             Fact::LeftAlone { difference } => write!(f, "left as found: {difference}"),
             Fact::ScaledIn { colour, service } => write!(f, "{colour} is taken in: service {service} goes to 0 tasks"),
+            Fact::Drifted { drift } => write!(f, "the route has drifted: {drift}"),
             Fact::NeedsHuman { todo } => write!(f, "a person is needed: {todo}"),
         }
     }

@@ -27,19 +27,36 @@ impl Binaries {
     /// # Errors
     /// If cargo fails; its output is part of the message.
     pub(crate) async fn build(places: &Places, progress: &Progress) -> Result<Self, LabError> {
+        Self::build_profile(places, &places.profile(), places.binaries.clone(), progress).await
+    }
+
+    /// Builds the functions as they are deployed to AWS, and the demo service.
+    ///
+    /// # Errors
+    /// As [`Binaries::build`].
+    pub(crate) async fn build_release(places: &Places, progress: &Progress) -> Result<Self, LabError> {
+        Self::build_profile(places, "release", places.target.join("release"), progress).await
+    }
+
+    async fn build_profile(
+        places: &Places,
+        profile: &str,
+        directory: PathBuf,
+        progress: &Progress,
+    ) -> Result<Self, LabError> {
         let cache = places.cache().join("packages");
         if let Some(directory) = std::env::var_os("TEAL_LAB_BIN_DIR") {
             return Ok(Self { directory: directory.into(), cache });
         }
-        progress.say("building the functions and the demo service");
+        progress.say(format!("building the functions and the demo service ({profile} profile)"));
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(&places.repository).args(["build", "--quiet", "--profile", &places.profile()]);
+        cargo.current_dir(&places.repository).args(["build", "--quiet", "--profile", profile]);
         cargo.arg("--target-dir").arg(&places.target);
         for package in function_packages(places)? {
             cargo.args(["-p", &package]);
         }
         run(cargo.args(["-p", DEMO_SERVICE])).await?;
-        Ok(Self { directory: places.binaries.clone(), cache })
+        Ok(Self { directory, cache })
     }
 
     /// The path of one program.

@@ -1,8 +1,10 @@
 //! What the commands do. Each answers whether it came out well; errors are the lab's own.
 
 mod doctor;
+mod measure;
 
 pub use doctor::doctor;
+pub use measure::measure;
 
 use crate::display::Display;
 use crate::lab::{Lab, LabOptions};

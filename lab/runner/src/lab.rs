@@ -58,10 +58,15 @@ impl Lab {
     /// # Errors
     /// If something the lab needs is missing on the machine, does not build or does not start.
     pub async fn start(options: LabOptions) -> Result<Self, LabError> {
-        let LabOptions { scale, progress } = options;
         let places = Places::find()?;
+        let binaries = Binaries::build(&places, &options.progress).await?;
+        Self::start_with(options, places, binaries).await
+    }
+
+    /// Starts everything with these programs and deploys Teal's stack.
+    pub(crate) async fn start_with(options: LabOptions, places: Places, binaries: Binaries) -> Result<Self, LabError> {
+        let LabOptions { scale, progress } = options;
         let python = setup::ensure_venv(&places, &progress).await?;
-        let binaries = Binaries::build(&places, &progress).await?;
         let directory = RunDirectory::create(&places.cache())?;
         let clock = LabClock::starting_now(scale);
         let emulators = Emulators::start(&clock, binaries.path(DEMO_SERVICE)).await?;

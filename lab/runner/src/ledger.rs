@@ -4,9 +4,10 @@ use crate::LabError;
 use crate::aws::LAB_ACCESS_KEY;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
-use teal::ports::Ledger as _;
+use teal::ports::{Ledger as _, LoadBalancer as _};
 use teal::release::{Release, ReleaseId};
 use teal::request::{Ask, Request};
+use teal::route::{Action, PartRef};
 use teal::story::StoryEntry;
 use teal::time::Timestamp;
 use teal_lab_wire::{LabClock, REGION};
@@ -51,6 +52,22 @@ impl Ledger {
         let at = at.map_err(|error| exchange(error.to_string()))?;
         let request = Request { ask, by: "lab".to_owned(), at, note: Some("as the scenario says".to_owned()) };
         self.aws.ask(&id(release)?, &request).await.map_err(|error| exchange(error.to_string()))
+    }
+
+    /// The actions of a part of a route, as Teal reads them.
+    pub(crate) async fn actions(&self, part: &PartRef) -> Result<Vec<Action>, LabError> {
+        self.aws.actions(part).await.map_err(|error| exchange(error.to_string()))
+    }
+
+    /// Makes a release's record and route what they were, over whatever was written since.
+    pub(crate) async fn put_back(&self, before: &Release) -> Result<(), LabError> {
+        for part in &before.route {
+            self.aws.set_actions(&part.part, &part.expected).await.map_err(|error| exchange(error.to_string()))?;
+        }
+        let current = self.record(before.id.as_str()).await?;
+        let revision = current.map_or(before.revision, |current| current.revision);
+        let mut record = Release { revision, ..before.clone() };
+        self.aws.save(&mut record, &[]).await.map_err(|error| exchange(error.to_string()))
     }
 }
 

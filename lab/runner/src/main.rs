@@ -36,6 +36,12 @@ enum Command {
         #[arg(long)]
         scale: Option<f64>,
     },
+    /// Measures the functions in the release profile: size, memory, cold start beside a Python function's.
+    Measure {
+        /// Cold starts of each kind.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+        runs: u16,
+    },
     /// Lists the scenarios that come with the lab.
     List,
     /// Says what the lab needs and what of it is missing on this machine.
@@ -50,6 +56,7 @@ async fn main() -> ExitCode {
             Command::Demo => commands::demo().await,
             Command::Up { scale } => commands::up(scale).await,
             Command::Run { scenarios, json, scale } => commands::run(&scenarios, json, scale).await,
+            Command::Measure { runs } => commands::measure(runs.into()).await,
             Command::List => commands::list(),
             Command::Doctor => commands::doctor().await,
         }

@@ -3,6 +3,7 @@
 use super::Attributes;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
+use teal::drift::RouteLeft;
 use teal::plan::AlarmName;
 use teal::ports::{PortError, PortResult};
 use teal::release::{RECORD_FORMAT, Release, ReleaseId};
@@ -19,6 +20,9 @@ const LONGEST_RELEASE_DAYS: i64 = 365;
 
 /// The partition of the releases that hold locks.
 pub(super) const ACTIVE: &str = "active";
+
+/// The partition of what releases left on routes.
+pub(super) const ROUTES: &str = "routes";
 
 /// The partition of the index of releases.
 pub(super) const KIND: &str = "release";
@@ -163,6 +167,11 @@ pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
     let key = Keyed { pk: Keyed::requests(id), sk: request.ask.key() };
     let expires_at = days_after(request.at, LONGEST_RELEASE_DAYS + RECORD_KEPT_DAYS);
     Ok(key.with([("request", json(request)?), ("expiresAt", expires_at)]))
+}
+
+pub(super) fn left(left: &RouteLeft) -> PortResult<Item> {
+    let key = Keyed { pk: ROUTES.to_owned(), sk: left.part.arn().to_owned() };
+    Ok(key.with([("left", json(left)?), ("expiresAt", days_after(left.at, RECORD_KEPT_DAYS))]))
 }
 
 pub(super) fn lock(release: &Release, key: &str) -> Item {

@@ -1,4 +1,4 @@
-use crate::testing::{BLUE_GROUP, LISTENER, Script, Sent, id, release};
+use crate::testing::{BLUE_GROUP, GREEN_GROUP, LISTENER, Script, Sent, id, release};
 use serde_json::{Value, json};
 use teal::compare::{Compared, CountSource};
 use teal::judge::{Calibration, Counts, Interval, JudgeConfig, MetricState};
@@ -186,13 +186,35 @@ async fn a_release_that_ends_gives_everything_up_in_the_same_write() {
 }
 
 #[tokio::test]
+async fn what_a_release_leaves_on_its_route_is_written_with_its_end_and_read_back() {
+    for phase in [Phase::Promoted, Phase::RolledBack] {
+        let script = Script::default().json(&json!({}));
+        let mut release = release(0);
+        release.phase = phase;
+        script.aws().save(&mut release, &[]).await.unwrap();
+        let put = puts(&script.sent()[0]).into_iter().find(|put| put["Item"]["pk"]["S"] == "routes").unwrap();
+        assert_eq!(put["Item"]["sk"]["S"], LISTENER);
+        let stored = json!({"Items": [{"left": put["Item"]["left"]}]});
+        let left = Script::default().json(&stored).aws().left().await.unwrap();
+        let serving = if phase == Phase::Promoted { GREEN_GROUP } else { BLUE_GROUP };
+        assert_eq!((left[0].serving.as_str(), left[0].promoted), (serving, phase == Phase::Promoted));
+    }
+    let script = Script::default().json(&json!({}));
+    let mut refused = release(0);
+    refused.phase = Phase::Refused;
+    script.aws().save(&mut refused, &[]).await.unwrap();
+    assert!(keys(&puts(&script.sent()[0])).iter().all(|(pk, _)| pk != "routes"), "it never touched the route");
+}
+
+#[tokio::test]
 async fn what_does_not_fit_beside_the_record_is_written_after_it_or_told() {
     let mut ended = release(120);
     ended.phase = Phase::RolledBack;
     let script = Script::default().json(&json!({})).json(&json!({}));
     script.aws().save(&mut ended.clone(), &[entry("over")]).await.unwrap();
     let sent = script.sent();
-    assert_eq!(keys(&puts(&sent[0]))[1].1, "story#00000001#000", "the story is not what is left over");
+    let first = keys(&puts(&sent[0]));
+    assert!(first.iter().any(|(_, sk)| sk == "story#00000001#000"), "the story is not what is left over: {first:?}");
     let watches = sent.iter().flat_map(deleted).filter(|pk| pk.starts_with("watch#"));
     assert_eq!(watches.count(), 120);
 

@@ -76,6 +76,7 @@ impl Link<'_> {
             && let Some((before, changed_at)) = state.past.get(part.arn())
             && self.world.now().duration_since(*changed_at) < READ_LAG
         {
+            self.seen.borrow_mut().read_late = true;
             return Some(before.clone());
         }
         Some(found.clone())

@@ -237,7 +237,8 @@ fn groups_of(actions: &mut [Action]) -> impl Iterator<Item = &mut Vec<WeightedGr
 }
 
 fn set_weights(actions: &mut [Action], (a, b): (u16, u16)) {
-    for group in groups_of(actions).flatten() {
+    // The weight of a lone group means nothing.
+    for group in groups_of(actions).filter(|groups| groups.len() > 1).flatten() {
         match group.target_group.as_str() {
             GROUP_A => group.weight = a,
             GROUP_B => group.weight = b,

@@ -34,17 +34,29 @@ impl Watch {
         }
         match deed {
             Deed::SetActions { part, actions } => {
-                self.before_write(state, release, part, actions, who);
+                self.before_write(state, release, part, actions, who, now);
             }
             Deed::ScaleIn { service } => self.before_scale_in(state, release, service, who),
             Deed::BringUp(_) | Deed::ScaleOut { .. } | Deed::Hold { .. } | Deed::Free { .. } => {}
         }
     }
 
-    fn before_write(&mut self, state: &State, release: &Release, part: &PartRef, actions: &[Action], who: &Who) {
+    fn before_write(
+        &mut self,
+        state: &State,
+        release: &Release,
+        part: &PartRef,
+        actions: &[Action],
+        who: &Who,
+        now: Timestamp,
+    ) {
         let Some(current) = state.parts.get(part.arn()) else { return };
         let colours = &release.colours;
         let raced = Self::changed_by_others(state, part.arn(), who.started);
+        if weight_in(current, &colours.blue).is_none() && weight_in(actions, &colours.blue).is_some() {
+            // Written over what was not read: somebody had just taken blue out.
+            self.impossible_until = Some(now);
+        }
         if !raced && frame(current, colours) != frame(actions, colours) {
             let what = format!("{} writes {actions:?} over {current:?}", who.invocation);
             self.breach(Promise::OnlyTwoWeights, what);

@@ -92,7 +92,7 @@ impl Watch {
             (Phase::ValidateGreen, _) if new.plan.validate.http.is_empty() || seen.probed_well => {
                 self.validated.insert(new.id.clone());
             }
-            (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. }) => self.check_shifted(new, who),
+            (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. }) => self.check_shifted(new, who, seen),
             (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(old, new, seen),
             (Phase::AwaitApproval { stage }, next) if next != Phase::RollBack => {
                 let raised = seen.alarms.is_some_and(|alarms| alarms.any_raised);
@@ -124,11 +124,13 @@ impl Watch {
         }
     }
 
-    fn check_shifted(&mut self, new: &Release, who: &Who) {
+    fn check_shifted(&mut self, new: &Release, who: &Who, seen: &Seen) {
         let mut last = None;
         for part in &new.route {
             match self.last_write(who, part.part.arn()) {
                 Some((at, true)) => last = last.max(Some(at)),
+                // It read what it had written, as it was told too late of what came after.
+                Some((_, false)) if seen.read_late => {}
                 Some((_, false)) => {
                     let what =
                         format!("{} counts on {}, which never was as it wrote it", new.id, short(part.part.arn()));

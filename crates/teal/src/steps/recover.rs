@@ -2,9 +2,11 @@
 
 use super::{Answer, RollBackInput, Step, roll_back};
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::{Executions, World};
+use crate::ports::{Executions, PortError, World};
 use crate::release::{Phase, Release, ReleaseId};
+use crate::route::PartRef;
 use crate::state::State;
+use crate::story::Fact;
 use crate::time::after;
 use serde::Serialize;
 
@@ -46,6 +48,12 @@ pub async fn on_execution_end<W: World>(
     Ok(answer)
 }
 
+/// How often the template runs sweep, in seconds.
+const SWEEP_SECONDS: i64 = 300;
+
+/// How many parts of routes one sweep reads at most: half of what the load balancer's API takes at once.
+const PARTS_PER_SWEEP: usize = 20;
+
 /// What sweep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +62,8 @@ pub struct Swept {
     pub active: usize,
     /// Those that had to be ended or put back.
     pub recovered: Vec<ReleaseId>,
+    /// Parts of routes that do not send their traffic where the last release left it.
+    pub drifted: Vec<String>,
 }
 
 /// Looks at every release that holds a lock: where its execution has ended, or its deadline passed unnoticed, it is put back on blue.
@@ -74,6 +84,10 @@ pub async fn sweep<W: World + Executions>(step: &mut Step<'_, W>) -> TealResult<
             Err(error) => failure = failure.or(Some(error)),
         }
     }
+    match step.look_for_drift().await {
+        Ok(drifted) => swept.drifted = drifted,
+        Err(error) => failure = failure.or(Some(error)),
+    }
     failure.map_or(Ok(swept), Err)
 }
 
@@ -92,6 +106,39 @@ impl<W: World + Executions> Step<'_, W> {
             let message = format!("the release took longer than its deadline ({})", release.plan.deadline);
             self.restore_now(release, TealError::new(ErrorName::DeadlineExceeded, message)).await?;
             return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Reads the parts of routes that no release holds, some at each sweep: rollbacks need the load balancer's API more.
+    async fn look_for_drift(&mut self) -> TealResult<Vec<String>> {
+        let left = self.world.left().await?;
+        let sweeps = usize::try_from(self.now().as_second() / SWEEP_SECONDS).unwrap_or(0);
+        let rounds = left.len().div_ceil(PARTS_PER_SWEEP).max(1);
+        let mut drifted = Vec::new();
+        for left in left.iter().skip(sweeps % rounds * PARTS_PER_SWEEP).take(PARTS_PER_SWEEP) {
+            let found = match self.world.actions(&left.part).await {
+                Ok(found) => found,
+                // Its owner took it away.
+                Err(PortError::NotFound { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let Some(drift) = left.drift(&found) else { continue };
+            // Asked only now: a release that has begun in the meantime may shift it already.
+            if !self.is_held(&left.part).await? {
+                drifted.push(left.part.arn().to_owned());
+                self.tell_only(&left.release, Fact::Drifted { drift });
+            }
+        }
+        Ok(drifted)
+    }
+
+    async fn is_held(&self, part: &PartRef) -> TealResult<bool> {
+        for id in self.world.active().await? {
+            let holder = self.world.load(&id).await?;
+            if holder.is_some_and(|holder| !holder.phase.is_terminal() && holder.parts().any(|held| held == part)) {
+                return Ok(true);
+            }
         }
         Ok(false)
     }

@@ -1,0 +1,115 @@
+//! What a release left on its route, and whether that is still there: between releases Teal does not hold a route, and whoever else writes
+//! weights (a stack update with the old numbers, a person) may send users to a colour without tasks.
+
+use crate::plan::TargetGroupArn;
+use crate::release::{Phase, Release, ReleaseId};
+use crate::route::{Action, Colour, PartRef, weight_in};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What the last release left on one part of its route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteLeft {
+    pub part: PartRef,
+    pub release: ReleaseId,
+    pub at: Timestamp,
+    /// Whether the release was promoted, so that before it the other group served.
+    pub promoted: bool,
+    /// The target group that all the traffic was left on.
+    pub serving: TargetGroupArn,
+    /// The other one of the pair.
+    pub idle: TargetGroupArn,
+}
+
+impl RouteLeft {
+    /// What a release leaves, part by part; nothing while it is under way, or when it never began.
+    #[must_use]
+    pub fn by(release: &Release) -> Vec<RouteLeft> {
+        let serving = match release.phase {
+            Phase::Promoted => Colour::Green,
+            Phase::RolledBack => Colour::Blue,
+            _ => return Vec::new(),
+        };
+        let idle = if serving == Colour::Green { Colour::Blue } else { Colour::Green };
+        let left = |part: &PartRef| RouteLeft {
+            part: part.clone(),
+            release: release.id.clone(),
+            at: release.phase_since,
+            promoted: serving == Colour::Green,
+            serving: release.colours.group(serving).clone(),
+            idle: release.colours.group(idle).clone(),
+        };
+        release.route.iter().map(|part| left(&part.part)).collect()
+    }
+
+    /// What is not as it was left, in words. Only who gets the traffic of the pair counts: everything else on a listener is its owner's
+    /// to change between releases.
+    #[must_use]
+    pub fn drift(&self, found: &[Action]) -> Option<String> {
+        let weight = |group| weight_in(found, group);
+        let (serving, idle) = (weight(&self.serving), weight(&self.idle).unwrap_or(0));
+        if serving.is_some_and(|weight| weight > 0) && idle == 0 {
+            return None;
+        }
+        let Self { part, release, .. } = self;
+        let has = serving.map_or("is not there any more".to_owned(), |weight| format!("has weight {weight}"));
+        let what = format!(
+            "{part}: {} {has} and {} has {idle}; release {release} left it all the traffic",
+            self.serving, self.idle
+        );
+        let is_as_before = self.promoted && serving == Some(0) && idle > 0;
+        Some(if is_as_before {
+            format!(
+                "{what}. This is how it was before that release: a stack update or an apply has probably set the old weights again"
+            )
+        } else {
+            what
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const A: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-a/73e2d6bc24d8a067";
+    const B: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-b/83e2d6bc24d8a068";
+    const LISTENER: &str =
+        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
+
+    fn left(promoted: bool) -> RouteLeft {
+        let (serving, idle) = if promoted { (B, A) } else { (A, B) };
+        serde_json::from_value(json!({
+            "part": {"listener": LISTENER}, "release": "r-1", "at": "2026-11-22T10:00:00Z", "promoted": promoted,
+            "serving": serving, "idle": idle,
+        }))
+        .unwrap()
+    }
+
+    fn actions(groups: &[(&str, u16)]) -> Vec<Action> {
+        let groups: Vec<_> = groups.iter().map(|(arn, weight)| json!({"targetGroup": arn, "weight": weight})).collect();
+        serde_json::from_value(json!([{"forward": {"groups": groups}}])).unwrap()
+    }
+
+    #[test]
+    fn only_who_gets_the_traffic_counts() {
+        for fine in [vec![(A, 0), (B, 100)], vec![(B, 1)], vec![(A, 0), (B, 999)]] {
+            assert_eq!(left(true).drift(&actions(&fine)), None, "{fine:?}");
+        }
+        assert_eq!(left(false).drift(&actions(&[(A, 100), (B, 0)])), None);
+    }
+
+    #[test]
+    fn a_reset_to_the_weights_before_the_release_is_told_from_any_other_change() {
+        let reset = left(true).drift(&actions(&[(A, 100), (B, 0)])).unwrap();
+        assert!(reset.contains("a stack update"), "{reset}");
+        for other in [vec![(A, 50), (B, 50)], vec![(A, 100)], vec![]] {
+            let told = left(true).drift(&actions(&other)).unwrap();
+            assert!(!told.contains("a stack update") && told.contains("r-1"), "{told}");
+        }
+        let split = left(false).drift(&actions(&[(A, 0), (B, 100)])).unwrap();
+        assert!(!split.contains("a stack update"), "after a rollback there were no other weights before: {split}");
+    }
+}
