@@ -8,7 +8,7 @@ mod tests;
 use crate::Aws;
 use crate::error::port_error;
 use aws_sdk_applicationautoscaling::types::{
-    ScalableDimension, ScalableTarget, ScalingPolicy, ScheduledAction, ServiceNamespace, SuspendedState,
+    PolicyType, ScalableDimension, ScalableTarget, ScalingPolicy, ScheduledAction, ServiceNamespace, SuspendedState,
 };
 use teal::ports::{CapacityHold, GreenOrder, PortError, PortResult, Scaling};
 
@@ -31,6 +31,31 @@ impl Aws {
         self.register_like(blue, &green_id, named(&green_id), order.hold.as_ref()).await?;
         self.copy_policies(order, &blue_id, &green_id).await?;
         self.copy_scheduled_actions(&blue_id, &green_id).await
+    }
+
+    /// Blue's scaling policies that green will have without what sets them off, each as a sentence: the alarms of a step scaling
+    /// policy are a person's own, and follow blue's metrics. A policy of green's that somebody gave alarms keeps them.
+    pub(crate) async fn policies_without_alarms(
+        &self,
+        cluster: &str,
+        blue: &str,
+        green: &str,
+    ) -> PortResult<Vec<String>> {
+        let mut steps = self.scaling_policies(&resource_id(cluster, blue)).await?;
+        steps.retain(|policy| policy.policy_type == PolicyType::StepScaling);
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let present = self.scaling_policies(&resource_id(cluster, green)).await?;
+        let is_set_off =
+            |name: &str| present.iter().any(|policy| policy.policy_name == name && !policy.alarms().is_empty());
+        let lacking = steps.iter().map(|policy| policy.policy_name.as_str()).filter(|name| !is_set_off(name));
+        let sentence = |name: &str| {
+            format!(
+                "scaling policy {name}: blue's is set off by alarms, which are not copied, so green does not scale by it. Make                  alarms on green's metrics with its policy as action, or use a target tracking policy"
+            )
+        };
+        Ok(lacking.map(sentence).collect())
     }
 
     /// Keeps automatic scaling from raising a service again.

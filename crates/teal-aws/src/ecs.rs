@@ -1,6 +1,7 @@
 //! The services that run blue and green: Amazon ECS.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html>
 
+mod copyable;
 mod service;
 mod settings;
 #[cfg(test)]
@@ -8,9 +9,8 @@ mod tests;
 
 use crate::Aws;
 use crate::error::port_error;
-use aws_sdk_ecs::types::{
-    DeploymentControllerType, DeploymentStrategy, SchedulingStrategy, Service, ServiceField, TaskDefinition,
-};
+use aws_sdk_ecs::types::{Service, ServiceField, TaskDefinition};
+use copyable::{require_copyable, require_no_other_way};
 use teal::plan::{EcsGreen, EcsServiceName, TargetGroupArn};
 use teal::ports::{CapacityHold, Fleet, GreenOrder, PortError, PortResult, Progress, Scaling, ServiceReading, Survey};
 
@@ -27,19 +27,19 @@ impl Fleet for Aws {
         let names = green.services.each_ref().map(EcsServiceName::as_str);
         let found = self.services(cluster, &names).await?;
         let blue = find_blue(&found, green, blue_group)?;
-        require_copyable(blue)?;
+        require_copyable(blue, blue_group.as_str())?;
         let name = blue.service_name().unwrap_or_default();
         let green_name = names.into_iter().find(|other| *other != name).unwrap_or_default();
+        let present = found.iter().find(|service| service.service_name() == Some(green_name) && is_active(service));
+        present.map_or(Ok(()), require_no_other_way)?;
         let blue_task = self.task_definition(blue.task_definition().unwrap_or_default()).await?;
         let green_task = self.task_definition(green.task_definition.as_str()).await?;
         let (blue_task, green_task) = settings::of_tasks(&blue_task, &green_task);
         Ok(Survey {
             blue: read(blue),
             green_name: green_name.to_owned(),
-            green: found
-                .iter()
-                .find(|service| service.service_name() == Some(green_name) && is_active(service))
-                .map(read),
+            green: present.map(read),
+            lacking: self.policies_without_alarms(cluster, name, green_name).await?,
             green_task,
             blue_task,
         })
@@ -64,8 +64,11 @@ impl Fleet for Aws {
         let what = |name: &str| format!("service {name} in cluster {}", order.cluster);
         let blue = named(&order.blue_service).filter(|service| is_active(service));
         let blue = blue.ok_or_else(|| PortError::NotFound { what: what(&order.blue_service) })?;
+        // Somebody may have added a way since the release was accepted.
+        require_copyable(blue, order.blue_group.as_str())?;
         match named(&order.green_service) {
             Some(green) if is_active(green) => {
+                require_no_other_way(green)?;
                 if service::gave_up(green, order) {
                     return Ok(());
                 }
@@ -83,16 +86,29 @@ impl Fleet for Aws {
         self.scale_like_blue(order).await
     }
 
+    async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
+        let found = self.services(&order.cluster, &[&order.green_service]).await?.into_iter().find(is_active);
+        let Some(found) = found else {
+            // DescribeServices may say MISSING for a while after CreateService.
+            let events = vec![format!("service {} is not shown yet", order.green_service)];
+            return Ok(Progress { desired: 0, running: 0, current: false, failed: None, events });
+        };
+        let newest = settings::primary(&found);
+        let ordered =
+            newest.filter(|newest| service::is_task_definition(newest.task_definition(), &order.task_definition));
+        let mut progress = progress(&found, ordered.map_or(0, |newest| count(newest.running_count)));
+        if ordered.is_none() && newest.is_some_and(service::is_failed) {
+            // What failed is an earlier release's: ECS does not show the order yet.
+            progress.failed = None;
+        }
+        Ok(progress)
+    }
+
     async fn progress(&self, cluster: &str, service: &str) -> PortResult<Progress> {
         let found = self.services(cluster, &[service]).await?.into_iter().find(is_active);
         let found =
             found.ok_or_else(|| PortError::NotFound { what: format!("service {service} in cluster {cluster}") })?;
-        Ok(Progress {
-            desired: count(found.desired_count),
-            running: count(found.running_count),
-            failed: service::failure(&found).filter(|_| found.desired_count > 0),
-            events: found.events().iter().filter_map(|event| event.message.clone()).take(EVENTS).collect(),
-        })
+        Ok(progress(&found, count(found.running_count)))
     }
 
     async fn scale_out(&self, cluster: &str, service: &str, tasks: u32) -> PortResult<()> {
@@ -201,36 +217,15 @@ fn find_blue<'a>(found: &'a [Service], green: &EcsGreen, blue_group: &TargetGrou
     }
 }
 
-/// Whether a service like blue can be made, and brought up without taking traffic on another way than the route.
-fn require_copyable(blue: &Service) -> PortResult<()> {
-    let refused = |why: &str| {
-        let name = blue.service_name().unwrap_or_default();
-        Err(PortError::Refused {
-            call: DESCRIBE_SERVICES,
-            message: format!("service {name} cannot be released by Teal: {why}"),
-        })
-    };
-    let controller = blue.deployment_controller.as_ref().map(|controller| &controller.r#type);
-    if controller.is_some_and(|controller| *controller != DeploymentControllerType::Ecs) {
-        return refused("its deployment controller is not ECS, so its task definition can only be changed by that one");
+/// How a service is doing, with so many of the tasks that count.
+fn progress(service: &Service, running: u32) -> Progress {
+    Progress {
+        desired: count(service.desired_count),
+        running,
+        current: service::is_current(service),
+        failed: service::failure(service).filter(|_| service.desired_count > 0),
+        events: service.events().iter().filter_map(|event| event.message.clone()).take(EVENTS).collect(),
     }
-    if blue.scheduling_strategy == Some(SchedulingStrategy::Daemon) {
-        return refused("a DAEMON service has no number of tasks to scale");
-    }
-    let strategy = blue.deployment_configuration().and_then(|configuration| configuration.strategy());
-    if strategy.is_some_and(|strategy| *strategy != DeploymentStrategy::Rolling) {
-        return refused("ECS shifts its traffic by its own deployment strategy. Set the strategy to ROLLING");
-    }
-    let serves_by_name = settings::primary(blue)
-        .and_then(|newest| newest.service_connect_configuration.as_ref())
-        .is_some_and(|connect| connect.enabled && !connect.services().is_empty());
-    if !blue.service_registries().is_empty() || serves_by_name {
-        return refused(
-            "clients find its tasks by service discovery or Service Connect too, so they would reach green before it is \
-             validated. Give those clients the load balancer's address",
-        );
-    }
-    Ok(())
 }
 
 fn read(service: &Service) -> ServiceReading {

@@ -41,6 +41,8 @@ pub struct Service {
     /// When what is wanted runs; until then `was` tasks run.
     pub ready_at: Timestamp,
     pub was: u32,
+    /// What those tasks run.
+    pub was_running: String,
 }
 
 /// What every part of the world is made of; tests read and change it at will.
@@ -89,6 +91,7 @@ impl State {
             group: GROUP_A.to_owned(),
             ready_at: Timestamp::UNIX_EPOCH,
             was: 0,
+            was_running: "checkout:1".to_owned(),
         };
         state.services.insert("checkout-a".to_owned(), blue);
         state.traffic.insert(GROUP_A.to_owned(), (600.0, 1.0));
@@ -107,14 +110,15 @@ impl State {
     /// Orders tasks. Ordered again, the same changes nothing.
     pub(crate) fn order(&mut self, name: &str, group: &str, task_definition: &str, desired: u32, now: Timestamp) {
         let ready_at = after(now, self.task_seconds);
-        let was = match self.services.get(name) {
+        let (was, was_running) = match self.services.get(name) {
             Some(found) if found.task_definition == task_definition && found.desired == desired => return,
-            Some(found) if found.task_definition == task_definition => found.running(now),
-            // What ran before is replaced; nobody may count on it.
-            Some(_) | None => 0,
+            // A rolling update: what ran goes on until it is replaced, healthy and in the way of whoever counts targets.
+            Some(found) => (found.running(now), found.runs(now).to_owned()),
+            None => (0, task_definition.to_owned()),
         };
         let (task_definition, group) = (task_definition.to_owned(), group.to_owned());
-        self.services.insert(name.to_owned(), Service { task_definition, desired, group, ready_at, was });
+        let service = Service { task_definition, desired, group, ready_at, was, was_running };
+        self.services.insert(name.to_owned(), service);
     }
 
     /// Takes a service to no tasks. `None` where there is no such service.
@@ -122,7 +126,8 @@ impl State {
         let seconds = self.task_seconds;
         let found = self.services.get_mut(name)?;
         if found.desired > 0 {
-            *found = Service { desired: 0, was: found.running(now), ready_at: after(now, seconds), ..found.clone() };
+            let (was, was_running) = (found.running(now), found.runs(now).to_owned());
+            *found = Service { desired: 0, was, was_running, ready_at: after(now, seconds), ..found.clone() };
         }
         Some(())
     }
@@ -185,6 +190,21 @@ impl Service {
     /// Tasks that run.
     pub(crate) fn running(&self, now: Timestamp) -> u32 {
         if now >= self.ready_at { self.desired } else { self.was }
+    }
+
+    /// What the tasks run.
+    fn runs(&self, now: Timestamp) -> &str {
+        if now >= self.ready_at { &self.task_definition } else { &self.was_running }
+    }
+
+    /// Tasks that run this.
+    pub(crate) fn running_of(&self, task_definition: &str, now: Timestamp) -> u32 {
+        if self.runs(now) == task_definition { self.running(now) } else { 0 }
+    }
+
+    /// Whether no task runs what is to be replaced.
+    pub(crate) fn is_current(&self, now: Timestamp) -> bool {
+        self.running(now) == 0 || self.runs(now) == self.task_definition
     }
 
     /// Tasks that run and are to stay.

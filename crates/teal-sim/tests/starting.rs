@@ -123,3 +123,21 @@ fn a_release_past_the_point_of_no_return_is_waited_for_and_not_aborted() {
     assert!(world.state().requests.is_empty());
     assert_eq!(older.finish().state, State::Promoted);
 }
+
+#[test]
+fn a_green_that_still_runs_the_version_before_is_not_ready() {
+    let world = World::new();
+    world.state().task_seconds = 60;
+    let old = world.state().services["checkout-a"].clone();
+    let old = teal_sim::Service { task_definition: "checkout:0".to_owned(), group: GROUP_B.to_owned(), ..old };
+    world.state().services.insert("checkout-b".to_owned(), old);
+
+    let mut machine = Machine::new(&world, "r-1", plan());
+    let ordered_at = world.now();
+    machine.run_until(|state| state == State::ValidateGreen);
+    assert!(
+        world.now().as_second() >= ordered_at.as_second() + 60,
+        "as many healthy tasks as ordered, but none of what was ordered"
+    );
+    assert_eq!(machine.finish().state, State::Promoted);
+}

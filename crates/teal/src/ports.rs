@@ -199,7 +199,11 @@ pub trait Fleet {
     /// green's target group, and scales like blue, but not in while the order's hold lasts. Done twice it changes nothing.
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()>;
 
-    /// How far a service has come.
+    /// How far green has come to what was ordered. A service that cannot be seen yet has come nowhere: what was created a moment
+    /// ago may not be shown.
+    async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress>;
+
+    /// How far a service has come, whatever it runs.
     async fn progress(&self, cluster: &str, service: &str) -> PortResult<Progress>;
 
     /// Brings a service that has fewer tasks up to so many. Done twice it changes nothing.
@@ -217,6 +221,8 @@ pub struct Survey {
     pub green_name: String,
     /// That service, where it exists.
     pub green: Option<ServiceReading>,
+    /// What of blue green will not have, in words.
+    pub lacking: Vec<String>,
     /// What the plan's task definition is, in full, and what blue's is: under ECS's own names.
     pub green_task: BTreeMap<String, serde_json::Value>,
     pub blue_task: BTreeMap<String, serde_json::Value>,
@@ -312,7 +318,10 @@ pub struct GreenOrder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub desired: u32,
+    /// Tasks that run: of green only those of what was ordered.
     pub running: u32,
+    /// Whether no task of another version runs any more: as long as one does, a healthy target may be that one.
+    pub current: bool,
     /// The newest deployment failed for good (ECS's circuit breaker).
     pub failed: Option<String>,
     /// ECS's newest events about the service, for people.

@@ -10,7 +10,7 @@ use teal::ports::GreenOrder;
 /// ECS's own role for services, which a request may not name.
 const SERVICE_LINKED_ROLE: &str = "/aws-service-role/";
 
-/// Blue's load balancers, with green's target group in the place of blue's.
+/// Blue's load balancers, with green's target group in the place of blue's: blue has no others.
 pub(super) fn load_balancers(blue: &Service, order: &GreenOrder) -> Vec<LoadBalancer> {
     let replaced = |load_balancer: &LoadBalancer| {
         let mut load_balancer = load_balancer.clone();
@@ -131,6 +131,13 @@ fn desired(order: &GreenOrder) -> i32 {
     i32::try_from(order.desired).unwrap_or(i32::MAX)
 }
 
+/// Whether every task is of the newest deployment. Those of an older one go on until they are replaced, healthy and registered.
+pub(super) fn is_current(service: &Service) -> bool {
+    let is_older = |deployment: &&Deployment| deployment.status() != Some("PRIMARY");
+    primary(service).is_some()
+        && service.deployments().iter().filter(is_older).all(|older| older.running_count + older.pending_count == 0)
+}
+
 /// Why ECS gave up on a service's newest deployment, if it did.
 ///
 /// With its circuit breaker set to roll back, ECS puts a deployment of its own in the place of the failed one, and says so in that
@@ -150,6 +157,6 @@ pub(super) fn gave_up(green: &Service, order: &GreenOrder) -> bool {
         && green.deployments().iter().any(|found| is_failed(found) && is_ordered(found.task_definition()))
 }
 
-fn is_failed(deployment: &Deployment) -> bool {
+pub(super) fn is_failed(deployment: &Deployment) -> bool {
     deployment.rollout_state() == Some(&DeploymentRolloutState::Failed)
 }

@@ -26,10 +26,7 @@ fn service(name: &str, group: &str, revision: u32, desired: i32) -> Value {
         "launchType": "FARGATE",
         "platformVersion": "1.4.0",
         "roleArn": "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
-        "loadBalancers": [
-            {"targetGroupArn": group, "containerName": "app", "containerPort": 8080},
-            {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/admin/1", "containerName": "app", "containerPort": 9},
-        ],
+        "loadBalancers": [{"targetGroupArn": group, "containerName": "app", "containerPort": 8080}],
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "DISABLED"}},
         "deploymentConfiguration": {
             "maximumPercent": 200, "minimumHealthyPercent": 100, "deploymentCircuitBreaker": {"enable": true, "rollback": true},
@@ -73,6 +70,7 @@ fn task(revision: u32, container: &Value) -> Value {
 async fn survey(list: &[Value]) -> Result<Survey, PortError> {
     let container = json!({"name": "app", "image": "checkout:1", "cpu": 0});
     let script = Script::default().json(&services(list)).json(&task(41, &container)).json(&task(42, &container));
+    let script = script.json(&json!({"ScalingPolicies": []}));
     script.aws().survey(&green(), &group(BLUE_GROUP)).await
 }
 
@@ -130,13 +128,18 @@ async fn without_a_service_behind_blues_target_group_there_is_nothing_to_release
 
 #[tokio::test]
 async fn a_service_that_cannot_be_copied_is_refused_with_the_reason() {
+    let internal = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/internal/1";
     let connect = json!({"enabled": true, "services": [{"portName": "http"}]});
+    let lattice = json!([{"roleArn": "arn:role", "targetGroupArn": "arn:lattice", "portName": "http"}]);
     for (path, value, reason) in [
         ("/deploymentController", json!({"type": "CODE_DEPLOY"}), "deployment controller"),
         ("/schedulingStrategy", json!("DAEMON"), "DAEMON"),
         ("/deploymentConfiguration/strategy", json!("BLUE_GREEN"), "ROLLING"),
+        ("/loadBalancers", json!([{"targetGroupArn": BLUE_GROUP}, {"targetGroupArn": internal}]), internal),
+        ("/loadBalancers", json!([{"targetGroupArn": BLUE_GROUP}, {"loadBalancerName": "classic-1"}]), "classic-1"),
         ("/serviceRegistries", json!([{"registryArn": "arn:r"}]), "service discovery"),
-        ("/deployments/0/serviceConnectConfiguration", connect, "Service Connect"),
+        ("/deployments/0/serviceConnectConfiguration", connect.clone(), "Service Connect"),
+        ("/deployments/0/vpcLatticeConfigurations", lattice, "VPC Lattice"),
     ] {
         let refused = survey(&[with(blue(), path, value)]).await.unwrap_err();
         assert!(matches!(refused, PortError::Refused { .. }) && refused.to_string().contains(reason), "{refused}");
@@ -145,6 +148,42 @@ async fn a_service_that_cannot_be_copied_is_refused_with_the_reason() {
     let found =
         survey(&[with(blue(), "/deployments/0/serviceConnectConfiguration", client_only.clone())]).await.unwrap();
     assert_eq!(found.blue.settings["serviceConnectConfiguration"], client_only);
+
+    let idle = with(service("checkout-b", GREEN_GROUP, 40, 0), "/deployments/0/serviceConnectConfiguration", connect);
+    let refused = survey(&[blue(), idle.clone()]).await.unwrap_err();
+    assert!(refused.to_string().contains("checkout-b"), "it keeps what blue does not have: {refused}");
+    let script = Script::default().json(&services(&[blue(), idle]));
+    assert!(matches!(script.aws().bring_up(&order()).await, Err(PortError::Refused { .. })));
+    assert_eq!(script.operations(), ["DescribeServices"]);
+}
+
+#[tokio::test]
+async fn a_policy_that_nothing_would_set_off_is_told() {
+    let policy = |service: &str, kind: &str, alarms: Value| {
+        json!({"ScalingPolicies": [{
+            "PolicyARN": "arn:p", "PolicyName": "queue", "ServiceNamespace": "ecs", "CreationTime": 1.0, "PolicyType": kind,
+            "ResourceId": format!("service/prod/{service}"), "ScalableDimension": "ecs:service:DesiredCount", "Alarms": alarms,
+        }]})
+    };
+    let alarms = json!([{"AlarmName": "queue-long", "AlarmARN": "arn:a"}]);
+    let container = json!({"name": "app", "image": "checkout:1"});
+    let surveyed =
+        || Script::default().json(&services(&[blue()])).json(&task(41, &container)).json(&task(42, &container));
+    let of_blue = policy("checkout-a", "StepScaling", alarms.clone());
+
+    let without = surveyed().json(&of_blue).json(&json!({"ScalingPolicies": []}));
+    let found = without.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap();
+    assert!(
+        matches!(found.lacking.as_slice(), [one] if one.contains("queue") && one.contains("not copied")),
+        "{:?}",
+        found.lacking
+    );
+
+    let given = surveyed().json(&of_blue).json(&policy("checkout-b", "StepScaling", alarms.clone()));
+    assert!(given.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap().lacking.is_empty());
+
+    let tracking = surveyed().json(&policy("checkout-a", "TargetTrackingScaling", alarms));
+    assert!(tracking.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap().lacking.is_empty());
 }
 
 #[tokio::test]
@@ -182,7 +221,8 @@ async fn task_definitions_differ_only_in_what_a_person_set() {
     let script = Script::default()
         .json(&services(&[blue()]))
         .json(&task(41, &container("checkout:1", variables("old", "OLD"), 0)))
-        .json(&task(42, &container("checkout:2", variables("s3cret", "NEW"), 128)));
+        .json(&task(42, &container("checkout:2", variables("s3cret", "NEW"), 128)))
+        .json(&json!({"ScalingPolicies": []}));
     let found = script.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap();
     let (blue, green) = (&found.blue_task, &found.green_task);
     let keys = blue.keys().chain(green.keys()).collect::<std::collections::BTreeSet<_>>();
@@ -221,10 +261,7 @@ async fn green_is_created_like_blue() {
     assert_eq!(request["taskDefinition"], "checkout:42");
     assert_eq!(request["desiredCount"], 4);
     assert_eq!(request["loadBalancers"][0]["targetGroupArn"], GREEN_GROUP);
-    assert_eq!(
-        request["loadBalancers"][1], original["loadBalancers"][1],
-        "a group that is not part of the route stays"
-    );
+    assert_eq!(request["loadBalancers"].as_array().map(Vec::len), Some(1));
     assert_eq!(request["tags"], json!([{"key": "team", "value": "shop"}]), "AWS's own tags cannot be given");
     assert_eq!(request.get("role"), None, "ECS refuses its own role");
     assert!(request["clientToken"].as_str().is_some_and(|token| (1..=36).contains(&token.len())));
@@ -304,6 +341,37 @@ async fn progress_tells_of_a_deployment_that_ecs_gave_up_on() {
     let progress = aws.progress("prod", "checkout-b").await.unwrap();
     assert_eq!(progress.failed.as_deref(), rolling_back.as_str());
     assert!(matches!(aws.progress("prod", "checkout-b").await, Err(PortError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn tasks_of_the_version_before_are_not_what_was_ordered() {
+    let running = service("checkout-b", GREEN_GROUP, 40, 4);
+    // Right after UpdateService: first as it was, then with the order beside what still runs, then with that alone.
+    let deployment = |status: &str, revision: u32, running: i32, state: &str| {
+        json!({
+            "id": format!("d-{revision}"), "status": status, "desiredCount": 4, "runningCount": running, "rolloutState": state,
+            "taskDefinition": format!("{TASKS}/checkout:{revision}"),
+        })
+    };
+    let rolling = |newest: i32, older: i32| {
+        let list =
+            json!([deployment("PRIMARY", 42, newest, "IN_PROGRESS"), deployment("ACTIVE", 40, older, "COMPLETED")]);
+        with(with(running.clone(), "/deployments", list), "/taskDefinition", json!(format!("{TASKS}/checkout:42")))
+    };
+    let failed_before = with(running.clone(), "/deployments", json!([deployment("PRIMARY", 40, 4, "FAILED")]));
+    let script = Script::default()
+        .json(&services(&[]))
+        .json(&services(&[failed_before]))
+        .json(&services(&[rolling(0, 4)]))
+        .json(&services(&[rolling(4, 1)]))
+        .json(&services(&[rolling(4, 0)]));
+    let aws = script.aws();
+    let expected = [(0, 0, false), (4, 0, true), (4, 0, false), (4, 4, false), (4, 4, true)];
+    for (step, expected) in expected.into_iter().enumerate() {
+        let found = aws.progress_of_green(&order()).await.unwrap();
+        assert_eq!((found.desired, found.running, found.current), expected, "{step}");
+        assert_eq!(found.failed, None, "{step}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ impl Fleet for Link<'_> {
                 blue: reading(blue, &state.services[blue]),
                 green_name: green_name.to_owned(),
                 green: state.services.get(green_name).map(|service| reading(green_name, service)),
+                lacking: Vec::new(),
                 green_task: BTreeMap::from([("cpu".to_owned(), json!("256"))]),
                 blue_task: BTreeMap::from([("cpu".to_owned(), json!("256"))]),
             })
@@ -56,12 +57,29 @@ impl Fleet for Link<'_> {
         self.act("UpdateService", Deed::BringUp(Box::new(order.clone()))).await
     }
 
+    async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
+        self.call(Op::other("DescribeServices"), |_| {
+            let (state, now) = (self.world.state(), self.world.now());
+            let nothing = Progress { desired: 0, running: 0, current: false, failed: None, events: Vec::new() };
+            let found = state.services.get(&order.green_service);
+            Ok(found.filter(|found| found.task_definition == order.task_definition).map_or(nothing, |found| Progress {
+                desired: found.desired,
+                running: found.running_of(&order.task_definition, now),
+                current: found.is_current(now),
+                failed: None,
+                events: Vec::new(),
+            }))
+        })
+        .await
+    }
+
     async fn progress(&self, _cluster: &str, service: &str) -> PortResult<Progress> {
         self.call(Op::other("DescribeServices"), |_| {
             let (state, now) = (self.world.state(), self.world.now());
             let found = state.services.get(service);
             let found = found.ok_or_else(|| PortError::NotFound { what: format!("service {service}") })?;
-            Ok(Progress { desired: found.desired, running: found.running(now), failed: None, events: Vec::new() })
+            let (desired, running) = (found.desired, found.running(now));
+            Ok(Progress { desired, running, current: found.is_current(now), failed: None, events: Vec::new() })
         })
         .await
     }

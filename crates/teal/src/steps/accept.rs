@@ -133,6 +133,9 @@ impl<W: World> Step<'_, W> {
         for difference in unlike(&survey) {
             self.note(Fact::Noted { note: difference });
         }
+        for lack in &survey.lacking {
+            self.note(Fact::Noted { note: lack.clone() });
+        }
         for difference in self.unlike_groups(&colours).await? {
             self.note(Fact::Noted { note: difference });
         }

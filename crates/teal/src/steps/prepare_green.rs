@@ -28,14 +28,14 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
     step.stop_if_aborted(&release).await?;
     step.attach_green(&mut release).await?;
     step.order_green(&mut release).await?;
-    let progress = step.world.progress(&release.green.cluster, &release.green.green_service).await?;
+    let progress = step.world.progress_of_green(&release.green).await?;
     if let Some(failure) = progress.failed {
         return Err(TealError::new(ErrorName::GreenNotHealthy, format!("ECS gave up on green: {failure}")));
     }
     let targets = step.world.targets(&release.colours.green).await?;
     let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy).count();
     let wanted = release.green.desired;
-    let ready = progress.running >= wanted && healthy >= wanted as usize && healthy > 0;
+    let ready = progress.current && progress.running >= wanted && healthy >= wanted as usize && healthy > 0;
     if !ready {
         let detail = why_not_ready(&targets, &progress.events);
         return step.wait_for_green(&mut release, healthy, detail).await;
