@@ -3,6 +3,7 @@
 use super::{Seen, Watch};
 use crate::deed::short;
 use crate::link::{Who, later};
+use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
 use teal::release::{Phase, Release};
@@ -160,7 +161,7 @@ impl Watch {
     }
 
     fn check_impossible(&mut self, state: &State, new: &Release, who: &Who) {
-        let was = self.impossible_until.is_some_and(|until| until >= who.started);
+        let was = self.impossible_until.is_some_and(|until| until + READ_LAG >= who.started);
         if !was && !is_impossible(state, new) {
             self.breach(Promise::HumanOnlyWhenImpossible, format!("{} calls for a person, and could restore", new.id));
         }

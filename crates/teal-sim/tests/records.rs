@@ -1,0 +1,139 @@
+//! Records and inputs as they may come: cut off, older, newer, or not meant for Teal at all. Nothing panics, and an error names the field.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use teal::release::{RECORD_FORMAT, Release, ReleaseId};
+use teal::request::Request;
+use teal::state::State;
+use teal::steps::{AcceptInput, RollBackInput, StateInput, StepInput};
+use teal::story::StoryEntry;
+use teal_sim::{Machine, World, plan};
+
+/// The record of a release that bakes at its first stage.
+fn record() -> Value {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::Bake);
+    serde_json::to_value(world.record(&ReleaseId::new("r-1").unwrap()).unwrap()).unwrap()
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("(release|state|step|plan|name|error|cause|.{0,4})", inner, 0..4)
+                .prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+/// Every place in a document, as JSON pointers.
+fn places(value: &Value, at: &str, all: &mut Vec<String>) {
+    all.push(at.to_owned());
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                places(inner, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), all);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                places(inner, &format!("{at}/{index}"), all);
+            }
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_record_with_something_else_somewhere_is_read_or_refused(pick in any::<prop::sample::Index>(), other in any_json()) {
+        let mut record = record();
+        let mut all = Vec::new();
+        places(&record, "", &mut all);
+        *record.pointer_mut(pick.get(&all)).unwrap() = other;
+        if let Ok(release) = serde_json::from_value::<Release>(record) {
+            // What is read can be asked anything.
+            let _ = (release.state(), release.step(), release.lock_keys(), release.summary(), release.bake_ends_at());
+            let _ = (release.bake_may_end_at(), release.stage_in_force(), release.stage(release.step()), release.judge_config());
+        }
+    }
+
+    #[test]
+    fn what_is_no_input_of_a_step_is_refused(input in any_json()) {
+        let _ = serde_json::from_value::<StepInput>(input.clone());
+        let _ = serde_json::from_value::<StateInput>(input.clone());
+        let _ = serde_json::from_value::<RollBackInput>(input.clone());
+        let _ = serde_json::from_value::<Request>(input.clone());
+        let _ = serde_json::from_value::<StoryEntry>(input.clone());
+        if let Ok(accept) = serde_json::from_value::<AcceptInput>(input) {
+            prop_assert!(!accept.name.as_str().is_empty());
+        }
+    }
+
+    #[test]
+    fn any_plan_comes_to_an_ending(document in any_json()) {
+        let world = World::new();
+        let ending = Machine::new(&world, "r-1", document).finish();
+        prop_assert_eq!(ending.state, State::Refused);
+        prop_assert!(world.state().locks.is_empty());
+    }
+}
+
+#[test]
+fn a_record_that_was_cut_off_is_refused_wherever_the_cut_is() {
+    let text = record().to_string();
+    assert!(serde_json::from_str::<Release>(&text).is_ok());
+    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+        assert!(serde_json::from_str::<Release>(&text[..end]).is_err(), "cut at {end}");
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused_and_not_followed() {
+    let deep = "[".repeat(1_000_000);
+    assert!(serde_json::from_str::<Release>(&deep).is_err());
+    assert!(serde_json::from_str::<AcceptInput>(&format!("{{\"plan\":{deep}")).is_err());
+}
+
+#[test]
+fn a_field_that_is_missing_is_named_unless_it_came_with_a_later_version() {
+    let record = record();
+    let later = ["compared", "executionStartedAt", "greenOrderedAt", "insufficientSince", "bakePassedAt"];
+    for name in record.as_object().unwrap().keys() {
+        let mut without = record.clone();
+        without.as_object_mut().unwrap().remove(name);
+        match serde_json::from_value::<Release>(without) {
+            // serde reads an absent `Option` as `None`.
+            Ok(_) => assert!(later.contains(&name.as_str()) || record[name].is_null() || may_be_absent(name), "{name}"),
+            Err(error) => assert!(error.to_string().contains(name), "{name}: {error}"),
+        }
+    }
+}
+
+fn may_be_absent(name: &str) -> bool {
+    ["testRoute", "shiftedAt", "setback", "restoredAt"].contains(&name)
+}
+
+#[test]
+fn an_older_record_without_what_came_later_is_read_and_a_newer_one_with_more_too() {
+    let mut record = record();
+    let fields = record.as_object_mut().unwrap();
+    for name in ["compared", "alarmingSinceStart", "executionStartedAt", "keptOnGreenSince", "greenOrderedAt"] {
+        fields.remove(name);
+    }
+    fields["green"].as_object_mut().unwrap().remove("hold");
+    let older: Release = serde_json::from_value(record.clone()).unwrap();
+    assert_eq!((older.format, older.green.hold), (RECORD_FORMAT, None));
+    record["somethingNew"] = json!({"x": 1});
+    assert_eq!(serde_json::from_value::<Release>(record).unwrap(), older, "within one format, fields may be added");
+}
