@@ -28,6 +28,7 @@ release:
       ecs:
         cluster: ${ClusterName}
         services: ["${Name}-a", "${Name}-b"]
+        readyWithin: 1h
     traffic:
       alb: {listeners: ["${ListenerArn}"]}
       test: {listener: "${TestListenerArn}"}
