@@ -40,8 +40,8 @@ impl<'a> PreparedStep<'a> {
             "name": scenario.name,
             "input": plan.to_string(),
         });
-        lab.aws().call("states", "StartExecution", parameters).await?;
-        let waiting = at_its_gate(lab, &scenario.name).await?;
+        let started = lab.aws().call("states", "StartExecution", parameters).await?;
+        let waiting = at_its_gate(lab, &scenario.name, &started["executionArn"]).await?;
         let before = Release { phase: Phase::ShiftTraffic { stage: 0 }, ..waiting };
         Ok(Self { lab, stage, before, environment, runs: AtomicU32::new(0) })
     }
@@ -96,19 +96,23 @@ impl<'a> PreparedStep<'a> {
 }
 
 /// The release's record once it waits for a person.
-async fn at_its_gate(lab: &Lab, release: &str) -> Result<Release, LabError> {
+async fn at_its_gate(lab: &Lab, release: &str, execution: &Value) -> Result<Release, LabError> {
     let begun = Instant::now();
-    let mut found = String::new();
     while begun.elapsed() < PREPARATION {
-        if let Some(record) = lab.ledger().record(release).await? {
+        if let Some(record) = lab.ledger().record(release).await?
             // What is to be told is told within the same run of a function.
-            if matches!(record.phase, Phase::AwaitApproval { .. }) && record.outbox.is_empty() {
-                return Ok(record);
-            }
-            found = format!("; its phase is {}", record.phase);
+            && matches!(record.phase, Phase::AwaitApproval { .. })
+            && record.outbox.is_empty()
+        {
+            return Ok(record);
+        }
+        let described = lab.aws().call("states", "DescribeExecution", json!({"executionArn": execution})).await?;
+        if described["status"] != "RUNNING" {
+            let problem = format!("its release ended before its gate: {} {}", described["status"], described["cause"]);
+            return Err(LabError::document(SCENARIO, problem));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let seconds = PREPARATION.as_secs();
-    Err(LabError::Timeout { what: "the release's coming to its gate".into(), seconds, detail: found })
+    Err(LabError::Timeout { what: "the release's coming to its gate".into(), seconds, detail: String::new() })
 }
