@@ -91,6 +91,7 @@ fn read<T: serde::de::DeserializeOwned>(value: Value, what: &str) -> TealResult<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -132,5 +133,70 @@ mod tests {
         });
         let change = decode_execution_change(event).unwrap();
         assert_eq!((change.release.as_str(), change.status.as_str()), ("r-1", "ABORTED"));
+    }
+
+    fn alarm_event() -> Value {
+        json!({
+            "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
+            "detail": {"alarmName": "checkout-5xx", "state": {"value": "ALARM", "reason": "Threshold Crossed"}},
+        })
+    }
+
+    fn execution_event() -> Value {
+        json!({
+            "detail-type": "Step Functions Execution Status Change", "source": "aws.states",
+            "detail": {"executionArn": "arn:x", "name": "r-1", "status": "FAILED", "error": "Teal.Regression", "cause": "why"},
+        })
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,300}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map("(detail|state|value|name|alarmName|.{0,4})", inner, 0..4)
+                    .prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_event_is_read_or_refused(event in any_json()) {
+            let _ = decode_alarm_change(event.clone());
+            let _ = decode_execution_change(event);
+        }
+
+        #[test]
+        fn a_field_with_something_else_in_it_is_named_or_read(
+            place in prop::sample::select(vec!["alarmName", "state"]),
+            other in any_json(),
+        ) {
+            let mut event = alarm_event();
+            event["detail"][place] = other;
+            if let Err(error) = decode_alarm_change(event) {
+                prop_assert_eq!(error.name, ErrorName::Internal);
+                prop_assert!(error.message.contains("CloudWatch Alarm State Change"), "{}", error);
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_that_is_needed_is_named_when_it_is_missing() {
+        for field in ["alarmName", "state"] {
+            let mut event = alarm_event();
+            event["detail"].as_object_mut().unwrap().remove(field);
+            assert!(decode_alarm_change(event).unwrap_err().message.contains(field), "{field}");
+        }
+        for field in ["executionArn", "name", "status"] {
+            let mut event = execution_event();
+            event["detail"].as_object_mut().unwrap().remove(field);
+            assert!(decode_execution_change(event).unwrap_err().message.contains(field), "{field}");
+        }
     }
 }

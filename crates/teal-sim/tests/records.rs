@@ -60,7 +60,7 @@ proptest! {
         let mut record = record();
         let mut all = Vec::new();
         places(&record, "", &mut all);
-        *record.pointer_mut(pick.get(&all)).unwrap() = other;
+        *record.pointer_mut(pick.get(all.as_slice()).as_str()).unwrap() = other;
         if let Ok(release) = serde_json::from_value::<Release>(record) {
             // What is read can be asked anything.
             let _ = (release.state(), release.step(), release.lock_keys(), release.summary(), release.bake_ends_at());
