@@ -3,16 +3,18 @@
 //! The JSON Schema is what is checked, so that an editor and Teal cannot disagree about it. Only the keywords that
 //! [`crate::plan::Plan::schema`] uses are understood here; a test keeps it so.
 
-use crate::plan::Plan;
 use crate::plan::problem::{Path, Problem};
 use crate::plan::texts::{self, TextKind};
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
+/// The schema as it is published for editors.
+const PUBLISHED: &str = include_str!("../../../../../docs/plan.schema.json");
+
 /// Adds everything that is wrong with the document's shape.
 pub(super) fn check(document: &Value, problems: &mut Vec<Problem>) {
-    // The schema of a type does not change: it is made once in a process.
-    static SCHEMA: LazyLock<Value> = LazyLock::new(Plan::schema);
+    // The published schema, not the generated one: a function then need not carry what generates it. A test holds the two together.
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(PUBLISHED).unwrap_or_default());
     Shape { schema: &SCHEMA, problems }.value(&SCHEMA, document, &Path::root());
 }
 
@@ -390,5 +392,18 @@ fn listed(names: &[&str], conjunction: &str) -> String {
         None => String::new(),
         Some((only, [])) => only.clone(),
         Some((last, rest)) => format!("{} {conjunction} {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PUBLISHED;
+    use crate::plan::Plan;
+    use serde_json::Value;
+
+    #[test]
+    fn the_published_schema_is_the_generated_one() {
+        let published: Value = serde_json::from_str(PUBLISHED).unwrap();
+        assert_eq!(published, Plan::schema(), "renew it: cargo run -p teal-cli -- plan schema > docs/plan.schema.json");
     }
 }
