@@ -27,21 +27,25 @@ pub(crate) fn folders(path: &str) -> BTreeSet<String> {
     folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
-/// The Rust sources below a folder, one after the other.
-pub(crate) fn sources(path: &str) -> String {
-    fn collect(folder: &Path, all: &mut String) {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            if path.is_dir() {
-                collect(&path, all);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                all.push_str(&fs::read_to_string(&path).unwrap());
-            }
+/// The Rust files below a folder, or the one file, relative to the repository. Tests and their helpers are left out.
+pub(crate) fn files(path: &str) -> Vec<PathBuf> {
+    fn collect(path: &Path, all: &mut Vec<PathBuf>) {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).unwrap();
+            entries.for_each(|entry| collect(&entry.unwrap().path(), all));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(path.to_path_buf());
         }
     }
-    let mut all = String::new();
+    let mut all = Vec::new();
     collect(&top().join(path), &mut all);
-    all
+    all.retain(|file| !["tests.rs", "testing.rs"].iter().any(|name| file.ends_with(name)));
+    all.iter().map(|file| file.strip_prefix(top()).unwrap().to_path_buf()).collect()
+}
+
+/// The Rust sources below a folder, one after the other.
+pub(crate) fn sources(path: &str) -> String {
+    files(path).iter().map(|file| fs::read_to_string(top().join(file)).unwrap()).collect()
 }
 
 /// Every word of `text` that begins with `prefix` and goes on with letters, digits and underscores.
