@@ -64,6 +64,13 @@ scenarios! {
     rule_route: "rule-route",
     two_listeners: "two-listeners",
     sticky_and_auth: "sticky-and-auth",
+    judge_regression: "judge-regression",
+    judge_same_errors: "judge-same-errors",
+    judge_shared_burst: "judge-shared-burst",
+    judge_crash: "judge-crash",
+    judge_never_fails: "judge-never-fails",
+    judge_no_traffic: "judge-no-traffic",
+    judge_calibrated: "judge-calibrated",
 }
 
 #[test]
