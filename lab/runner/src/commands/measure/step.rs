@@ -95,13 +95,14 @@ impl<'a> PreparedStep<'a> {
     }
 }
 
-/// The release's record once it waits for a person.
+/// The release's record once it waits for a person and was looked at: the next look is an interval of the plan away.
 async fn at_its_gate(lab: &Lab, release: &str, execution: &Value) -> Result<Release, LabError> {
     let begun = Instant::now();
     while begun.elapsed() < PREPARATION {
         if let Some(record) = lab.ledger().record(release).await?
             // What is to be told is told within the same run of a function.
             && matches!(record.phase, Phase::AwaitApproval { .. })
+            && record.looks > 0
             && record.outbox.is_empty()
         {
             return Ok(record);
