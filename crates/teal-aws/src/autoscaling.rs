@@ -150,7 +150,14 @@ impl Aws {
             .min_capacity(min_capacity)
             .max_capacity(blue.max_capacity)
             .suspended_state(wanted);
-        request.send().await.map(|_| ()).map_err(|error| port_error(REGISTER_TARGET, id, &error))
+        match request.send().await.map_err(|error| port_error(REGISTER_TARGET, id, &error)) {
+            Ok(_) => Ok(()),
+            // ECS does not show everybody at once what was created a moment ago.
+            Err(PortError::Refused { call, message }) if message.contains("service doesn't exist") => {
+                Err(PortError::Unavailable { call, message })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn scalable_targets(&self, ids: &[&str]) -> PortResult<Vec<ScalableTarget>> {

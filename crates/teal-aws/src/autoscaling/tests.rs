@@ -218,3 +218,13 @@ fn a_cluster_may_be_given_by_its_arn() {
     let arn = "arn:aws:ecs:eu-central-1:123456789012:cluster/prod";
     assert_eq!(super::resource_id(arn, "checkout-a"), super::resource_id("prod", "checkout-a"));
 }
+
+#[tokio::test]
+async fn a_service_that_is_not_shown_yet_is_worth_another_try() {
+    let unseen =
+        json!({"__type": "ValidationException", "message": "ECS service doesn't exist: service/prod/checkout-b"});
+    let script = Script::default()
+        .json(&json!({"ScalableTargets": [target(BLUE, 2, 8, false)]}))
+        .answers(400, unseen.to_string());
+    assert!(matches!(script.aws().scale_like_blue(&order()).await, Err(PortError::Unavailable { .. })));
+}
