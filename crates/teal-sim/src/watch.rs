@@ -84,8 +84,6 @@ pub(crate) struct Watch {
     announced: BTreeMap<ReleaseId, BTreeMap<String, Timestamp>>,
     written: Vec<Written>,
     teal_wrote: BTreeMap<String, Timestamp>,
-    /// When a run of Teal, not knowing of it, last wrote over what others had set.
-    overwrote: BTreeMap<String, Timestamp>,
     opened: BTreeMap<ReleaseId, Opened>,
     validated: BTreeSet<ReleaseId>,
     /// The highest share that a release's stages allow so far, in permille.
@@ -107,10 +105,7 @@ impl Watch {
     pub(crate) fn observe(&mut self, state: &State, now: Timestamp) {
         for group in [GROUP_A, GROUP_B] {
             if state.is_healthy(group, now) {
-                if self.down_since.remove(group).is_some() {
-                    // Who read a moment ago that blue does not serve could not know.
-                    self.impossible_until = Some(now);
-                }
+                self.down_since.remove(group);
             } else {
                 self.down_since.entry(group).or_insert(now);
             }

@@ -3,7 +3,6 @@
 use super::{Watch, Written};
 use crate::deed::{Deed, short};
 use crate::link::Who;
-use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
 use teal::plan::TargetGroupArn;
@@ -58,13 +57,9 @@ impl Watch {
             // Written over what was not read: somebody had just taken blue out.
             self.impossible_until = Some(now);
         }
-        if frame(current, colours) != frame(actions, colours) {
-            let raced = raced || self.overwrote.get(part.arn()).is_some_and(|at| *at + READ_LAG >= who.started);
-            if !raced {
-                let what = format!("{} writes {actions:?} over {current:?}", who.invocation);
-                self.breach(Promise::OnlyTwoWeights, what);
-            }
-            self.overwrote.insert(part.arn().to_owned(), now);
+        if !raced && frame(current, colours) != frame(actions, colours) {
+            let what = format!("{} writes {actions:?} over {current:?}", who.invocation);
+            self.breach(Promise::OnlyTwoWeights, what);
         }
         let Some(known) = release.route.iter().find(|known| known.part == *part) else { return };
         let green = weight_in(actions, &colours.green).unwrap_or_default();

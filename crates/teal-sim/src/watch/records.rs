@@ -29,9 +29,7 @@ impl Watch {
         self.check_reasons(old, new);
         self.check_locks(state, new);
         self.note_intents(new, who, now);
-        // While another run may have acted, that all is on blue is not the last word.
-        let alone = new.intents.iter().all(|intent| intent.invocation == who.invocation);
-        if old.restored_at.is_none() && new.restored_at.is_some() && alone {
+        if old.restored_at.is_none() && new.restored_at.is_some() && !self.others_may_act(new, who, now) {
             self.check_whole(state, new, Colour::Blue, who);
         }
         if old.bake_passed_at.is_none() && new.bake_passed_at.is_some() {
