@@ -6,7 +6,7 @@ mod share;
 mod text;
 
 pub use duration::{Latency, Span};
-pub use ratio::Ratio;
+pub use ratio::{Deviation, Ratio};
 pub use share::{Percent, Share};
 pub use text::{Invalid, Text};
 pub(crate) use text::{impl_text, text_newtype};

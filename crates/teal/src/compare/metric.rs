@@ -1,7 +1,9 @@
 //! One compared metric in a release's record.
 
 use super::CountSource;
-use crate::judge::{Calibration, ConfigError, EDGE_PERCENTILES, Evidence, JudgeConfig, MetricState, Reading, Weight};
+use crate::judge::{
+    Calibration, CalibrationBasis, ConfigError, EDGE_PERCENTILES, Evidence, JudgeConfig, MetricState, Reading, Weight,
+};
 use crate::plan::{CloudWatchPair, Metric, MetricSource};
 use serde::{Deserialize, Serialize};
 
@@ -27,12 +29,17 @@ impl Compared {
     /// A metric of the plan as the judge compares it: latency is three, one for each edge, which share its weight.
     pub(crate) fn of(metric: &Metric, edges: [f64; 3]) -> Vec<Self> {
         let weight = f64::from(metric.weight);
+        // A checked plan's noise is within its ranges.
+        let calibration = metric
+            .noise
+            .and_then(|noise| Calibration::given(noise.phi.as_f64(), noise.cv.as_f64()).ok())
+            .unwrap_or_else(Calibration::without_history);
         let one = |name: String, bad_means: &str, weight: f64, source: CountSource| Self {
             name,
             bad_means: bad_means.to_owned(),
             weight,
             source,
-            calibration: Calibration::without_history(),
+            calibration,
             state: MetricState::default(),
         };
         let name = metric.name.to_string();
@@ -65,6 +72,11 @@ impl Compared {
         }
     }
 
+    /// Whether its noise is to be learnt from what blue served in each Availability Zone.
+    pub(crate) fn learns_by_zone(&self) -> bool {
+        self.source.is_of_load_balancer() && self.calibration.basis() != CalibrationBasis::Given
+    }
+
     /// The metric as the judge reads it.
     ///
     /// # Errors
@@ -84,4 +96,21 @@ impl Compared {
 pub fn evidence(config: &JudgeConfig, compared: &[Compared]) -> Vec<(Evidence, Calibration)> {
     let of = |metric: &Compared| Some((metric.reading().ok()?.evidence(config), metric.calibration));
     compared.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn noise_set_by_hand_is_not_learnt() {
+        let compared = |metric| Compared::of(&serde_json::from_value(metric).unwrap(), [0.1, 0.2, 0.3]);
+        let by_hand = compared(json!({"latency": {}, "noise": {"phi": 1.5, "cv": 0.2}}));
+        let given = Calibration::given(1.5, 0.2).unwrap();
+        assert!(by_hand.iter().all(|metric| metric.calibration == given && !metric.learns_by_zone()));
+        let learnt = compared(json!("latency"));
+        let assumed = Calibration::without_history();
+        assert!(learnt.iter().all(|metric| metric.calibration == assumed && metric.learns_by_zone()));
+    }
 }

@@ -229,7 +229,7 @@ impl Windows<'_> {
         let learnt = Timestamp::from_second(begin.as_second().saturating_sub(HISTORY as i64)).unwrap_or(begin);
         let before = History { from: learnt, to: begin };
         let mut compared = self.compared.to_vec();
-        for (metric, halves) in compared.iter_mut().zip(halves) {
+        for (metric, halves) in compared.iter_mut().zip(halves).filter(|(metric, _)| metric.learns_by_zone()) {
             metric.calibration = before.calibration_of(halves, self.readings);
         }
         let mut insufficient = false;

@@ -1,7 +1,7 @@
 //! What the sequential judge compares: count metrics ("of so many requests, so many were bad"), one for each colour.
 
 use super::cloudwatch::{CloudWatchPair, ColouredName, CountMetric};
-use crate::units::{Invalid, text_newtype};
+use crate::units::{Deviation, Invalid, Ratio, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +13,21 @@ pub struct Metric {
     pub name: MetricName,
     /// How much it counts beside the others, 1 to 1000.
     pub weight: u32,
+    /// How noisy it is, where a person says so; otherwise that is learnt from blue's past, as far as there is one.
+    pub noise: Option<Noise>,
     /// Where the counts come from.
     pub source: MetricSource,
+}
+
+/// How noisy a metric is, set by hand: blue's past is not asked then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Noise {
+    /// The mean size of a clump of bad requests: 1 where each fails by itself. 8 is assumed of a metric without a past.
+    pub phi: Ratio,
+    /// How much one colour's rate of bad requests wanders against the other's in a period, relative to the rate. 0.5 is
+    /// assumed of a metric without a past.
+    pub cv: Deviation,
 }
 
 /// Where a metric's counts come from.
@@ -63,6 +76,9 @@ pub(super) struct MetricEntry {
     #[serde(default = "usual_weight", skip_serializing_if = "is_usual_weight")]
     #[schemars(range(min = 1, max = 1000))]
     weight: u32,
+    /// How noisy the metric is, set by hand instead of learnt from blue's past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    noise: Option<Noise>,
     /// The share of requests that were answered 5xx or not at all (RequestCount less the answers 2xx, 3xx and 4xx of each
     /// colour's target group).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,7 +128,12 @@ impl Metric {
     /// The share of bad requests, with nothing else said.
     #[must_use]
     pub fn errors() -> Self {
-        Self { name: MetricName("errors".to_owned()), weight: usual_weight(), source: MetricSource::Errors }
+        Self {
+            name: MetricName("errors".to_owned()),
+            weight: usual_weight(),
+            noise: None,
+            source: MetricSource::Errors,
+        }
     }
 }
 
@@ -136,13 +157,13 @@ impl TryFrom<MetricForm> for Metric {
             _ => return Err("a metric has exactly one source"),
         };
         let name = entry.name.or_else(|| usual_name.map(|name| MetricName(name.to_owned())));
-        Ok(Self { name: name.ok_or("the metric has no name")?, weight: entry.weight, source })
+        Ok(Self { name: name.ok_or("the metric has no name")?, weight: entry.weight, noise: entry.noise, source })
     }
 }
 
 impl From<Metric> for MetricForm {
     fn from(metric: Metric) -> Self {
-        let mut entry = MetricEntry { weight: metric.weight, ..MetricEntry::default() };
+        let mut entry = MetricEntry { weight: metric.weight, noise: metric.noise, ..MetricEntry::default() };
         let usual_name = match metric.source {
             MetricSource::Errors => {
                 entry.errors = Some(Nothing {});

@@ -62,7 +62,7 @@ impl<W: World> Step<'_, W> {
     /// Measures the noise of what the load balancer publishes by Availability Zone.
     async fn calibrate(&self, release: &Release, history: History, compared: &mut [Compared]) -> PortResult<()> {
         let Some(part) = release.route.first().map(|part| &part.part) else { return Ok(()) };
-        if !compared.iter().any(|metric| metric.source.is_of_load_balancer()) {
+        if !compared.iter().any(Compared::learns_by_zone) {
             return Ok(());
         }
         let zones = self.world.zones(part).await?;
@@ -70,13 +70,13 @@ impl<W: World> Step<'_, W> {
         let mut wanted = Wanted::default();
         let keys: Vec<_> = compared
             .iter()
-            .map(|metric| match metric.source.is_of_load_balancer() {
+            .map(|metric| match metric.learns_by_zone() {
                 true => History::want_zones(&mut wanted, &metric.source, &blue, &zones),
                 false => Vec::new(),
             })
             .collect();
         let readings = self.read(&wanted, history).await?;
-        for (metric, keys) in compared.iter_mut().zip(keys) {
+        for (metric, keys) in compared.iter_mut().zip(keys).filter(|(metric, _)| metric.learns_by_zone()) {
             metric.calibration = history.calibration(&keys, &readings);
         }
         Ok(())

@@ -63,7 +63,7 @@ fn check_metric(fields: &Fields<'_>, path: &Path, findings: &mut Findings) -> Op
         ["xray"] => check_groups(fields, &path.field("xray"), findings),
         [_] => {}
         // What is no object, or has a misspelt field, was reported.
-        [] if fields.names(path).iter().any(|name| !matches!(*name, "name" | "weight")) => {}
+        [] if fields.names(path).iter().any(|name| !matches!(*name, "name" | "weight" | "noise")) => {}
         [] if fields.get::<Map<String, Value>>(path).is_none() => {}
         [] => findings.problem(Problem::new(
             path.clone(),

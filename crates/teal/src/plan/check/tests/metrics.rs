@@ -23,7 +23,7 @@ fn metrics_are_written_short_or_in_full_and_read_back_the_same() {
     let log = json!({"namespace": "Shop", "metric": "Errors-${service}"});
     let plan = with(
         "/judge/metrics",
-        json!(["errors", {"latency": {}, "weight": 2}, pair(), {"logs": log}, {"xray": groups}]),
+        json!(["errors", {"latency": {}, "weight": 2}, pair(), {"logs": log, "noise": {"phi": 1, "cv": 0.25}}, {"xray": groups}]),
     );
     let checked = Plan::check(&plan).unwrap();
     let metrics = &checked.plan().judge.metrics;
@@ -52,6 +52,12 @@ fn a_metric_has_one_source_and_a_name_of_its_own() {
     check_metric(&json!({"errors": {"above": "1%"}}), ".errors.above", "there is no such field");
     check_metric(&json!({"errors": {}, "weight": 0}), ".weight", "it is not from 1 to 1000");
     check_metric(&json!({"errors": {}, "name": "a/b"}), ".name", "1 to 40 letters");
+    check_metric(&json!({"noise": {"phi": 1, "cv": 1}}), "", "it names no source");
+    let noisy = |noise: Value| json!({"errors": {}, "noise": noise});
+    check_metric(&noisy(json!({"phi": 0.9, "cv": 0.5})), ".noise.phi", "it is not from 1 to 1000");
+    check_metric(&noisy(json!({"phi": 1, "cv": 0.009})), ".noise.cv", "it is not from 0.01 to 10");
+    check_metric(&noisy(json!({"phi": 1, "cv": 10.1})), ".noise.cv", "it is not from 0.01 to 10");
+    check_metric(&noisy(json!({"phi": 1})), ".noise.cv", "this field is missing");
     check("/judge/metrics", json!(["errors", {"errors": {}}]), "judge.metrics[1]", "stands at judge.metrics[0]");
     let many: Vec<Value> = (0..21).map(|n| json!({"errors": {}, "name": format!("m{n}")})).collect();
     check("/judge/metrics", json!(many), "judge.metrics", "Write at most 20");
