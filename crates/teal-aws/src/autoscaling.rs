@@ -6,14 +6,56 @@ mod policy;
 mod tests;
 
 use crate::Aws;
-use crate::error::port_error;
-use aws_sdk_applicationautoscaling::types::{
-    PolicyType, ScalableDimension, ScalableTarget, ScalingPolicy, ScheduledAction, ServiceNamespace, SuspendedState,
-};
+use crate::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use teal::ports::{CapacityHold, GreenOrder, PortError, PortResult, Scaling};
+
+pub(crate) const AUTOSCALING: json::Service = json::Service {
+    name: "application-autoscaling",
+    target: "AnyScaleFrontendService",
+    id: "application-auto-scaling",
+};
 
 const DESCRIBE_TARGETS: &str = "application-autoscaling:DescribeScalableTargets";
 const REGISTER_TARGET: &str = "application-autoscaling:RegisterScalableTarget";
+
+/// What scales a service.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ScalableTarget {
+    resource_id: String,
+    min_capacity: u32,
+    max_capacity: u32,
+    suspended_state: SuspendedState,
+}
+
+/// What of a target's scaling is suspended; what is not told is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct SuspendedState {
+    dynamic_scaling_in_suspended: bool,
+    dynamic_scaling_out_suspended: bool,
+    scheduled_scaling_suspended: bool,
+}
+
+impl SuspendedState {
+    const ALL: Self = Self {
+        dynamic_scaling_in_suspended: true,
+        dynamic_scaling_out_suspended: true,
+        scheduled_scaling_suspended: true,
+    };
+}
+
+impl ScalableTarget {
+    fn scaling(&self) -> Scaling {
+        Scaling {
+            min_capacity: self.min_capacity,
+            max_capacity: self.max_capacity,
+            scale_in_suspended: self.suspended_state.dynamic_scaling_in_suspended,
+        }
+    }
+}
 
 impl Aws {
     /// Gives green's service blue's scalable target, scaling policies and scheduled actions. Where blue has none, green is not scaled.
@@ -42,17 +84,19 @@ impl Aws {
         green: &str,
     ) -> PortResult<Vec<String>> {
         let mut steps = self.scaling_policies(&resource_id(cluster, blue)).await?;
-        steps.retain(|policy| policy.policy_type == PolicyType::StepScaling);
+        steps.retain(|policy| text(policy, "PolicyType") == "StepScaling");
         if steps.is_empty() {
             return Ok(Vec::new());
         }
         let present = self.scaling_policies(&resource_id(cluster, green)).await?;
+        let has_alarms = |policy: &Value| policy["Alarms"].as_array().is_some_and(|alarms| !alarms.is_empty());
         let is_set_off =
-            |name: &str| present.iter().any(|policy| policy.policy_name == name && !policy.alarms().is_empty());
-        let lacking = steps.iter().map(|policy| policy.policy_name.as_str()).filter(|name| !is_set_off(name));
+            |name: &str| present.iter().any(|policy| text(policy, policy::NAME) == name && has_alarms(policy));
+        let lacking = steps.iter().map(|policy| text(policy, policy::NAME)).filter(|name| !is_set_off(name));
         let sentence = |name: &str| {
             format!(
-                "scaling policy {name}: blue's is set off by alarms, which are not copied, so green does not scale by it. Make                  alarms on green's metrics with its policy as action, or use a target tracking policy"
+                "scaling policy {name}: blue's is set off by alarms, which are not copied, so green does not scale by it. Make \
+                 alarms on green's metrics with its policy as action, or use a target tracking policy"
             )
         };
         Ok(lacking.map(sentence).collect())
@@ -70,7 +114,7 @@ impl Aws {
     /// What automatic scaling may do with a service, where it does anything.
     pub(crate) async fn read_scaling(&self, cluster: &str, service: &str) -> PortResult<Option<Scaling>> {
         let id = resource_id(cluster, service);
-        Ok(self.scalable_targets(&[&id]).await?.first().map(scaling_of))
+        Ok(self.scalable_targets(&[&id]).await?.first().map(ScalableTarget::scaling))
     }
 
     /// Sets least tasks and the suspension of scaling in to what `wanted` makes of the present ones; nothing else is changed.
@@ -83,36 +127,20 @@ impl Aws {
         let id = resource_id(cluster, service);
         let targets = self.scalable_targets(&[&id]).await?;
         let Some(target) = targets.first() else { return Ok(()) };
-        let present = scaling_of(target);
+        let present = target.scaling();
         let wanted = wanted(present);
         if wanted == present {
             return Ok(());
         }
-        let request = self
-            .autoscaling()
-            .register_scalable_target()
-            .service_namespace(ServiceNamespace::Ecs)
-            .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-            .resource_id(&id)
-            .min_capacity(capacity(wanted.min_capacity))
-            .suspended_state(SuspendedState::builder().dynamic_scaling_in_suspended(wanted.scale_in_suspended).build());
-        request.send().await.map(|_| ()).map_err(|error| port_error(REGISTER_TARGET, &id, &error))
+        let suspended = json!({"DynamicScalingInSuspended": wanted.scale_in_suspended});
+        self.register(&id, json!({"MinCapacity": wanted.min_capacity, "SuspendedState": suspended})).await
     }
 
     async fn suspend(&self, target: &ScalableTarget) -> PortResult<()> {
-        if target.min_capacity == 0 && target.suspended_state.as_ref() == Some(&suspended(true)) {
+        if target.min_capacity == 0 && target.suspended_state == SuspendedState::ALL {
             return Ok(());
         }
-        let request = self
-            .autoscaling()
-            .register_scalable_target()
-            .service_namespace(ServiceNamespace::Ecs)
-            .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-            .resource_id(&target.resource_id)
-            .min_capacity(0)
-            .suspended_state(suspended(true));
-        let done = request.send().await;
-        done.map(|_| ()).map_err(|error| port_error(REGISTER_TARGET, &target.resource_id, &error))
+        self.register(&target.resource_id, json!({"MinCapacity": 0, "SuspendedState": SuspendedState::ALL})).await
     }
 
     async fn register_like(
@@ -122,179 +150,103 @@ impl Aws {
         green: Option<&ScalableTarget>,
         hold: Option<&CapacityHold>,
     ) -> PortResult<()> {
-        let scaling = scaling_of(blue);
-        let scaling = hold.map_or(scaling, |hold| hold.begun(scaling));
-        let min_capacity = capacity(scaling.min_capacity);
-        let of_blue = blue.suspended_state.as_ref();
-        let wanted = SuspendedState::builder()
-            .dynamic_scaling_in_suspended(scaling.scale_in_suspended)
-            .dynamic_scaling_out_suspended(
-                of_blue.and_then(|state| state.dynamic_scaling_out_suspended).unwrap_or(false),
-            )
-            .scheduled_scaling_suspended(of_blue.and_then(|state| state.scheduled_scaling_suspended).unwrap_or(false))
-            .build();
+        let scaling = hold.map_or(blue.scaling(), |hold| hold.begun(blue.scaling()));
+        let (min, max) = (scaling.min_capacity, blue.max_capacity);
+        let suspended =
+            SuspendedState { dynamic_scaling_in_suspended: scaling.scale_in_suspended, ..blue.suspended_state };
         let is_like_blue = |green: &ScalableTarget| {
-            green.min_capacity == min_capacity
-                && green.max_capacity == blue.max_capacity
-                && green.suspended_state.clone().unwrap_or_else(|| suspended(false)) == wanted
+            green.min_capacity == min && green.max_capacity == max && green.suspended_state == suspended
         };
         if green.is_some_and(is_like_blue) {
             return Ok(());
         }
-        let request = self
-            .autoscaling()
-            .register_scalable_target()
-            .service_namespace(ServiceNamespace::Ecs)
-            .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-            .resource_id(id)
-            .min_capacity(min_capacity)
-            .max_capacity(blue.max_capacity)
-            .suspended_state(wanted);
-        match request.send().await.map_err(|error| port_error(REGISTER_TARGET, id, &error)) {
-            Ok(_) => Ok(()),
+        match self.register(id, json!({"MinCapacity": min, "MaxCapacity": max, "SuspendedState": suspended})).await {
             // ECS does not show everybody at once what was created a moment ago.
             Err(PortError::Refused { call, message }) if message.contains("service doesn't exist") => {
                 Err(PortError::Unavailable { call, message })
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 
+    async fn register(&self, id: &str, settings: Value) -> PortResult<()> {
+        self.autoscaling().call(REGISTER_TARGET, id, &scaling_of(id, settings)).await.map(|_| ())
+    }
+
     async fn scalable_targets(&self, ids: &[&str]) -> PortResult<Vec<ScalableTarget>> {
-        let request = self
-            .autoscaling()
-            .describe_scalable_targets()
-            .service_namespace(ServiceNamespace::Ecs)
-            .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-            .set_resource_ids(Some(ids.iter().map(ToString::to_string).collect()));
-        let mut pages = request.into_paginator().send();
-        let mut targets = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| port_error(DESCRIBE_TARGETS, &ids.join(" or "), &error))?;
-            targets.extend(page.scalable_targets.unwrap_or_default());
-        }
-        Ok(targets)
+        let input = json!({"ServiceNamespace": NAMESPACE, "ScalableDimension": DIMENSION, "ResourceIds": ids});
+        let what = ids.join(" or ");
+        let found = self.autoscaling().call_paged(DESCRIBE_TARGETS, &what, input, "ScalableTargets").await?;
+        let read = found.into_iter().map(serde_json::from_value).collect::<Result<_, _>>();
+        read.map_err(|error| PortError::Unavailable { call: DESCRIBE_TARGETS, message: error.to_string() })
     }
 
     async fn copy_policies(&self, order: &GreenOrder, blue_id: &str, green_id: &str) -> PortResult<()> {
         let present = self.scaling_policies(green_id).await?;
         let wanted = self.scaling_policies(blue_id).await?;
-        for blue in &wanted {
-            let copy = policy::for_green(blue, order);
-            if present.iter().any(|green| policy::is_same(green, &copy)) {
+        let wanted: Vec<Value> = wanted.iter().map(|blue| policy::for_green(blue, order)).collect();
+        for copy in &wanted {
+            if present.iter().any(|green| policy::settings(green) == *copy) {
                 continue;
             }
-            let request = self
-                .autoscaling()
-                .put_scaling_policy()
-                .service_namespace(ServiceNamespace::Ecs)
-                .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-                .resource_id(green_id)
-                .policy_name(copy.policy_name)
-                .policy_type(copy.policy_type)
-                .set_target_tracking_scaling_policy_configuration(copy.target_tracking_scaling_policy_configuration)
-                .set_step_scaling_policy_configuration(copy.step_scaling_policy_configuration)
-                .set_predictive_scaling_policy_configuration(copy.predictive_scaling_policy_configuration);
-            let done = request.send().await;
-            done.map_err(|error| port_error("application-autoscaling:PutScalingPolicy", green_id, &error))?;
+            let input = scaling_of(green_id, copy.clone());
+            self.autoscaling().call("application-autoscaling:PutScalingPolicy", green_id, &input).await?;
         }
-        for stray in present.iter().filter(|green| wanted.iter().all(|blue| blue.policy_name != green.policy_name)) {
-            let request = self
-                .autoscaling()
-                .delete_scaling_policy()
-                .service_namespace(ServiceNamespace::Ecs)
-                .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-                .resource_id(green_id)
-                .policy_name(&stray.policy_name);
-            let done = request.send().await;
-            let failed =
-                done.err().map(|error| port_error("application-autoscaling:DeleteScalingPolicy", green_id, &error));
-            gone_is_fine(failed)?;
+        for stray in names_without(&present, &wanted, policy::NAME) {
+            let input = scaling_of(green_id, json!({policy::NAME: stray}));
+            let deleted =
+                self.autoscaling().call("application-autoscaling:DeleteScalingPolicy", green_id, &input).await;
+            gone_is_fine(deleted)?;
         }
         Ok(())
     }
 
-    async fn scaling_policies(&self, id: &str) -> PortResult<Vec<ScalingPolicy>> {
+    async fn scaling_policies(&self, id: &str) -> PortResult<Vec<Value>> {
         const CALL: &str = "application-autoscaling:DescribeScalingPolicies";
-        let request = self
-            .autoscaling()
-            .describe_scaling_policies()
-            .service_namespace(ServiceNamespace::Ecs)
-            .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-            .resource_id(id);
-        let mut pages = request.into_paginator().send();
-        let mut policies = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| port_error(CALL, id, &error))?;
-            policies.extend(page.scaling_policies.unwrap_or_default());
-        }
-        Ok(policies)
+        self.autoscaling().call_paged(CALL, id, scaling_of(id, json!({})), "ScalingPolicies").await
     }
 
     async fn copy_scheduled_actions(&self, blue_id: &str, green_id: &str) -> PortResult<()> {
         let present = self.scheduled_actions(green_id).await?;
         let wanted = self.scheduled_actions(blue_id).await?;
         for blue in &wanted {
-            if present.iter().any(|green| is_same_schedule(green, blue)) {
+            if present.contains(blue) {
                 continue;
             }
-            let request = self
-                .autoscaling()
-                .put_scheduled_action()
-                .service_namespace(ServiceNamespace::Ecs)
-                .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-                .resource_id(green_id)
-                .scheduled_action_name(&blue.scheduled_action_name)
-                .schedule(&blue.schedule)
-                .set_timezone(blue.timezone.clone())
-                .set_start_time(blue.start_time)
-                .set_end_time(blue.end_time)
-                .set_scalable_target_action(blue.scalable_target_action.clone());
-            let failed = request.send().await.err();
-            let failed = failed.map(|error| port_error("application-autoscaling:PutScheduledAction", green_id, &error));
-            match failed {
+            let input = scaling_of(green_id, blue.clone());
+            match self.autoscaling().call("application-autoscaling:PutScheduledAction", green_id, &input).await {
                 // An action whose time is over can be kept, but not be made.
-                Some(PortError::Refused { .. }) if is_over(blue) => {}
-                Some(error) => return Err(error),
-                None => {}
+                Err(PortError::Refused { .. }) if is_over(blue) => {}
+                done => {
+                    done?;
+                }
             }
         }
-        for stray in present
-            .iter()
-            .filter(|green| !wanted.iter().any(|blue| blue.scheduled_action_name == green.scheduled_action_name))
-        {
-            let request = self
-                .autoscaling()
-                .delete_scheduled_action()
-                .service_namespace(ServiceNamespace::Ecs)
-                .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-                .resource_id(green_id)
-                .scheduled_action_name(&stray.scheduled_action_name);
-            let done = request.send().await;
-            let failed =
-                done.err().map(|error| port_error("application-autoscaling:DeleteScheduledAction", green_id, &error));
-            gone_is_fine(failed)?;
+        for stray in names_without(&present, &wanted, ACTION_NAME) {
+            let input = scaling_of(green_id, json!({ACTION_NAME: stray}));
+            let deleted =
+                self.autoscaling().call("application-autoscaling:DeleteScheduledAction", green_id, &input).await;
+            gone_is_fine(deleted)?;
         }
         Ok(())
     }
 
-    async fn scheduled_actions(&self, id: &str) -> PortResult<Vec<ScheduledAction>> {
+    /// What makes up the scheduled actions of a service, apart from their ARNs, ages and resource.
+    async fn scheduled_actions(&self, id: &str) -> PortResult<Vec<Value>> {
         const CALL: &str = "application-autoscaling:DescribeScheduledActions";
-        let request = self
-            .autoscaling()
-            .describe_scheduled_actions()
-            .service_namespace(ServiceNamespace::Ecs)
-            .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-            .resource_id(id);
-        let mut pages = request.into_paginator().send();
-        let mut actions = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| port_error(CALL, id, &error))?;
-            actions.extend(page.scheduled_actions.unwrap_or_default());
-        }
-        Ok(actions)
+        let found = self.autoscaling().call_paged(CALL, id, scaling_of(id, json!({})), "ScheduledActions").await?;
+        Ok(found.iter().map(|action| members(action, &ACTION)).collect())
     }
 }
+
+const NAMESPACE: &str = "ecs";
+const DIMENSION: &str = "ecs:service:DesiredCount";
+
+const ACTION_NAME: &str = "ScheduledActionName";
+
+/// What PutScheduledAction takes.
+/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PutScheduledAction.html>
+const ACTION: [&str; 6] = [ACTION_NAME, "Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"];
 
 /// The name of a service's number of tasks in Application Auto Scaling.
 fn resource_id(cluster: &str, service: &str) -> String {
@@ -303,44 +255,38 @@ fn resource_id(cluster: &str, service: &str) -> String {
     format!("service/{cluster}/{service}")
 }
 
-fn scaling_of(target: &ScalableTarget) -> Scaling {
-    let suspended = target.suspended_state.as_ref().and_then(|state| state.dynamic_scaling_in_suspended);
-    Scaling {
-        min_capacity: u32::try_from(target.min_capacity).unwrap_or(0),
-        max_capacity: u32::try_from(target.max_capacity).unwrap_or(0),
-        scale_in_suspended: suspended.unwrap_or(false),
+/// The input of a call about a service's number of tasks.
+fn scaling_of(id: &str, mut settings: Value) -> Value {
+    settings["ServiceNamespace"] = NAMESPACE.into();
+    settings["ScalableDimension"] = DIMENSION.into();
+    settings["ResourceId"] = id.into();
+    settings
+}
+
+/// A text among a document's members, empty where there is none.
+fn text<'a>(document: &'a Value, name: &str) -> &'a str {
+    document.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// These members of a document, as far as it has them.
+fn members(document: &Value, names: &[&str]) -> Value {
+    names.iter().filter_map(|name| Some(((*name).to_owned(), document.get(name)?.clone()))).collect()
+}
+
+/// The names under `member` that are among the present and not among the wanted.
+fn names_without<'a>(present: &'a [Value], wanted: &[Value], member: &str) -> Vec<&'a str> {
+    let is_wanted = |name: &str| wanted.iter().any(|wanted| text(wanted, member) == name);
+    present.iter().map(|present| text(present, member)).filter(|name| !is_wanted(name)).collect()
+}
+
+fn gone_is_fine(deleted: PortResult<Value>) -> PortResult<()> {
+    match deleted {
+        Ok(_) | Err(PortError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
     }
-}
-
-fn capacity(tasks: u32) -> i32 {
-    i32::try_from(tasks).unwrap_or(i32::MAX)
-}
-
-fn suspended(all: bool) -> SuspendedState {
-    SuspendedState::builder()
-        .dynamic_scaling_in_suspended(all)
-        .dynamic_scaling_out_suspended(all)
-        .scheduled_scaling_suspended(all)
-        .build()
-}
-
-fn gone_is_fine(failed: Option<PortError>) -> PortResult<()> {
-    match failed {
-        None | Some(PortError::NotFound { .. }) => Ok(()),
-        Some(error) => Err(error),
-    }
-}
-
-fn is_same_schedule(green: &ScheduledAction, blue: &ScheduledAction) -> bool {
-    green.scheduled_action_name == blue.scheduled_action_name
-        && green.schedule == blue.schedule
-        && green.timezone == blue.timezone
-        && green.start_time == blue.start_time
-        && green.end_time == blue.end_time
-        && green.scalable_target_action == blue.scalable_target_action
 }
 
 /// Whether an action can have had its last time: it happens once, or has an end.
-fn is_over(action: &ScheduledAction) -> bool {
-    action.schedule.starts_with("at(") || action.end_time.is_some()
+fn is_over(action: &Value) -> bool {
+    text(action, "Schedule").starts_with("at(") || action.get("EndTime").is_some()
 }

@@ -2,21 +2,26 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html>
 
 mod copyable;
+mod description;
 mod service;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use crate::Aws;
-use crate::error::port_error;
-use aws_sdk_ecs::types::{Service, ServiceField, TaskDefinition};
+use crate::json;
 use copyable::{require_copyable, require_no_other_way};
+use description::{Deployment, Service};
+use serde_json::{Value, json};
 use teal::plan::{EcsGreen, EcsServiceName, TargetGroupArn};
 use teal::ports::{CapacityHold, Fleet, GreenOrder, PortError, PortResult, Progress, Scaling, ServiceReading, Survey};
 
 const DESCRIBE_SERVICES: &str = "ecs:DescribeServices";
 const CREATE_SERVICE: &str = "ecs:CreateService";
 const UPDATE_SERVICE: &str = "ecs:UpdateService";
+
+pub(crate) const ECS: json::Service =
+    json::Service { name: "ecs", target: "AmazonEC2ContainerServiceV20141113", id: "ecs" };
 
 /// How many of ECS's events about a service are passed on.
 const EVENTS: usize = 3;
@@ -28,11 +33,11 @@ impl Fleet for Aws {
         let found = self.services(cluster, &names).await?;
         let blue = find_blue(&found, green, blue_group)?;
         require_copyable(blue, blue_group.as_str())?;
-        let name = blue.service_name().unwrap_or_default();
+        let name = blue.service_name.as_str();
         let green_name = names.into_iter().find(|other| *other != name).unwrap_or_default();
-        let present = found.iter().find(|service| service.service_name() == Some(green_name) && is_active(service));
+        let present = found.iter().find(|service| service.service_name == green_name && service.is_active());
         present.map_or(Ok(()), require_no_other_way)?;
-        let blue_task = self.task_definition(blue.task_definition().unwrap_or_default()).await?;
+        let blue_task = self.task_definition(&blue.task_definition).await?;
         let green_task = self.task_definition(green.task_definition.as_str()).await?;
         let (blue_task, green_task) = settings::of_tasks(&blue_task, &green_task);
         Ok(Survey {
@@ -60,24 +65,23 @@ impl Fleet for Aws {
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {
         let names = [order.blue_service.as_str(), order.green_service.as_str()];
         let found = self.services(&order.cluster, &names).await?;
-        let named = |name: &str| found.iter().find(|service| service.service_name() == Some(name));
+        let named = |name: &str| found.iter().find(|service| service.service_name == name);
         let what = |name: &str| format!("service {name} in cluster {}", order.cluster);
-        let blue = named(&order.blue_service).filter(|service| is_active(service));
+        let blue = named(&order.blue_service).filter(|service| service.is_active());
         let blue = blue.ok_or_else(|| PortError::NotFound { what: what(&order.blue_service) })?;
         // Somebody may have added a way since the release was accepted.
         require_copyable(blue, order.blue_group.as_str())?;
         match named(&order.green_service) {
-            Some(green) if is_active(green) => {
+            Some(green) if green.is_active() => {
                 require_no_other_way(green)?;
                 if service::gave_up(green, order) {
                     return Ok(());
                 }
-                if let Some(request) = service::alignment(self.ecs(), blue, green, order) {
-                    let done = request.send().await;
-                    done.map_err(|error| port_error(UPDATE_SERVICE, &what(&order.green_service), &error))?;
+                if let Some(input) = service::alignment(blue, green, order) {
+                    self.ecs().call(UPDATE_SERVICE, &what(&order.green_service), &input).await?;
                 }
             }
-            Some(green) if green.status() == Some("DRAINING") => {
+            Some(green) if green.status == "DRAINING" => {
                 let message = format!("{} is being deleted and still drains", what(&order.green_service));
                 return Err(PortError::Unavailable { call: CREATE_SERVICE, message });
             }
@@ -87,17 +91,17 @@ impl Fleet for Aws {
     }
 
     async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
-        let found = self.services(&order.cluster, &[&order.green_service]).await?.into_iter().find(is_active);
+        let found = self.services(&order.cluster, &[&order.green_service]).await?.into_iter().find(Service::is_active);
         let Some(found) = found else {
             // DescribeServices may say MISSING for a while after CreateService.
             let events = vec![format!("service {} is not shown yet", order.green_service)];
             return Ok(Progress { desired: 0, running: 0, current: false, failed: None, events });
         };
-        let newest = settings::primary(&found);
+        let newest = found.primary();
         let ordered =
-            newest.filter(|newest| service::is_task_definition(newest.task_definition(), &order.task_definition));
-        let mut progress = progress(&found, ordered.map_or(0, |newest| count(newest.running_count)));
-        if ordered.is_none() && newest.is_some_and(service::is_failed) {
+            newest.filter(|newest| service::is_task_definition(&newest.task_definition, &order.task_definition));
+        let mut progress = progress(&found, ordered.map_or(0, |newest| newest.running_count));
+        if ordered.is_none() && newest.is_some_and(Deployment::is_failed) {
             // What failed is an earlier release's: ECS does not show the order yet.
             progress.failed = None;
         }
@@ -105,98 +109,76 @@ impl Fleet for Aws {
     }
 
     async fn progress(&self, cluster: &str, service: &str) -> PortResult<Progress> {
-        let found = self.services(cluster, &[service]).await?.into_iter().find(is_active);
+        let found = self.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found =
             found.ok_or_else(|| PortError::NotFound { what: format!("service {service} in cluster {cluster}") })?;
-        Ok(progress(&found, count(found.running_count)))
+        Ok(progress(&found, found.running_count))
     }
 
     async fn scale_out(&self, cluster: &str, service: &str, tasks: u32) -> PortResult<()> {
         let what = format!("service {service} in cluster {cluster}");
-        let found = self.services(cluster, &[service]).await?.into_iter().find(is_active);
+        let found = self.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found = found.ok_or_else(|| PortError::NotFound { what: what.clone() })?;
-        if count(found.desired_count) >= tasks {
+        if found.desired_count >= tasks {
             return Ok(());
         }
-        let tasks = i32::try_from(tasks).unwrap_or(i32::MAX);
-        let request = self.ecs().update_service().cluster(cluster).service(service).desired_count(tasks);
-        request.send().await.map(|_| ()).map_err(|error| port_error(UPDATE_SERVICE, &what, &error))
+        let input = json!({"cluster": cluster, "service": service, "desiredCount": tasks});
+        self.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
     }
 
     async fn scale_in(&self, cluster: &str, service: &str) -> PortResult<()> {
         let what = format!("service {service} in cluster {cluster}");
-        let found = self.services(cluster, &[service]).await?.into_iter().find(is_active);
+        let found = self.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found = found.ok_or_else(|| PortError::NotFound { what: what.clone() })?;
         self.suspend_scaling(cluster, service).await?;
         if found.desired_count == 0 {
             return Ok(());
         }
-        let request = self.ecs().update_service().cluster(cluster).service(service).desired_count(0);
-        request.send().await.map(|_| ()).map_err(|error| port_error(UPDATE_SERVICE, &what, &error))
+        let input = json!({"cluster": cluster, "service": service, "desiredCount": 0});
+        self.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
     }
 }
 
 impl Aws {
     /// The services that there are, deleted ones included while ECS still shows them.
     async fn services(&self, cluster: &str, names: &[&str]) -> PortResult<Vec<Service>> {
-        let request = self
-            .ecs()
-            .describe_services()
-            .cluster(cluster)
-            .set_services(Some(names.iter().map(ToString::to_string).collect()))
-            .include(ServiceField::Tags);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| port_error(DESCRIBE_SERVICES, &format!("cluster {cluster}"), &error))?;
+        let input = json!({"cluster": cluster, "services": names, "include": ["TAGS"]});
+        let mut answer = self.ecs().call(DESCRIBE_SERVICES, &format!("cluster {cluster}"), &input).await?;
         // What is missing is only an absence; any other failure could hide a service that is there.
-        if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
-            let reason = failure.reason().unwrap_or("no reason given");
-            let message = format!("{}: {reason}", failure.arn().unwrap_or_default());
+        let text =
+            |failure: &Value, name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let failures = answer.get("failures").and_then(Value::as_array);
+        if let Some(failure) = failures.into_iter().flatten().find(|failure| text(failure, "reason") != "MISSING") {
+            let message = format!("{}: {}", text(failure, "arn"), text(failure, "reason"));
             return Err(PortError::Refused { call: DESCRIBE_SERVICES, message });
         }
-        Ok(answer.services.unwrap_or_default())
+        let Some(Value::Array(found)) = answer.get_mut("services").map(Value::take) else { return Ok(Vec::new()) };
+        let read = found.into_iter().map(Service::read).collect::<Result<_, _>>();
+        read.map_err(|error| PortError::Unavailable { call: DESCRIBE_SERVICES, message: error.to_string() })
     }
 
-    async fn task_definition(&self, name: &str) -> PortResult<TaskDefinition> {
+    async fn task_definition(&self, name: &str) -> PortResult<Value> {
         let what = format!("task definition {name}");
-        let answer = self.ecs().describe_task_definition().task_definition(name).send().await;
-        let answer = answer.map_err(|error| port_error("ecs:DescribeTaskDefinition", &what, &error))?;
-        answer.task_definition.ok_or(PortError::NotFound { what })
+        let input = json!({"taskDefinition": name});
+        let mut answer = self.ecs().call("ecs:DescribeTaskDefinition", &what, &input).await?;
+        answer.get_mut("taskDefinition").map(Value::take).ok_or(PortError::NotFound { what })
     }
 
     async fn create(&self, blue: &Service, order: &GreenOrder) -> PortResult<()> {
-        match service::creation(self.ecs(), blue, order).send().await {
+        let what = format!("service {} in cluster {}", order.green_service, order.cluster);
+        match self.ecs().call(CREATE_SERVICE, &what, &service::creation(blue, order)).await {
             Ok(_) => Ok(()),
             // Another run of this step was first; the next one brings it on from there.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .and_then(|e| e.meta().message())
-                    .is_some_and(|m| m.contains("not idempotent")) =>
-            {
-                Ok(())
-            }
-            Err(error) => {
-                let what = format!("service {} in cluster {}", order.green_service, order.cluster);
-                Err(port_error(CREATE_SERVICE, &what, &error))
-            }
+            Err(PortError::Refused { message, .. }) if message.contains("not idempotent") => Ok(()),
+            Err(error) => Err(error),
         }
     }
-}
-
-fn is_active(service: &Service) -> bool {
-    service.status() == Some("ACTIVE")
-}
-
-fn count(tasks: i32) -> u32 {
-    u32::try_from(tasks).unwrap_or(0)
 }
 
 /// The service of the pair that serves: behind blue's target group, with tasks.
 fn find_blue<'a>(found: &'a [Service], green: &EcsGreen, blue_group: &TargetGroupArn) -> PortResult<&'a Service> {
-    let serves = |service: &&Service| {
-        let mut groups = service.load_balancers().iter().filter_map(|load_balancer| load_balancer.target_group_arn());
-        is_active(service) && service.desired_count > 0 && groups.any(|group| group == blue_group.as_str())
-    };
+    let serves =
+        |service: &&Service| service.is_active() && service.desired_count > 0 && service.is_behind(blue_group.as_str());
     let [first, second] = &green.services;
     match found.iter().filter(serves).collect::<Vec<_>>().as_slice() {
         [blue] => Ok(blue),
@@ -220,20 +202,20 @@ fn find_blue<'a>(found: &'a [Service], green: &EcsGreen, blue_group: &TargetGrou
 /// How a service is doing, with so many of the tasks that count.
 fn progress(service: &Service, running: u32) -> Progress {
     Progress {
-        desired: count(service.desired_count),
+        desired: service.desired_count,
         running,
         current: service::is_current(service),
         failed: service::failure(service).filter(|_| service.desired_count > 0),
-        events: service.events().iter().filter_map(|event| event.message.clone()).take(EVENTS).collect(),
+        events: service.events.iter().filter_map(|event| event.message.clone()).take(EVENTS).collect(),
     }
 }
 
 fn read(service: &Service) -> ServiceReading {
     ServiceReading {
-        name: service.service_name().unwrap_or_default().to_owned(),
-        task_definition: service.task_definition().unwrap_or_default().to_owned(),
-        desired: count(service.desired_count),
-        running: count(service.running_count),
+        name: service.service_name.clone(),
+        task_definition: service.task_definition.clone(),
+        desired: service.desired_count,
+        running: service.running_count,
         settings: settings::of_service(service),
     }
 }

@@ -14,6 +14,7 @@ mod elb;
 mod error;
 mod eventbridge;
 mod http;
+mod json;
 mod stepfunctions;
 #[cfg(test)]
 mod testing;
@@ -31,10 +32,10 @@ use std::sync::OnceLock;
 pub struct Aws {
     config: SdkConfig,
     settings: AwsSettings,
-    autoscaling: OnceLock<aws_sdk_applicationautoscaling::Client>,
+    autoscaling: OnceLock<json::Client>,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
-    ecs: OnceLock<aws_sdk_ecs::Client>,
+    ecs: OnceLock<json::Client>,
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
     step_functions: OnceLock<aws_sdk_sfn::Client>,
@@ -73,8 +74,8 @@ impl Aws {
         &self.settings.clock
     }
 
-    fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
-        self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
+    fn autoscaling(&self) -> &json::Client {
+        self.autoscaling.get_or_init(|| json::Client::new(&self.config, &autoscaling::AUTOSCALING))
     }
 
     fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
@@ -85,8 +86,8 @@ impl Aws {
         self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config))
     }
 
-    fn ecs(&self) -> &aws_sdk_ecs::Client {
-        self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
+    fn ecs(&self) -> &json::Client {
+        self.ecs.get_or_init(|| json::Client::new(&self.config, &ecs::ECS))
     }
 
     fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use teal::plan::TargetGroupArn;
 use teal::ports::GreenOrder;
@@ -33,6 +33,9 @@ struct Inner {
 pub(crate) struct Sent {
     /// The operation: of `X-Amz-Target`, of the form's `Action`, or the last part of the path.
     pub(crate) operation: String,
+    pub(crate) uri: String,
+    /// Names in lower case.
+    pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -128,7 +131,13 @@ impl HttpConnector for Script {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = request.body().bytes().unwrap_or_default().to_vec();
         let mut inner = self.inner.lock().unwrap();
-        inner.requests.push(Sent { operation: operation(&request, &body), body });
+        let headers = request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        inner.requests.push(Sent {
+            operation: operation(&request, &body),
+            uri: request.uri().to_owned(),
+            headers,
+            body,
+        });
         let answer = match inner.answers.pop_front() {
             None => Err(ConnectorError::user("the script has no answer left".into())),
             Some(None) => Err(ConnectorError::io("the connection broke off".into())),

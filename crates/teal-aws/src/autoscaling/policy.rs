@@ -1,25 +1,39 @@
 //! Scaling policies of blue, rewritten for green.
 
-use aws_sdk_applicationautoscaling::types::{
-    CustomizedMetricSpecification, ScalingPolicy, TargetTrackingScalingPolicyConfiguration,
-};
+use super::members;
+use serde_json::Value;
 use teal::ports::GreenOrder;
+
+pub(super) const NAME: &str = "PolicyName";
+
+/// What PutScalingPolicy takes, and what makes two policies scale alike; their ARNs, alarms and ages differ always.
+/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PutScalingPolicy.html>
+const SETTINGS: [&str; 5] = [
+    NAME,
+    "PolicyType",
+    "TargetTrackingScalingPolicyConfiguration",
+    "StepScalingPolicyConfiguration",
+    "PredictiveScalingPolicyConfiguration",
+];
+
+/// What makes up a policy.
+pub(super) fn settings(policy: &Value) -> Value {
+    members(policy, &SETTINGS)
+}
 
 /// Blue's policy with green where it names blue: the target group of `ALBRequestCountPerTarget`, and the dimensions of a customized
 /// metric. A policy that went on following blue's metrics would scale green by blue's load.
-pub(super) fn for_green(blue: &ScalingPolicy, order: &GreenOrder) -> ScalingPolicy {
-    let mut policy = blue.clone();
-    if let Some(tracking) = &mut policy.target_tracking_scaling_policy_configuration {
+pub(super) fn for_green(blue: &Value, order: &GreenOrder) -> Value {
+    let mut policy = settings(blue);
+    if let Some(tracking) = policy.get_mut("TargetTrackingScalingPolicyConfiguration") {
         retarget(tracking, order);
     }
     policy
 }
 
-fn retarget(tracking: &mut TargetTrackingScalingPolicyConfiguration, order: &GreenOrder) {
+fn retarget(tracking: &mut Value, order: &GreenOrder) {
     let (blue_group, green_group) = (order.blue_group.dimension(), order.green_group.dimension());
-    if let Some(metric) = &mut tracking.predefined_metric_specification
-        && let Some(label) = &mut metric.resource_label
-    {
+    if let Some(Value::String(label)) = tracking.pointer_mut("/PredefinedMetricSpecification/ResourceLabel") {
         // app/<name>/<id>/targetgroup/<name>/<id>
         *label = label.replace(blue_group, green_group);
     }
@@ -30,28 +44,20 @@ fn retarget(tracking: &mut TargetTrackingScalingPolicyConfiguration, order: &Gre
             green_group.clone_into(value);
         }
     };
-    if let Some(metric) = &mut tracking.customized_metric_specification {
-        rename_dimensions(metric, rename);
-    }
-}
-
-fn rename_dimensions(metric: &mut CustomizedMetricSpecification, rename: impl Fn(&mut String)) {
-    for dimension in metric.dimensions.iter_mut().flatten() {
-        rename(&mut dimension.value);
-    }
-    let stats = metric.metrics.iter_mut().flatten().filter_map(|query| query.metric_stat.as_mut());
-    for metric in stats.filter_map(|stat| stat.metric.as_mut()) {
-        for dimension in metric.dimensions.iter_mut().flatten() {
-            rename(&mut dimension.value);
+    if let Some(metric) = tracking.get_mut("CustomizedMetricSpecification") {
+        rename_dimensions(metric, &rename);
+        let queries = metric.get_mut("Metrics").and_then(Value::as_array_mut).into_iter().flatten();
+        for metric in queries.filter_map(|query| query.pointer_mut("/MetricStat/Metric")) {
+            rename_dimensions(metric, &rename);
         }
     }
 }
 
-/// Whether two policies scale alike; their ARNs, alarms and ages differ always.
-pub(super) fn is_same(green: &ScalingPolicy, wanted: &ScalingPolicy) -> bool {
-    green.policy_name == wanted.policy_name
-        && green.policy_type == wanted.policy_type
-        && green.target_tracking_scaling_policy_configuration == wanted.target_tracking_scaling_policy_configuration
-        && green.step_scaling_policy_configuration == wanted.step_scaling_policy_configuration
-        && green.predictive_scaling_policy_configuration == wanted.predictive_scaling_policy_configuration
+fn rename_dimensions(metric: &mut Value, rename: &impl Fn(&mut String)) {
+    let dimensions = metric.get_mut("Dimensions").and_then(Value::as_array_mut).into_iter().flatten();
+    for dimension in dimensions {
+        if let Some(Value::String(value)) = dimension.get_mut("Value") {
+            rename(value);
+        }
+    }
 }

@@ -1,26 +1,26 @@
 //! Which services Teal can make a green of: what a copy of them would be, and on which ways traffic would reach it.
 
-use super::{DESCRIBE_SERVICES, settings};
-use aws_sdk_ecs::types::{DeploymentControllerType, DeploymentStrategy, SchedulingStrategy, Service};
+use super::DESCRIBE_SERVICES;
+use super::description::Service;
+use serde_json::Value;
 use teal::ports::{PortError, PortResult};
 
 /// Refuses a blue of which no copy can be made, or whose copy would serve on another way than the route.
 pub(super) fn require_copyable(blue: &Service, blue_group: &str) -> PortResult<()> {
-    let controller = blue.deployment_controller.as_ref().map(|controller| &controller.r#type);
-    if controller.is_some_and(|controller| *controller != DeploymentControllerType::Ecs) {
+    let text = |path: &str| blue.document.pointer(path).and_then(Value::as_str);
+    if text("/deploymentController/type").is_some_and(|controller| controller != "ECS") {
         let why = "its deployment controller is not ECS, so its task definition can only be changed by that one";
         return Err(refused(blue, why));
     }
-    if blue.scheduling_strategy == Some(SchedulingStrategy::Daemon) {
+    if text("/schedulingStrategy") == Some("DAEMON") {
         return Err(refused(blue, "a DAEMON service has no number of tasks to scale"));
     }
-    let strategy = blue.deployment_configuration().and_then(|configuration| configuration.strategy());
-    if strategy.is_some_and(|strategy| *strategy != DeploymentStrategy::Rolling) {
+    if text("/deploymentConfiguration/strategy").is_some_and(|strategy| strategy != "ROLLING") {
         let why = "ECS shifts its traffic by its own deployment strategy. Set the strategy to ROLLING";
         return Err(refused(blue, why));
     }
-    for load_balancer in blue.load_balancers() {
-        let other = match (load_balancer.target_group_arn(), load_balancer.load_balancer_name()) {
+    for load_balancer in &blue.load_balancers {
+        let other = match (load_balancer.target_group_arn.as_deref(), load_balancer.load_balancer_name.as_deref()) {
             (Some(group), _) if group == blue_group => continue,
             (Some(group), _) => format!("target group {group}"),
             (None, name) => format!("classic load balancer {}", name.unwrap_or_default()),
@@ -38,13 +38,16 @@ pub(super) fn require_copyable(blue: &Service, blue_group: &str) -> PortResult<(
 /// Refuses a service whose tasks clients find without a load balancer. Blue's copy would have it from blue; a green that is there
 /// keeps its own.
 pub(super) fn require_no_other_way(service: &Service) -> PortResult<()> {
-    let newest = settings::primary(service);
-    let connect = newest.and_then(|newest| newest.service_connect_configuration.as_ref());
-    let way = if !service.service_registries().is_empty() {
+    let connect = service.member_of_primary("serviceConnectConfiguration");
+    let offers = |connect: &Value| {
+        let services = connect.get("services").and_then(Value::as_array);
+        connect.get("enabled") == Some(&Value::Bool(true)) && services.is_some_and(|services| !services.is_empty())
+    };
+    let way = if service.member("serviceRegistries").is_some() {
         "service discovery (Cloud Map)"
-    } else if connect.is_some_and(|connect| connect.enabled && !connect.services().is_empty()) {
+    } else if connect.is_some_and(offers) {
         "Service Connect"
-    } else if newest.is_some_and(|newest| !newest.vpc_lattice_configurations().is_empty()) {
+    } else if service.member_of_primary("vpcLatticeConfigurations").is_some() {
         "VPC Lattice"
     } else {
         return Ok(());
@@ -57,6 +60,6 @@ pub(super) fn require_no_other_way(service: &Service) -> PortResult<()> {
 }
 
 fn refused(service: &Service, why: &str) -> PortError {
-    let name = service.service_name().unwrap_or_default();
+    let name = &service.service_name;
     PortError::Refused { call: DESCRIBE_SERVICES, message: format!("service {name} cannot be released by Teal: {why}") }
 }

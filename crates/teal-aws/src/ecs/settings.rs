@@ -1,14 +1,8 @@
 //! Services and task definitions as maps of settings, so that every difference between blue and green can be named.
-//!
-//! The SDK's structures describe themselves by the schema of their shape: written with the protocol's own JSON codec they have every
-//! member that ECS answered with, under ECS's names.
 
-use aws_sdk_ecs::types::{Deployment, Service, TaskDefinition};
-use aws_smithy_json::codec::JsonCodec;
-use aws_smithy_schema::Schema;
-use aws_smithy_schema::codec::Codec;
-use aws_smithy_schema::serde::{SerializableStruct, ShapeSerializer};
-use serde_json::{Map, Value};
+use super::description::{Service, is_empty};
+use crate::json::Members;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub(super) type Settings = BTreeMap<String, Value>;
@@ -54,11 +48,10 @@ const NOT_SETTINGS_OF_TASK: [&str; 9] = [
 
 /// Everything that a person may have set on a service besides task definition, size and target group.
 pub(super) fn of_service(service: &Service) -> Settings {
-    let mut members = members(Service::SCHEMA, service);
+    let mut members = members(&service.document);
     members.retain(|name, _| !NOT_SETTINGS_OF_SERVICE.contains(&name.as_str()));
-    if let Some(deployment) = primary(service) {
-        let of_deployment = self::members(Deployment::SCHEMA, deployment).into_iter();
-        members.extend(of_deployment.filter(|(name, _)| SETTINGS_OF_DEPLOYMENT.contains(&name.as_str())));
+    for name in SETTINGS_OF_DEPLOYMENT {
+        members.extend(service.member_of_primary(name).map(|value| (name.to_owned(), value.clone())));
     }
     if let Some(Value::Array(tags)) = members.get_mut("tags") {
         // AWS's own tags (of CloudFormation, say) cannot be set by others.
@@ -68,18 +61,13 @@ pub(super) fn of_service(service: &Service) -> Settings {
     members.into_iter().filter(|(_, value)| !is_empty(value)).collect()
 }
 
-/// The deployment that ECS works towards.
-pub(super) fn primary(service: &Service) -> Option<&Deployment> {
-    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
-}
-
 pub(super) fn is_reserved(tag: &str) -> bool {
     tag.starts_with("aws:")
 }
 
 /// Everything that a person may have set on two task definitions besides the images, which are what the version is. A
 /// variable of the environment may hold a secret, so its value stays here: where the two differ, the maps only say so.
-pub(super) fn of_tasks(blue: &TaskDefinition, green: &TaskDefinition) -> (Settings, Settings) {
+pub(super) fn of_tasks(blue: &Value, green: &Value) -> (Settings, Settings) {
     let (mut blue, mut green) = (of_task(blue), of_task(green));
     for (name, value) in &mut blue {
         if !name.contains(ENVIRONMENT) {
@@ -99,8 +87,8 @@ pub(super) fn of_tasks(blue: &TaskDefinition, green: &TaskDefinition) -> (Settin
 /// What stands between a container's name and a variable's.
 const ENVIRONMENT: &str = "].environment.";
 
-fn of_task(task: &TaskDefinition) -> Settings {
-    let mut members = members(TaskDefinition::SCHEMA, task);
+fn of_task(task: &Value) -> Settings {
+    let mut members = members(task);
     members.retain(|name, _| !NOT_SETTINGS_OF_TASK.contains(&name.as_str()));
     let containers = members.remove("containerDefinitions");
     let mut settings: Settings = members.into_iter().filter(|(_, value)| !is_empty(value)).collect();
@@ -132,22 +120,6 @@ fn add_container(settings: &mut Settings, container: &Value) {
     settings.entry(format!("container[{name}]")).or_insert(Value::Bool(true));
 }
 
-/// Whether a value says nothing: ECS answers with empty lists for what is not set.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(list) => list.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-/// The members of a structure as JSON. ECS's shapes have no member that its own codec cannot write.
-fn members(schema: &Schema<'_>, value: &dyn SerializableStruct) -> Map<String, Value> {
-    let mut serializer = JsonCodec::default().create_serializer();
-    let written = serializer.write_struct(schema, value).ok().map(|()| serializer.finish());
-    match written.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-        Some(Value::Object(members)) => members,
-        _ => Map::new(),
-    }
+fn members(document: &Value) -> Members {
+    document.as_object().cloned().unwrap_or_default()
 }
