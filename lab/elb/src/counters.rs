@@ -28,7 +28,9 @@ pub struct TargetGroupCounts {
     pub elb_503: u64,
     /// Answered 504 by the load balancer: the target did not answer in time.
     pub elb_504: u64,
-    /// Requests that are with a target now, answers under way included.
+    /// Flows for which a target was chosen (Network Load Balancers).
+    pub flows: u64,
+    /// Requests that are with a target now, answers under way included, and flows that are open now.
     pub in_flight: u64,
     /// When a target of the group last answered a request; `None` if none ever did.
     pub last_answered: Option<Instant>,
@@ -57,7 +59,7 @@ impl Count {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn subtract(&self) {
+    pub(crate) fn subtract(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -70,6 +72,7 @@ impl Count {
 #[derive(Debug)]
 pub(crate) struct GroupCounters {
     requests: Count,
+    flows: Count,
     by_class: [Count; 4],
     by_elb_status: ElbStatuses,
     in_flight: Count,
@@ -100,6 +103,7 @@ impl GroupCounters {
     pub(crate) fn new() -> Self {
         Self {
             requests: Count::default(),
+            flows: Count::default(),
             by_class: Default::default(),
             by_elb_status: ElbStatuses::default(),
             in_flight: Count::default(),
@@ -110,6 +114,12 @@ impl GroupCounters {
 
     pub(crate) fn sent(&self) {
         self.in_flight.add();
+    }
+
+    /// A flow was given to a target.
+    pub(crate) fn flow_began(&self) {
+        self.flows.add();
+        self.sent();
     }
 
     pub(crate) fn done(&self) {
@@ -148,6 +158,7 @@ impl GroupCounters {
             elb_502: self.by_elb_status.bad_gateway.get(),
             elb_503: self.by_elb_status.unavailable.get(),
             elb_504: self.by_elb_status.timeout.get(),
+            flows: self.flows.get(),
             in_flight: self.in_flight.get(),
             last_answered,
         }

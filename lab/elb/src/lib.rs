@@ -1,20 +1,24 @@
-//! Elastic Load Balancing v2 for the lab: Application Load Balancers whose traffic is real.
+//! Elastic Load Balancing v2 for the lab: Application and Network Load Balancers whose traffic is real.
 //!
 //! The control plane speaks the AWS Query protocol of API version 2015-12-01 and checks its inputs as AWS does. The
-//! data plane is a real HTTP/1.1 proxy: every load balancer gets a loopback address of its own, which is its DNS name,
-//! and every listener binds its port there (Linux answers on all of 127.0.0.0/8; ports below 1024 need the right to
-//! bind them).
+//! data plane is a real HTTP/1.1 proxy, or carries TCP connections and UDP datagrams: every load balancer gets a
+//! loopback address of its own, which is its DNS name, and every listener binds its port there (Linux answers on all
+//! of 127.0.0.0/8; ports below 1024 need the right to bind them).
 //!
 //! What differs from AWS, on purpose:
-//! * A change of weights or rules counts from the next request on; AWS takes some seconds to tell all its nodes.
-//! * HTTPS listeners speak plain HTTP, and actions that authenticate are kept and described but let every request pass.
+//! * A change of weights or rules counts from the next request or flow on; AWS takes some seconds to tell all the nodes
+//!   of an Application Load Balancer, and up to some minutes for a Network Load Balancer.
+//! * HTTPS and TLS listeners speak plain HTTP and TCP, and actions that authenticate are kept and described but let
+//!   every request pass.
+//! * Targets of a Network Load Balancer see its address, not the client's: `preserve_client_ip` and `proxy_protocol_v2`
+//!   are kept but not enacted. QUIC is not served.
 //! * Only targets of type `ip` can be registered by API call, with loopback addresses. Fleets of the lab register
 //!   theirs through [`TargetRegistry`], whatever the group's target type.
 //! * Slow start, least outstanding requests, application-based cookies, the percentages of healthy targets, source-ip
 //!   and regular-expression conditions are not enacted; HTTP/2, gRPC and WebSockets are not served.
 //! * Requests in flight to a deregistered target may finish even after the deregistration delay.
-//! * Health-check intervals, the deregistration delay and stickiness durations run on the lab clock; the idle timeout
-//!   and the throttling of calls run on the wall clock.
+//! * Health-check intervals, the deregistration delay and stickiness durations run on the lab clock; idle timeouts and
+//!   the throttling of calls run on the wall clock.
 
 mod api;
 mod counters;
@@ -31,7 +35,7 @@ pub use counters::{Counters, LoadBalancerCounts, TargetGroupCounts};
 pub use weights::WeightChange;
 
 use api::Call;
-use model::Account;
+use model::{Account, Kind};
 use plane::{Group, Health, Matcher, Plane, Route, RouteTable, Scheme};
 use query::Form;
 use std::collections::BTreeSet;
@@ -76,7 +80,8 @@ pub struct Elb {
 }
 
 impl Elb {
-    /// An account without load balancers. Metrics go to `metrics` in the namespace AWS/ApplicationELB.
+    /// An account without load balancers. Metrics go to `metrics` in the namespaces AWS/ApplicationELB and
+    /// AWS/NetworkELB.
     ///
     /// # Panics
     /// Outside a tokio runtime: the data plane runs on it.
@@ -86,7 +91,7 @@ impl Elb {
         let ElbOptions { throttle, seed } = options;
         let (plane, observed) = Plane::new(clock, seed);
         let account = Arc::<Mutex<Account>>::default();
-        let hosts = report_hosts_every_minute(Arc::clone(&account), plane.clock.clone(), Arc::clone(&metrics));
+        let hosts = report_every_minute(Arc::clone(&account), plane.clock.clone(), Arc::clone(&metrics));
         let tasks =
             vec![runtime.spawn(plane::publish(observed, metrics)).abort_handle(), runtime.spawn(hosts).abort_handle()];
         let throttle = throttle.then(Throttle::new);
@@ -247,14 +252,17 @@ fn apply(account: &Account) {
     unused.iter().for_each(|group| group.group.set_in_use(false));
 }
 
-/// Publishes the host counts of every target group in use, at each full lab minute.
-async fn report_hosts_every_minute(account: Arc<Mutex<Account>>, clock: LabClock, metrics: Arc<dyn MetricSink>) {
+/// Publishes the host counts of every target group in use and the open flows, at each full lab minute.
+async fn report_every_minute(account: Arc<Mutex<Account>>, clock: LabClock, metrics: Arc<dyn MetricSink>) {
     const MINUTE: Millis = 60_000;
     loop {
         let rest = MINUTE - clock.now_millis().rem_euclid(MINUTE);
         clock.sleep(Duration::from_millis(rest.unsigned_abs())).await;
         let at = clock.now_millis();
         let account = lock(&account);
+        for balancer in account.load_balancers.values().filter(|balancer| balancer.kind == Kind::Network) {
+            plane::report_flows(&*metrics, at, &balancer.balancer);
+        }
         for group in account.target_groups.values() {
             if let Some(user) = account.load_balancer_of(&group.arn) {
                 plane::report_hosts(&*metrics, at, &user.balancer, &group.group);

@@ -9,9 +9,45 @@ use teal_lab_wire::{ACCOUNT, Millis, REGION};
 /// Attributes and tags, sorted by key.
 pub(crate) type Pairs = BTreeMap<String, String>;
 
+/// What a load balancer balances: requests or flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Application,
+    Network,
+}
+
+impl Kind {
+    /// `Type` in the API.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Network => "network",
+        }
+    }
+
+    /// What follows `loadbalancer/` in the ARN.
+    pub(crate) fn arn_part(self) -> &'static str {
+        match self {
+            Self::Application => "app",
+            Self::Network => "net",
+        }
+    }
+
+    /// The protocols that its listeners speak, as far as the lab serves them.
+    ///
+    /// Source: API Reference, CreateListener, Protocol.
+    pub(crate) fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::Application => &["HTTP", "HTTPS"],
+            Self::Network => &["TCP", "TLS", "UDP", "TCP_UDP"],
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct LoadBalancer {
     pub(crate) arn: String,
+    pub(crate) kind: Kind,
     pub(crate) name: String,
     pub(crate) created: Millis,
     pub(crate) scheme: &'static str,
@@ -36,7 +72,8 @@ pub(crate) struct TargetGroup {
 pub(crate) struct TargetGroupSettings {
     pub(crate) name: String,
     pub(crate) protocol: &'static str,
-    pub(crate) protocol_version: &'static str,
+    /// Of target groups of HTTP and HTTPS.
+    pub(crate) protocol_version: Option<&'static str>,
     pub(crate) port: u16,
     pub(crate) vpc_id: String,
     pub(crate) target_type: &'static str,
@@ -49,11 +86,17 @@ pub(crate) struct HealthCheck {
     pub(crate) protocol: &'static str,
     /// `traffic-port` or a number.
     pub(crate) port: String,
-    pub(crate) path: String,
+    /// Absent for checks by TCP, which only connect.
+    pub(crate) http: Option<HttpCheck>,
     pub(crate) interval_seconds: u64,
     pub(crate) timeout_seconds: u64,
     pub(crate) healthy_threshold: u32,
     pub(crate) unhealthy_threshold: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HttpCheck {
+    pub(crate) path: String,
     /// `200`, `200,202` or `200-299`.
     pub(crate) matcher: String,
 }
@@ -70,6 +113,13 @@ pub(crate) struct Listener {
     /// Every listener has a default rule of its own ARN.
     pub(crate) default_rule_arn: String,
     pub(crate) handle: ListenerHandle,
+}
+
+impl Listener {
+    /// Of its load balancer; the protocols tell them apart.
+    pub(crate) fn kind(&self) -> Kind {
+        if Kind::Application.protocols().contains(&self.protocol) { Kind::Application } else { Kind::Network }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +202,13 @@ impl ActionKind {
             Self::Forward(forward) => Some(forward),
             _ => None,
         }
+    }
+}
+
+impl TargetGroupSettings {
+    /// The kind of load balancer that takes such a target group.
+    pub(crate) fn kind(&self) -> Kind {
+        if Kind::Application.protocols().contains(&self.protocol) { Kind::Application } else { Kind::Network }
     }
 }
 

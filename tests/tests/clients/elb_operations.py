@@ -34,6 +34,7 @@ class ElasticLoadBalancing(ServedOperations):
             self.refused("ValidationError", modify, **parameters, Attributes=[{"Key": "colour", "Value": "red"}])
         elb.modify_target_group(TargetGroupArn=one, HealthCheckPath="/alive", Matcher={"HttpCode": "200-204"})
         self.targets(elb, one, address)
+        self.flows(elb)
         for kind, parameters in [
             ("load_balancers", {}), ("target_groups", {}), ("listeners", {"LoadBalancerArn": arn}),
             ("rules", {"ListenerArn": listener}),
@@ -117,6 +118,49 @@ class ElasticLoadBalancing(ServedOperations):
         self.refused("InvalidTarget", elb.register_targets, TargetGroupArn=group, Targets=[{"Id": "10.0.0.1"}])
         elb.deregister_targets(TargetGroupArn=group, Targets=[target])
         elb.describe_target_health(TargetGroupArn=group)
+
+    def flows(self, elb):
+        """A Network Load Balancer: every protocol, groups by weight, and what only Application Load Balancers do."""
+        balancer = elb.create_load_balancer(Name="elb-flows", Type="network", Subnets=SUBNETS[:1])["LoadBalancers"][0]
+        arn, address = balancer["LoadBalancerArn"], balancer["DNSName"]
+        self.assertEqual(balancer["Type"], "network")
+        certificate = [{"CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1"}]
+        for protocol in ["TCP", "TLS", "UDP", "TCP_UDP"]:
+            checks = {} if protocol == "TCP" else {"HealthCheckProtocol": "HTTP"}
+            pair = [
+                target_group(elb, f"elb-{protocol.replace('_', '-')}-{n}", Protocol=protocol, **checks) for n in "12"
+            ]
+            listener = elb.create_listener(
+                LoadBalancerArn=arn, Protocol=protocol, Port=free_port(address),
+                Certificates=certificate if protocol == "TLS" else [],
+                DefaultActions=[forward((pair[0], 100), (pair[1], 0))],
+            )["Listeners"][0]["ListenerArn"]
+            elb.modify_listener(ListenerArn=listener, DefaultActions=[forward((pair[0], 1), (pair[1], 999))])
+            elb.modify_target_group_attributes(TargetGroupArn=pair[0], Attributes=[
+                {"Key": "deregistration_delay.connection_termination.enabled", "Value": "true"},
+                {"Key": "stickiness.enabled", "Value": "true"}])
+        elb.describe_listeners(LoadBalancerArn=arn)
+        elb.describe_rules(ListenerArn=listener)
+        elb.describe_target_groups(LoadBalancerArn=arn)
+        elb.describe_load_balancer_attributes(LoadBalancerArn=arn)
+        sticky = forward((pair[0], 1))
+        sticky["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 60}
+        fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+        requests = target_group(elb, "elb-requests")
+        for code, call, parameters in [
+            ("ValidationError", elb.modify_listener, {"ListenerArn": listener, "DefaultActions": [sticky]}),
+            ("InvalidLoadBalancerAction", elb.modify_listener, {"ListenerArn": listener, "DefaultActions": [fixed]}),
+            ("IncompatibleProtocols", elb.modify_listener, {
+                "ListenerArn": listener, "DefaultActions": [forward((requests, 1))]}),
+            ("UnsupportedProtocol", elb.modify_listener, {"ListenerArn": listener, "Protocol": "HTTP"}),
+            ("ValidationError", elb.create_rule, {
+                "ListenerArn": listener, "Priority": 1, "Actions": [forward((pair[0], 1))],
+                "Conditions": [{"Field": "path-pattern", "Values": ["/"]}]}),
+            ("ValidationError", elb.modify_target_group_attributes, {
+                "TargetGroupArn": pair[0], "Attributes": [{"Key": "stickiness.type", "Value": "lb_cookie"}]}),
+        ]:
+            self.refused(code, call, **parameters)
+        elb.delete_load_balancer(LoadBalancerArn=arn)
 
     def load_balancing_refusals(self, elb, balancer, listener, group):
         present = {"load balancer": balancer, "listener": listener, "group": group}

@@ -1,7 +1,7 @@
 //! Actions of listeners and rules: read, checked and described.
 
 use super::{Result, missing};
-use crate::model::{Account, Action, ActionKind, Authenticate, AuthenticateKind, Forward, Redirect};
+use crate::model::{Account, Action, ActionKind, Authenticate, AuthenticateKind, Forward, Kind, Redirect, forward_of};
 use crate::query::{Params, invalid};
 use crate::xml::Xml;
 use teal_lab_wire::AwsFault;
@@ -15,6 +15,7 @@ const LONGEST_STICKINESS: u64 = 604_800;
 pub(super) struct Place<'a> {
     pub(super) account: &'a Account,
     pub(super) load_balancer_arn: &'a str,
+    pub(super) kind: Kind,
     /// Of the listener.
     pub(super) protocol: &'a str,
     /// The actions that are replaced; none at creation.
@@ -55,6 +56,12 @@ pub(super) fn read(params: &Params<'_>, name: &str, place: &Place<'_>) -> Result
 
 fn read_one(params: &Params<'_>, place: &Place<'_>) -> Result<ActionKind> {
     let kind = params.required("Type")?;
+    // Source: Network Load Balancers guide, "Listeners", Default action.
+    if place.kind == Kind::Network && kind != "forward" {
+        return Err(invalid_action(&format!(
+            "Actions of type '{kind}' are not supported for load balancers of type 'network'"
+        )));
+    }
     match kind {
         "forward" => Ok(ActionKind::Forward(read_forward(params, place)?)),
         "fixed-response" => read_fixed_response(params),
@@ -92,6 +99,10 @@ fn read_forward(params: &Params<'_>, place: &Place<'_>) -> Result<Forward> {
             "A forward action can have at most {MOST_TARGET_GROUPS} target groups, not {}",
             forward.groups.len()
         )));
+    }
+    // Source: API Reference, TargetGroupStickinessConfig: not supported by Network Load Balancers.
+    if place.kind == Kind::Network && forward.sticky {
+        return Err(invalid("You cannot enable target group stickiness on load balancers of type 'network'"));
     }
     check_groups(&forward, place)?;
     Ok(forward)
@@ -133,6 +144,7 @@ fn check_groups(forward: &Forward, place: &Place<'_>) -> Result<()> {
     for (arn, _) in &forward.groups {
         super::check_arn(arn, "targetgroup")?;
         let group = place.account.target_groups.get(arn).ok_or_else(|| missing::target_group(arn))?;
+        check_protocol(arn, group.settings.protocol, place)?;
         // Source: API Reference, TargetGroupAssociationLimit.
         if let Some(other) = place.account.load_balancer_of(arn)
             && other.arn != place.load_balancer_arn
@@ -145,7 +157,7 @@ fn check_groups(forward: &Forward, place: &Place<'_>) -> Result<()> {
         // Source: Application Load Balancers guide, "Sticky sessions": with several target groups, one of which has
         // sticky sessions, the action needs target group stickiness.
         let target_sticky = group.attributes.get("stickiness.enabled").is_some_and(|value| value == "true");
-        if target_sticky && forward.groups.len() > 1 && !forward.sticky {
+        if place.kind == Kind::Application && target_sticky && forward.groups.len() > 1 && !forward.sticky {
             return Err(invalid(format!(
                 "You must enable target group stickiness on the action, because the target group '{arn}' has \
                  stickiness enabled"
@@ -153,6 +165,38 @@ fn check_groups(forward: &Forward, place: &Place<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the actions that a listener has go with its new protocol.
+pub(super) fn check_protocols(actions: &[Action], place: &Place<'_>) -> Result<()> {
+    let groups = forward_of(actions).into_iter().flat_map(|forward| &forward.groups);
+    for (arn, _) in groups {
+        if let Some(group) = place.account.target_groups.get(arn) {
+            check_protocol(arn, group.settings.protocol, place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Source: Network Load Balancers guide, "Target groups for your Network Load Balancers", Routing configuration.
+fn check_protocol(arn: &str, group: &str, place: &Place<'_>) -> Result<()> {
+    let fits = match place.protocol {
+        "TCP" => matches!(group, "TCP" | "TCP_UDP"),
+        "TLS" => matches!(group, "TCP" | "TLS"),
+        "UDP" => matches!(group, "UDP" | "TCP_UDP"),
+        "TCP_UDP" => group == "TCP_UDP",
+        _ => matches!(group, "HTTP" | "HTTPS"),
+    };
+    if fits {
+        return Ok(());
+    }
+    let listener = place.protocol;
+    Err(AwsFault::client(
+        "IncompatibleProtocols",
+        format!(
+            "The protocol {group} of the target group '{arn}' is incompatible with the listener protocol {listener}"
+        ),
+    ))
 }
 
 fn read_fixed_response(params: &Params<'_>) -> Result<ActionKind> {
@@ -258,7 +302,7 @@ fn invalid_action(message: &str) -> AwsFault {
 /// `ForwardConfig`, one to several with `ForwardConfig` only, and never a client secret.
 ///
 /// Source: API Reference, Action and DescribeListeners; AuthenticateOidcActionConfig.
-pub(super) fn write(x: &mut Xml, action: &Action) {
+pub(super) fn write(x: &mut Xml, action: &Action, kind: Kind) {
     match &action.kind {
         ActionKind::Forward(forward) => {
             x.leaf("Type", "forward");
@@ -270,10 +314,12 @@ pub(super) fn write(x: &mut Xml, action: &Action) {
                     x.leaf("TargetGroupArn", arn);
                     x.leaf("Weight", weight);
                 });
-                x.node("TargetGroupStickinessConfig", |x| {
-                    x.leaf("Enabled", forward.sticky);
-                    x.maybe("DurationSeconds", forward.sticky_seconds);
-                });
+                if kind == Kind::Application {
+                    x.node("TargetGroupStickinessConfig", |x| {
+                        x.leaf("Enabled", forward.sticky);
+                        x.maybe("DurationSeconds", forward.sticky_seconds);
+                    });
+                }
             });
         }
         ActionKind::FixedResponse { status, content_type, body } => {

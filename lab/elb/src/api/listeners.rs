@@ -2,7 +2,7 @@
 
 use super::action::{self, Place};
 use super::{Call, Result, check_arn, missing};
-use crate::model::{Account, Listener, arn, forward_of};
+use crate::model::{Account, Kind, Listener, arn, forward_of};
 use crate::plane::{ListenerHandle, Route, RouteTable, Scheme};
 use crate::query::{Params, invalid, page};
 use crate::xml::Xml;
@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use teal_lab_wire::AwsFault;
 
-const PROTOCOLS: [&str; 2] = ["HTTP", "HTTPS"];
 /// What AWS takes where none is given. Source: API Reference, CreateListener, SslPolicy.
 const SSL_POLICY: &str = "ELBSecurityPolicy-2016-08";
 
@@ -21,10 +20,10 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
     let balancer = call.account.load_balancers.get(load_balancer_arn);
     let balancer = balancer.ok_or_else(|| missing::load_balancer(load_balancer_arn))?;
     let port = params.number("Port", 1..=65_535)?.ok_or_else(|| invalid("A port must be specified"))?;
-    let protocol = read_protocol(params)?.ok_or_else(|| invalid("A protocol must be specified"))?;
+    let protocol = read_protocol(params, balancer.kind)?.ok_or_else(|| invalid("A protocol must be specified"))?;
     let certificates = read_certificates(params)?;
     check_certificates(protocol, &certificates)?;
-    let place = Place { account: call.account, load_balancer_arn, protocol, before: &[] };
+    let place = Place { account: call.account, load_balancer_arn, kind: balancer.kind, protocol, before: &[] };
     let default_actions = action::read(params, "DefaultActions", &place)?;
     // The call is idempotent. Source: API Reference, CreateListener.
     let mut listeners = call.account.listeners.values();
@@ -57,8 +56,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
     Ok(answer)
 }
 
-/// Opens the port. Until its rules are in place it answers 503, as a listener without targets does.
-fn bind(call: &Call<'_>, load_balancer_arn: &str, port: u16, protocol: &str) -> Result<ListenerHandle> {
+/// Opens the port. Until its rules are in place it answers 503 or resets flows, as a listener without targets does.
+fn bind(call: &Call<'_>, load_balancer_arn: &str, port: u16, protocol: &'static str) -> Result<ListenerHandle> {
     let balancer = call.account.load_balancers.get(load_balancer_arn);
     let balancer = balancer.ok_or_else(|| missing::load_balancer(load_balancer_arn))?;
     let nothing = Route::FixedResponse { status: 503, content_type: "text/plain".to_owned(), body: String::new() };
@@ -66,6 +65,7 @@ fn bind(call: &Call<'_>, load_balancer_arn: &str, port: u16, protocol: &str) -> 
     ListenerHandle::bind(
         call.runtime,
         address,
+        protocol,
         Arc::clone(call.plane),
         Arc::clone(&balancer.balancer),
         RouteTable { scheme: Scheme::of(protocol), rules: Vec::new(), default: nothing },
@@ -73,14 +73,13 @@ fn bind(call: &Call<'_>, load_balancer_arn: &str, port: u16, protocol: &str) -> 
     .map_err(|error| invalid(format!("The lab cannot listen on {address}: {error}")))
 }
 
-fn read_protocol(params: &Params<'_>) -> Result<Option<&'static str>> {
+fn read_protocol(params: &Params<'_>, kind: Kind) -> Result<Option<&'static str>> {
     let Some(wanted) = params.text("Protocol") else { return Ok(None) };
-    let known = PROTOCOLS.into_iter().find(|known| *known == wanted);
-    known.map(Some).ok_or_else(|| {
-        AwsFault::client(
-            "UnsupportedProtocol",
-            format!("Protocol '{wanted}' is not one of an Application Load Balancer"),
-        )
+    let known = kind.protocols().iter().find(|known| **known == wanted);
+    known.copied().map(Some).ok_or_else(|| {
+        let allowed = kind.protocols().join(", ");
+        let kind = kind.name();
+        AwsFault::client("UnsupportedProtocol", format!("Protocol '{wanted}' must be one of '{allowed}' ({kind})"))
     })
 }
 
@@ -89,22 +88,33 @@ fn read_certificates(params: &Params<'_>) -> Result<Vec<String>> {
     certificates.iter().map(|certificate| certificate.required("CertificateArn").map(str::to_owned)).collect()
 }
 
-/// An HTTPS listener has exactly one default certificate, an HTTP listener none.
+/// Whether a listener of this protocol ends encryption.
+fn is_secure(protocol: &str) -> bool {
+    matches!(protocol, "HTTPS" | "TLS")
+}
+
+/// An HTTPS or TLS listener has exactly one default certificate, any other none.
 ///
 /// Source: API Reference, CreateListener, Certificates.
 fn check_certificates(protocol: &str, certificates: &[String]) -> Result<()> {
-    match (protocol, certificates.len()) {
-        ("HTTPS", 1) | ("HTTP", 0) => Ok(()),
-        ("HTTPS", 0) => {
-            Err(AwsFault::client("CertificateNotFound", "A certificate must be specified for HTTPS listeners"))
-        }
-        ("HTTPS", _) => Err(invalid("Exactly one certificate must be specified for an HTTPS listener")),
-        _ => Err(invalid("Certificates cannot be specified for HTTP listeners")),
+    match (is_secure(protocol), certificates.len()) {
+        (true, 1) | (false, 0) => Ok(()),
+        (true, 0) => Err(AwsFault::client(
+            "CertificateNotFound",
+            format!("A certificate must be specified for {protocol} listeners"),
+        )),
+        (true, _) => Err(invalid(format!("Exactly one certificate must be specified for a listener of {protocol}"))),
+        (false, _) => Err(invalid(format!("Certificates cannot be specified for {protocol} listeners"))),
     }
 }
 
+/// Whether a listener of this protocol takes TCP connections, and whether it takes UDP datagrams.
+pub(super) fn transports(protocol: &str) -> (bool, bool) {
+    (protocol != "UDP", matches!(protocol, "UDP" | "TCP_UDP"))
+}
+
 fn read_ssl_policy(params: &Params<'_>, protocol: &str) -> Option<String> {
-    (protocol == "HTTPS").then(|| params.text("SslPolicy").unwrap_or(SSL_POLICY).to_owned())
+    is_secure(protocol).then(|| params.text("SslPolicy").unwrap_or(SSL_POLICY).to_owned())
 }
 
 fn check_port(account: &Account, load_balancer_arn: &str, port: u16, except: Option<&str>) -> Result<()> {
@@ -165,7 +175,7 @@ fn described(listeners: &[&Listener], marker: Option<String>) -> Xml {
             x.list("Certificates", &listener.certificates, |x, arn| x.leaf("CertificateArn", arn));
         }
         x.maybe("SslPolicy", listener.ssl_policy.as_ref());
-        x.list("DefaultActions", &listener.default_actions, action::write);
+        x.list("DefaultActions", &listener.default_actions, |x, action| action::write(x, action, listener.kind()));
     });
     x.maybe("NextMarker", marker);
     x
@@ -180,26 +190,35 @@ pub(super) fn modify(call: &mut Call<'_>) -> Result<Xml> {
     check_arn(arn, "listener")?;
     let listener = call.account.listeners.get(arn).ok_or_else(missing::listener)?;
     let load_balancer_arn = listener.load_balancer_arn.clone();
+    let balancer = call.account.load_balancers.get(&load_balancer_arn);
+    let kind = balancer.ok_or_else(|| missing::load_balancer(&load_balancer_arn))?.kind;
     let port = params.number("Port", 1..=65_535)?.unwrap_or(listener.port);
-    let protocol = read_protocol(&params)?.unwrap_or(listener.protocol);
+    let protocol = read_protocol(&params, kind)?.unwrap_or(listener.protocol);
     let certificates = match read_certificates(&params)? {
         given if !given.is_empty() => given,
-        _ if protocol == "HTTP" => Vec::new(),
+        _ if !is_secure(protocol) => Vec::new(),
         _ => listener.certificates.clone(),
     };
     check_certificates(protocol, &certificates)?;
     check_port(call.account, &load_balancer_arn, port, Some(arn))?;
     let before = &listener.default_actions;
+    let place = Place { account: call.account, load_balancer_arn: &load_balancer_arn, kind, protocol, before };
     let actions = if params.has("DefaultActions") {
-        let place = Place { account: call.account, load_balancer_arn: &load_balancer_arn, protocol, before };
         action::read(&params, "DefaultActions", &place)?
     } else {
+        action::check_protocols(before, &place)?;
         before.clone()
     };
     let ssl_policy = match (params.text("SslPolicy"), &listener.ssl_policy) {
-        (None, Some(known)) if protocol == "HTTPS" => Some(known.clone()),
+        (None, Some(known)) if is_secure(protocol) => Some(known.clone()),
         _ => read_ssl_policy(&params, protocol),
     };
+    if transports(protocol) != transports(listener.protocol) {
+        return Err(invalid(format!(
+            "The lab does not turn a listener of {} into one of {protocol}",
+            listener.protocol
+        )));
+    }
     let moved = port != listener.port;
     let handle = moved.then(|| bind(call, &load_balancer_arn, port, protocol)).transpose()?;
 

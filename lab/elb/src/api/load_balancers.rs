@@ -1,7 +1,7 @@
-//! Load balancers. Only Application Load Balancers: what the lab proves is HTTP.
+//! Load balancers: Application and Network Load Balancers.
 
 use super::{Call, Result, check_arn, check_name, missing};
-use crate::model::{LoadBalancer, Pairs, arn};
+use crate::model::{Kind, LoadBalancer, Pairs, arn};
 use crate::plane::Balancer;
 use crate::query::{Params, invalid, page};
 use crate::xml::Xml;
@@ -13,7 +13,7 @@ use teal_lab_wire::{AwsFault, REGION};
 /// `deletion_protection.enabled` have their effect.
 ///
 /// Source: API Reference, LoadBalancerAttribute.
-const ATTRIBUTES: [(&str, &str); 16] = [
+const APPLICATION_ATTRIBUTES: [(&str, &str); 16] = [
     ("access_logs.s3.bucket", ""),
     ("access_logs.s3.enabled", "false"),
     ("access_logs.s3.prefix", ""),
@@ -32,6 +32,24 @@ const ATTRIBUTES: [(&str, &str); 16] = [
     ("waf.fail_open.enabled", "false"),
 ];
 
+/// Those of a Network Load Balancer; `deletion_protection.enabled` has its effect.
+const NETWORK_ATTRIBUTES: [(&str, &str); 7] = [
+    ("access_logs.s3.bucket", ""),
+    ("access_logs.s3.enabled", "false"),
+    ("access_logs.s3.prefix", ""),
+    ("deletion_protection.enabled", "false"),
+    ("dns_record.client_routing_policy", "any_availability_zone"),
+    ("ipv6.deny_all_igw_traffic", "false"),
+    ("load_balancing.cross_zone.enabled", "false"),
+];
+
+fn attribute_defaults(kind: Kind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        Kind::Application => &APPLICATION_ATTRIBUTES,
+        Kind::Network => &NETWORK_ATTRIBUTES,
+    }
+}
+
 /// What the lab claims of the network that it does not have.
 const VPC: &str = "vpc-00000000";
 const HOSTED_ZONE: &str = "Z35SXDOTRQ7X7K";
@@ -42,9 +60,11 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
     if name.starts_with("internal-") {
         return Err(invalid("The name of a load balancer must not begin with 'internal-'"));
     }
-    if call.params.one_of("Type", &["application", "network", "gateway"])?.is_some_and(|kind| kind != "application") {
-        return Err(invalid("The lab serves load balancers of type 'application' only"));
-    }
+    let kind = match call.params.one_of("Type", &["application", "network", "gateway"])? {
+        None | Some("application") => Kind::Application,
+        Some("network") => Kind::Network,
+        Some(other) => return Err(invalid(format!("The lab does not serve load balancers of type '{other}'"))),
+    };
     let scheme = call.params.one_of("Scheme", &["internet-facing", "internal"])?.unwrap_or("internet-facing");
     let ip_address_type =
         call.params.one_of("IpAddressType", &["ipv4", "dualstack", "dualstack-without-public-ipv4"])?.unwrap_or("ipv4");
@@ -53,15 +73,19 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
         subnets.push(mapping.required("SubnetId")?.to_owned());
     }
     // Source: API Reference, CreateLoadBalancer, Subnets.
-    if subnets.len() < 2 {
-        return Err(invalid("At least two subnets in two different Availability Zones must be specified"));
+    match kind {
+        Kind::Application if subnets.len() < 2 => {
+            return Err(invalid("At least two subnets in two different Availability Zones must be specified"));
+        }
+        Kind::Network if subnets.is_empty() => return Err(invalid("A subnet must be specified")),
+        _ => {}
     }
     let security_groups: Vec<String> = call.params.texts("SecurityGroups").into_iter().map(str::to_owned).collect();
 
     // The call is idempotent. Source: API Reference, CreateLoadBalancer.
     if let Some(known) = call.account.load_balancers.values().find(|known| known.name == name) {
-        let same = (known.scheme, known.ip_address_type, &known.subnets, &known.security_groups)
-            == (scheme, ip_address_type, &subnets, &security_groups);
+        let same = (known.kind, known.scheme, known.ip_address_type, &known.subnets, &known.security_groups)
+            == (kind, scheme, ip_address_type, &subnets, &security_groups);
         if !same {
             return Err(AwsFault::client(
                 "DuplicateLoadBalancerName",
@@ -71,10 +95,12 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
         return Ok(described(&[known], None));
     }
 
-    let arn = arn(&format!("loadbalancer/app/{name}/{}", call.plane.dice.resource_id()));
+    let arn = arn(&format!("loadbalancer/{}/{name}/{}", kind.arn_part(), call.plane.dice.resource_id()));
     super::tags::put_new(call, &arn)?;
-    let attributes: Pairs = ATTRIBUTES.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let defaults = attribute_defaults(kind).iter();
+    let attributes: Pairs = defaults.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let balancer = LoadBalancer {
+        kind,
         name: name.to_owned(),
         created: call.plane.clock.now_millis(),
         scheme,
@@ -137,7 +163,7 @@ fn described(balancers: &[&LoadBalancer], marker: Option<String>) -> Xml {
         x.leaf("Scheme", balancer.scheme);
         x.leaf("VpcId", VPC);
         x.node("State", |x| x.leaf("Code", "active"));
-        x.leaf("Type", "application");
+        x.leaf("Type", balancer.kind.name());
         let zones = balancer.subnets.iter().zip(('a'..='f').cycle());
         x.list("AvailabilityZones", zones, |x, (subnet, letter)| {
             x.leaf("ZoneName", format_args!("{REGION}{letter}"));
@@ -177,12 +203,15 @@ pub(super) fn describe_attributes(call: &mut Call<'_>) -> Result<Xml> {
 }
 
 pub(super) fn modify_attributes(call: &mut Call<'_>) -> Result<Xml> {
-    let changes = attribute_changes(&call.params, |key| ATTRIBUTES.iter().any(|(known, _)| *known == key))?;
+    let params = call.params.clone();
+    let kind = find(call)?.kind;
+    let known = attribute_defaults(kind);
+    let changes = attribute_changes(&params, |key| known.iter().any(|(known, _)| *known == key))?;
     for (key, value) in &changes {
         let fits = match key.as_str() {
             "idle_timeout.timeout_seconds" => value.parse().is_ok_and(|seconds: u64| (1..=4000).contains(&seconds)),
             "client_keep_alive.seconds" => value.parse().is_ok_and(|seconds: u64| (60..=604_800).contains(&seconds)),
-            "load_balancing.cross_zone.enabled" => value == "true",
+            "load_balancing.cross_zone.enabled" if kind == Kind::Application => value == "true",
             key if key.ends_with(".enabled") => matches!(value.as_str(), "true" | "false"),
             _ => true,
         };

@@ -2,7 +2,7 @@
 
 use super::action::{self, Place};
 use super::{Call, Result, check_arn, condition, missing};
-use crate::model::{Account, Action, Condition, Listener, Rule, arn, forward_of};
+use crate::model::{Account, Action, Condition, Kind, Listener, Rule, arn, forward_of};
 use crate::query::{Params, invalid, page};
 use crate::xml::Xml;
 use std::collections::BTreeMap;
@@ -13,6 +13,10 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
     let listener_arn = params.required("ListenerArn")?;
     check_arn(listener_arn, "listener")?;
     let listener = call.account.listeners.get(listener_arn).ok_or_else(missing::listener)?;
+    // A listener of flows has its default action only. Source: Network Load Balancers guide, "Listeners".
+    if listener.kind() == Kind::Network {
+        return Err(invalid("Rules are not supported for listeners of load balancers of type 'network'"));
+    }
     let priority = read_priority(params)?;
     if call.account.rules_of(listener_arn).iter().any(|rule| rule.priority == priority) {
         return Err(in_use(priority));
@@ -36,7 +40,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
 }
 
 fn place<'a>(account: &'a Account, listener: &'a Listener, before: &'a [Action]) -> Place<'a> {
-    Place { account, load_balancer_arn: &listener.load_balancer_arn, protocol: listener.protocol, before }
+    let kind = listener.kind();
+    Place { account, load_balancer_arn: &listener.load_balancer_arn, kind, protocol: listener.protocol, before }
 }
 
 fn read_priority(params: &Params<'_>) -> Result<u32> {
@@ -82,17 +87,21 @@ struct Row<'a> {
     priority: Option<u32>,
     conditions: &'a [Condition],
     actions: &'a [Action],
+    kind: Kind,
 }
 
 impl<'a> From<&'a Rule> for Row<'a> {
     fn from(rule: &'a Rule) -> Self {
-        Self { arn: &rule.arn, priority: Some(rule.priority), conditions: &rule.conditions, actions: &rule.actions }
+        let (conditions, actions) = (&rule.conditions, &rule.actions);
+        // Only listeners of requests have rules of their own.
+        Self { arn: &rule.arn, priority: Some(rule.priority), conditions, actions, kind: Kind::Application }
     }
 }
 
 impl<'a> Row<'a> {
     fn default_of(listener: &'a Listener) -> Self {
-        Self { arn: &listener.default_rule_arn, priority: None, conditions: &[], actions: &listener.default_actions }
+        let (arn, actions) = (&listener.default_rule_arn, &listener.default_actions);
+        Self { arn, priority: None, conditions: &[], actions, kind: listener.kind() }
     }
 }
 
@@ -105,7 +114,7 @@ fn described<'a>(rows: impl IntoIterator<Item = Row<'a>>, marker: Option<String>
             None => x.leaf("Priority", "default"),
         }
         x.list("Conditions", row.conditions, condition::write);
-        x.list("Actions", row.actions, action::write);
+        x.list("Actions", row.actions, |x, action| action::write(x, action, row.kind));
         x.leaf("IsDefault", row.priority.is_none());
     });
     x.maybe("NextMarker", marker);

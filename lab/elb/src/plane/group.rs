@@ -5,11 +5,13 @@ use crate::counters::GroupCounters;
 use arc_swap::ArcSwap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use teal_lab_wire::{LabClock, Millis, TargetAddress};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 /// A registered target. What is in flight to it keeps it alive after it is gone from its group.
@@ -21,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) authority: http::uri::Authority,
     /// What the stickiness cookie calls it.
     pub(crate) key: u64,
+    /// Told when the flows to the target are to end, though neither side has closed them.
+    pub(crate) flows_end: Notify,
 }
 
 /// What a group's attributes and health-check settings ask of the data plane.
@@ -31,6 +35,12 @@ pub(crate) struct Policy {
     pub(crate) deregistration_delay: Duration,
     /// How long a client stays with one target (lab time), if `stickiness.type` is `lb_cookie` and enabled.
     pub(crate) lb_cookie: Option<Duration>,
+    /// Whether the flows of one client stay with one target (`stickiness.type` is `source_ip` and enabled).
+    pub(crate) by_source: bool,
+    /// Whether flows end when the deregistration delay does.
+    pub(crate) ends_flows_of_deregistered: bool,
+    /// Whether flows end when their target becomes unhealthy.
+    pub(crate) ends_flows_of_unhealthy: bool,
 }
 
 /// The states of a target, with AWS's reasons.
@@ -132,6 +142,20 @@ impl Group {
         roster.get(turn.checked_rem(roster.len())?).cloned()
     }
 
+    /// The target of a new flow: round robin, or always the same one for a client while the targets are the same.
+    /// `None` if no target is registered.
+    pub(crate) fn choose_for_flow(&self, client: IpAddr) -> Option<Arc<Target>> {
+        if !self.policy.load().by_source {
+            return self.choose(None);
+        }
+        let rank = |target: &&Arc<Target>| {
+            let mut hasher = DefaultHasher::new();
+            (client, target.key).hash(&mut hasher);
+            hasher.finish()
+        };
+        self.roster.load().iter().max_by_key(rank).cloned()
+    }
+
     /// Tells whether a listener or a rule names the group. Health checks run only then; before, its targets are
     /// `unused`.
     pub(crate) fn set_in_use(self: &Arc<Self>, in_use: bool) {
@@ -163,7 +187,7 @@ impl Group {
         let mut hasher = DefaultHasher::new();
         (self.id, address.address).hash(&mut hasher);
         let zone = address.zone.as_str().into();
-        let target = Arc::new(Target { zone, authority, key: hasher.finish(), address });
+        let target = Arc::new(Target { zone, authority, key: hasher.finish(), flows_end: Notify::new(), address });
         let mut member = Member { target, health: Health::Unused, streak: 0, checks: None };
         self.begin(&mut member, members.in_use);
         members.list.push(member);
@@ -176,7 +200,8 @@ impl Group {
     /// stops its health checks at once. Source: Application Load Balancers guide, "Deregistration delay".
     pub(crate) fn deregister(&self, address: &TargetAddress) -> bool {
         let now = self.clock.now_millis();
-        let delay = self.policy.load().deregistration_delay;
+        let policy = self.policy.load();
+        let delay = policy.deregistration_delay;
         let mut members = self.members();
         let Some(index) = members.list.iter().position(|member| member.target.address.address == address.address)
         else {
@@ -190,6 +215,13 @@ impl Group {
             let member = &mut members.list[index];
             member.stop_checks();
             member.health = Health::Draining { until };
+            if policy.ends_flows_of_deregistered {
+                let (target, clock) = (Arc::clone(&member.target), self.clock.clone());
+                self.runtime.spawn(async move {
+                    clock.sleep(delay).await;
+                    target.flows_end.notify_waiters();
+                });
+            }
         } else {
             members.list.remove(index);
         }
@@ -244,6 +276,9 @@ impl Group {
                 member.streak += 1;
                 if member.streak >= unhealthy_threshold {
                     member.health = Health::Unhealthy(failure);
+                    if policy.ends_flows_of_unhealthy {
+                        member.target.flows_end.notify_waiters();
+                    }
                 }
             }
             (Health::Healthy, Ok(())) => member.streak = 0,

@@ -1,4 +1,4 @@
-//! Health checks: real HTTP requests at the group's interval on the lab clock.
+//! Health checks: real requests or connections at the group's interval on the lab clock.
 
 use super::group::{Group, Target};
 use bytes::Bytes;
@@ -18,15 +18,22 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub(crate) struct Settings {
     /// `None` for the port that the target gets its traffic on.
     pub(crate) port: Option<u16>,
-    pub(crate) path: String,
+    pub(crate) probe: Probe,
     /// Lab time.
     pub(crate) interval: Duration,
     /// Lab time.
     pub(crate) timeout: Duration,
     pub(crate) healthy_threshold: u32,
     pub(crate) unhealthy_threshold: u32,
-    /// The status codes that count as healthy, as ranges.
-    pub(crate) codes: Vec<(u16, u16)>,
+}
+
+/// What a target has to do to pass a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// Accept a connection.
+    Tcp,
+    /// Answer a GET of `path` with a status in one of the ranges.
+    Http { path: String, codes: Vec<(u16, u16)> },
 }
 
 /// Why a check failed.
@@ -56,14 +63,22 @@ pub(crate) async fn check(group: Arc<Group>, target: Arc<Target>, clock: LabCloc
         let limit = clock.real(settings.timeout).max(settings.timeout.min(SHORTEST_TIMEOUT));
         let mut address = target.address.address;
         address.set_port(settings.port.unwrap_or(address.port()));
-        let result = match timeout(limit, status(address, &settings.path)).await {
-            Err(_) => Err(Failure::Timeout),
-            Ok(None) => Err(Failure::Connection),
-            Ok(Some(code)) if settings.codes.iter().any(|(from, to)| (*from..=*to).contains(&code)) => Ok(()),
-            Ok(Some(code)) => Err(Failure::Code(code)),
-        };
+        let result = timeout(limit, settings.probe.run(address)).await.unwrap_or(Err(Failure::Timeout));
         group.checked(&target, result);
         sleep_until(started + clock.real(settings.interval)).await;
+    }
+}
+
+impl Probe {
+    async fn run(&self, address: SocketAddr) -> Result<(), Failure> {
+        match self {
+            Self::Tcp => TcpStream::connect(address).await.map(drop).map_err(|_| Failure::Connection),
+            Self::Http { path, codes } => match status(address, path).await {
+                None => Err(Failure::Connection),
+                Some(code) if codes.iter().any(|(from, to)| (*from..=*to).contains(&code)) => Ok(()),
+                Some(code) => Err(Failure::Code(code)),
+            },
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! Listeners: a bound port, and the connections on it.
 
+use super::flows::FlowFront;
 use super::proxy::Front;
 use super::route::RouteTable;
-use super::{Balancer, Plane};
+use super::{Balancer, Plane, datagrams, flows};
 use arc_swap::ArcSwap;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -17,31 +18,56 @@ use tokio::task::{AbortHandle, JoinSet};
 #[derive(Debug)]
 pub(crate) struct ListenerHandle {
     table: Arc<ArcSwap<RouteTable>>,
-    accepting: AbortHandle,
+    accepting: Vec<AbortHandle>,
 }
 
 impl Drop for ListenerHandle {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.accepting.iter().for_each(AbortHandle::abort);
     }
 }
 
 impl ListenerHandle {
-    /// Binds `address` and serves it by `table`.
+    /// Binds `address` and serves it by `table`, as the listener's protocol asks.
     pub(crate) fn bind(
         runtime: &Handle,
         address: SocketAddr,
+        protocol: &'static str,
         plane: Arc<Plane>,
         balancer: Arc<Balancer>,
         table: RouteTable,
     ) -> io::Result<Self> {
-        let socket = std::net::TcpListener::bind(address)?;
-        socket.set_nonblocking(true)?;
         let _in_runtime = runtime.enter();
-        let socket = TcpListener::from_std(socket)?;
         let table = Arc::new(ArcSwap::from_pointee(table));
-        let front = Arc::new(Front { plane, balancer, table: Arc::clone(&table), port: address.port() });
-        let accepting = runtime.spawn(accept(socket, front)).abort_handle();
+        let connections = || {
+            let socket = std::net::TcpListener::bind(address)?;
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket)
+        };
+        let datagrams = || {
+            let socket = std::net::UdpSocket::bind(address)?;
+            socket.set_nonblocking(true)?;
+            UdpSocket::from_std(socket)
+        };
+        let mut accepting = Vec::with_capacity(2);
+        if matches!(protocol, "HTTP" | "HTTPS") {
+            let front = Front { plane, balancer, table: Arc::clone(&table), port: address.port() };
+            accepting.push(runtime.spawn(accept(connections()?, Arc::new(front))).abort_handle());
+            return Ok(Self { table, accepting });
+        }
+        let (tcp, udp) = (protocol != "UDP", matches!(protocol, "UDP" | "TCP_UDP"));
+        let (connections, datagrams) = (tcp.then(connections).transpose()?, udp.then(datagrams).transpose()?);
+        let front = |protocol| {
+            let (plane, balancer, table) = (Arc::clone(&plane), Arc::clone(&balancer), Arc::clone(&table));
+            Arc::new(FlowFront { plane, balancer, table, protocol })
+        };
+        if let Some(socket) = connections {
+            let protocol = if protocol == "TLS" { "TLS" } else { "TCP" };
+            accepting.push(runtime.spawn(flows::accept(socket, front(protocol))).abort_handle());
+        }
+        if let Some(socket) = datagrams {
+            accepting.push(runtime.spawn(datagrams::carry(socket, front("UDP"))).abort_handle());
+        }
         Ok(Self { table, accepting })
     }
 

@@ -1,6 +1,8 @@
 //! The data plane: real listeners, real connections to real targets.
 
 mod answers;
+mod datagrams;
+mod flows;
 mod group;
 pub(crate) mod health;
 mod listen;
@@ -11,15 +13,15 @@ mod sticky;
 
 pub(crate) use group::{Group, Health, Policy};
 pub(crate) use listen::ListenerHandle;
-pub(crate) use observe::{publish, report_hosts};
+pub(crate) use observe::{publish, report_flows, report_hosts};
 pub(crate) use route::{Matcher, Route, RouteTable, Scheme};
 
-use crate::counters::BalancerCounters;
+use crate::counters::{BalancerCounters, Count};
 use crate::random::Dice;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use observe::Observation;
+use observe::{FlowObservation, Observation, Observed};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,12 +43,12 @@ pub(crate) struct Plane {
     pub(crate) address_dice: Dice,
     seal: Seal,
     client: Client<HttpConnector, Incoming>,
-    observations: mpsc::UnboundedSender<Observation>,
+    observations: mpsc::UnboundedSender<Observed>,
 }
 
 impl Plane {
     /// The plane, and the end where what it observes comes out.
-    pub(crate) fn new(clock: LabClock, seed: Option<u64>) -> (Arc<Self>, mpsc::UnboundedReceiver<Observation>) {
+    pub(crate) fn new(clock: LabClock, seed: Option<u64>) -> (Arc<Self>, mpsc::UnboundedReceiver<Observed>) {
         let (observations, observed) = mpsc::unbounded_channel();
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -65,24 +67,48 @@ impl Plane {
 
     fn observe(&self, observation: Observation) {
         // The receiver is gone only while the lab shuts down.
-        let _ = self.observations.send(observation);
+        let _ = self.observations.send(Observed::Request(observation));
+    }
+
+    fn observe_flow(&self, observation: FlowObservation) {
+        let _ = self.observations.send(Observed::Flow(observation));
     }
 }
 
 /// A load balancer as the data plane sees it.
 #[derive(Debug)]
 pub(crate) struct Balancer {
-    /// `app/name/id`, the value of the metrics' LoadBalancer dimension.
+    /// `app/name/id` or `net/name/id`, the value of the metrics' LoadBalancer dimension.
     pub(crate) suffix: Arc<str>,
     pub(crate) counters: BalancerCounters,
+    pub(crate) active_flows: ActiveFlows,
     idle_timeout_seconds: AtomicU64,
+}
+
+/// How many flows are open now, by protocol.
+#[derive(Debug, Default)]
+pub(crate) struct ActiveFlows {
+    tcp: Count,
+    tls: Count,
+    udp: Count,
+}
+
+impl ActiveFlows {
+    pub(crate) fn of(&self, protocol: &str) -> &Count {
+        match protocol {
+            "UDP" => &self.udp,
+            "TLS" => &self.tls,
+            _ => &self.tcp,
+        }
+    }
 }
 
 impl Balancer {
     pub(crate) fn new(arn: &str, idle_timeout: Duration) -> Arc<Self> {
         let suffix = arn.split_once("loadbalancer/").map_or("", |(_, suffix)| suffix).into();
         let idle_timeout_seconds = AtomicU64::new(idle_timeout.as_secs());
-        Arc::new(Self { suffix, counters: BalancerCounters::default(), idle_timeout_seconds })
+        let (counters, active_flows) = (BalancerCounters::default(), ActiveFlows::default());
+        Arc::new(Self { suffix, counters, active_flows, idle_timeout_seconds })
     }
 
     pub(crate) fn set_idle_timeout(&self, timeout: Duration) {

@@ -1,8 +1,9 @@
 //! From what the data plane sees to CloudWatch metrics.
 //!
 //! Source of names, meanings and dimensions: Application Load Balancers guide, "CloudWatch metrics for your
-//! Application Load Balancer". The sets {LoadBalancer, AvailabilityZone} are left out: the lab's load balancers are
-//! one node each.
+//! Application Load Balancer", and Network Load Balancers guide, "CloudWatch metrics for your Network Load Balancer".
+//! The sets {LoadBalancer, AvailabilityZone} are left out: the lab's load balancers are one node each. The bytes of
+//! headers are not in `ProcessedBytes`.
 
 use super::Balancer;
 use super::group::{Group, Health, Target};
@@ -11,7 +12,54 @@ use std::sync::Arc;
 use teal_lab_wire::{MetricSample, MetricSink, Millis};
 use tokio::sync::mpsc;
 
-const NAMESPACE: &str = "AWS/ApplicationELB";
+/// What the data plane saw.
+#[derive(Debug)]
+pub(crate) enum Observed {
+    Request(Observation),
+    Flow(FlowObservation),
+}
+
+/// Something that happened to a flow.
+#[derive(Debug)]
+pub(crate) struct FlowObservation {
+    pub(crate) at: Millis,
+    pub(crate) balancer: Arc<Balancer>,
+    /// `TCP`, `TLS` or `UDP`.
+    pub(crate) protocol: &'static str,
+    pub(crate) event: FlowEvent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum FlowEvent {
+    Began,
+    /// Payload that was carried, in either direction.
+    Bytes(usize),
+    /// The client's side reset the flow.
+    ClientReset,
+    /// The target's side reset the flow.
+    TargetReset,
+    /// The load balancer reset the flow: nobody to give it to, idle for too long, or its target went away.
+    BalancerReset,
+}
+
+impl FlowEvent {
+    /// The metrics of an event, and what it adds to their sums.
+    ///
+    /// Resets are not published by protocol.
+    fn metrics(self, protocol: &str) -> (&'static [&'static str], f64) {
+        match (self, protocol) {
+            (Self::Began, "UDP") => (&["NewFlowCount", "NewFlowCount_UDP"], 1.0),
+            (Self::Began, "TLS") => (&["NewFlowCount", "NewFlowCount_TLS"], 1.0),
+            (Self::Began, _) => (&["NewFlowCount", "NewFlowCount_TCP"], 1.0),
+            (Self::Bytes(n), "UDP") => (&["ProcessedBytes", "ProcessedBytes_UDP"], n as f64),
+            (Self::Bytes(n), "TLS") => (&["ProcessedBytes", "ProcessedBytes_TLS"], n as f64),
+            (Self::Bytes(n), _) => (&["ProcessedBytes", "ProcessedBytes_TCP"], n as f64),
+            (Self::ClientReset, _) => (&["TCP_Client_Reset_Count"], 1.0),
+            (Self::TargetReset, _) => (&["TCP_Target_Reset_Count"], 1.0),
+            (Self::BalancerReset, _) => (&["TCP_ELB_Reset_Count"], 1.0),
+        }
+    }
+}
 
 /// One ended request.
 #[derive(Debug)]
@@ -68,18 +116,30 @@ impl Scope {
         dimensions.push(("LoadBalancer", self.balancer.to_string()));
         dimensions.extend(self.group.iter().map(|group| ("TargetGroup", group.to_string())));
         dimensions.extend(self.zone.iter().map(|zone| ("AvailabilityZone", zone.to_string())));
-        MetricSample { namespace: NAMESPACE, name, dimensions, at, value, count }
+        let namespace = if self.balancer.starts_with("net/") { "AWS/NetworkELB" } else { "AWS/ApplicationELB" };
+        MetricSample { namespace, name, dimensions, at, value, count }
     }
 }
 
 /// Publishes what comes out of the data plane, until the plane is gone. Requests of one lab second that were counted
 /// alike become one sample; response times stay single, so that percentiles are right.
-pub(crate) async fn publish(mut observed: mpsc::UnboundedReceiver<Observation>, sink: Arc<dyn MetricSink>) {
+pub(crate) async fn publish(mut observed: mpsc::UnboundedReceiver<Observed>, sink: Arc<dyn MetricSink>) {
     const BATCH: usize = 4096;
     let mut batch = Vec::with_capacity(BATCH);
     while observed.recv_many(&mut batch, BATCH).await > 0 {
         let mut counts: BTreeMap<(&'static str, Millis, Scope), f64> = BTreeMap::new();
-        for observation in batch.drain(..) {
+        for observed in batch.drain(..) {
+            let observation = match observed {
+                Observed::Request(observation) => observation,
+                Observed::Flow(flow) => {
+                    let (names, sum) = flow.event.metrics(flow.protocol);
+                    for name in names {
+                        let scope = Scope::balancer(&flow.balancer);
+                        *counts.entry((name, flow.at - flow.at.rem_euclid(1000), scope)).or_default() += sum;
+                    }
+                    continue;
+                }
+            };
             let second = observation.at - observation.at.rem_euclid(1000);
             let mut count = |name, scope: &Scope| *counts.entry((name, second, scope.clone())).or_default() += 1.0;
             let scopes = Scope::all(&observation);
@@ -130,6 +190,20 @@ pub(crate) fn report_hosts(sink: &dyn MetricSink, at: Millis, balancer: &Balance
     for (scope, (healthy, unhealthy)) in counts {
         sink.record(scope.sample("HealthyHostCount", at, healthy, 1.0));
         sink.record(scope.sample("UnHealthyHostCount", at, unhealthy, 1.0));
+    }
+}
+
+/// Publishes how many flows a Network Load Balancer has, in all and by protocol.
+pub(crate) fn report_flows(sink: &dyn MetricSink, at: Millis, balancer: &Balancer) {
+    let scope = Scope::balancer(balancer);
+    let [tcp, tls, udp] = ["TCP", "TLS", "UDP"].map(|protocol| balancer.active_flows.of(protocol).get() as f64);
+    for (name, flows) in [
+        ("ActiveFlowCount", tcp + tls + udp),
+        ("ActiveFlowCount_TCP", tcp),
+        ("ActiveFlowCount_TLS", tls),
+        ("ActiveFlowCount_UDP", udp),
+    ] {
+        sink.record(scope.sample(name, at, flows, 1.0));
     }
 }
 

@@ -97,7 +97,7 @@ async fn target_group_settings_have_ranges() {
         ("Name", "a-name-that-is-longer-than-allowed"),
         ("Port", "0"),
         ("Port", "65536"),
-        ("Protocol", "TCP"),
+        ("Protocol", "GENEVE"),
         ("TargetType", "lambda"),
         ("HealthCheckPath", "health"),
         ("HealthCheckPort", "70000"),

@@ -189,7 +189,8 @@ impl Metrics {
     pub(crate) fn of(&self, name: &str, dimensions: &[(&str, &str)]) -> Vec<MetricSample> {
         let samples = self.0.lock().unwrap();
         let matches = |sample: &&MetricSample| {
-            assert_eq!(sample.namespace, "AWS/ApplicationELB");
+            let of_flows = sample.dimensions.iter().any(|(_, value)| value.starts_with("net/"));
+            assert_eq!(sample.namespace, if of_flows { "AWS/NetworkELB" } else { "AWS/ApplicationELB" });
             sample.name == name
                 && sample.dimensions.len() == dimensions.len()
                 && dimensions.iter().all(|(key, value)| sample.dimensions.contains(&(*key, (*value).to_owned())))

@@ -9,5 +9,6 @@ mod draining;
 mod failing;
 mod lab;
 mod metrics;
+mod network;
 mod routing;
 mod stickiness;

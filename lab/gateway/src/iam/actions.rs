@@ -122,7 +122,8 @@ fn load_balancing(operation: &str, input: &Value) -> Vec<String> {
         }
         "CreateLoadBalancer" => {
             let name = text(input, "Name").unwrap_or_default();
-            return vec![arn("elasticloadbalancing", "loadbalancer/app/", &format!("{name}/new"))];
+            let kind = if text(input, "Type") == Some("network") { "net" } else { "app" };
+            return vec![arn("elasticloadbalancing", &format!("loadbalancer/{kind}/"), &format!("{name}/new"))];
         }
         "SetRulePriorities" => {
             let fields = input.as_object().into_iter().flatten();
