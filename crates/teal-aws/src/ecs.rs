@@ -13,8 +13,9 @@ use crate::json;
 use copyable::{require_copyable, require_no_other_way};
 use description::{Deployment, Service};
 use serde_json::{Value, json};
-use teal::plan::{EcsGreen, EcsServiceName, TargetGroupArn};
+use teal::plan::{EcsGreen, EcsServiceName};
 use teal::ports::{CapacityHold, Fleet, GreenOrder, PortError, PortResult, Progress, Scaling, ServiceReading, Survey};
+use teal::route::Destination;
 
 const DESCRIBE_SERVICES: &str = "ecs:DescribeServices";
 const CREATE_SERVICE: &str = "ecs:CreateService";
@@ -27,7 +28,7 @@ pub(crate) const ECS: json::Service =
 const EVENTS: usize = 3;
 
 impl Fleet for Aws {
-    async fn survey(&self, green: &EcsGreen, blue_group: &TargetGroupArn) -> PortResult<Survey> {
+    async fn survey(&self, green: &EcsGreen, blue_group: &Destination) -> PortResult<Survey> {
         let cluster = green.cluster.as_str();
         let names = green.services.each_ref().map(EcsServiceName::as_str);
         let found = self.services(cluster, &names).await?;
@@ -176,7 +177,7 @@ impl Aws {
 }
 
 /// The service of the pair that serves: behind blue's target group, with tasks.
-fn find_blue<'a>(found: &'a [Service], green: &EcsGreen, blue_group: &TargetGroupArn) -> PortResult<&'a Service> {
+fn find_blue<'a>(found: &'a [Service], green: &EcsGreen, blue_group: &Destination) -> PortResult<&'a Service> {
     let serves =
         |service: &&Service| service.is_active() && service.desired_count > 0 && service.is_behind(blue_group.as_str());
     let [first, second] = &green.services;

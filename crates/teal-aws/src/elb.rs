@@ -12,39 +12,61 @@ mod tests;
 use crate::Aws;
 use crate::error::port_error;
 use aws_sdk_elasticloadbalancingv2::types::{self as sdk, TargetHealthStateEnum};
+use std::fmt;
 use teal::plan::{ListenerArn, RuleArn, TargetGroupArn};
-use teal::ports::{Endpoint, LoadBalancer, PortError, PortResult, Target, TargetGroup, TargetHealth};
-use teal::route::{Action, PartRef};
+use teal::ports::{DestinationReading, Endpoint, PortError, PortResult, Target, TargetHealth};
+use teal::route::Action;
 
-impl LoadBalancer for Aws {
-    async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>> {
-        let (call, actions) = match part {
-            PartRef::Listener(arn) => {
-                ("elasticloadbalancing:DescribeListeners", self.listener(arn).await?.default_actions)
-            }
-            PartRef::Rule(arn) => ("elasticloadbalancing:DescribeRules", self.rule(arn).await?.actions),
+const DESCRIBE_LISTENERS: &str = "elasticloadbalancing:DescribeListeners";
+const DESCRIBE_RULES: &str = "elasticloadbalancing:DescribeRules";
+
+/// Listeners, rules and target groups as the places and destinations of a route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoadBalancers<'a>(pub(crate) &'a Aws);
+
+/// A listener, by its default action, or a rule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    Listener(&'a ListenerArn),
+    Rule(&'a RuleArn),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Listener(arn) => write!(f, "listener {arn}"),
+            Place::Rule(arn) => write!(f, "rule {arn}"),
+        }
+    }
+}
+
+impl LoadBalancers<'_> {
+    pub(crate) async fn actions(self, place: Place<'_>) -> PortResult<Vec<Action>> {
+        let (call, actions) = match place {
+            Place::Listener(arn) => (DESCRIBE_LISTENERS, self.0.listener(arn).await?.default_actions),
+            Place::Rule(arn) => (DESCRIBE_RULES, self.0.rule(arn).await?.actions),
         };
         action::read_list(&actions.unwrap_or_default())
-            .map_err(|message| PortError::Refused { call, message: format!("{part}: {message}") })
+            .map_err(|message| PortError::Refused { call, message: format!("{place}: {message}") })
     }
 
-    async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()> {
-        let call = match part {
-            PartRef::Listener(_) => "elasticloadbalancing:ModifyListener",
-            PartRef::Rule(_) => "elasticloadbalancing:ModifyRule",
+    pub(crate) async fn set_actions(self, place: Place<'_>, actions: &[Action]) -> PortResult<()> {
+        let call = match place {
+            Place::Listener(_) => "elasticloadbalancing:ModifyListener",
+            Place::Rule(_) => "elasticloadbalancing:ModifyRule",
         };
         let written = action::write_list(actions)
-            .map_err(|message| PortError::Refused { call, message: format!("{part}: {message}") })?;
-        let (elb, what) = (self.elb(), part.to_string());
+            .map_err(|message| PortError::Refused { call, message: format!("{place}: {message}") })?;
+        let (elb, what) = (self.0.elb(), place.to_string());
         attempts::write(async || {
             let actions = Some(written.clone());
-            let failed = match part {
-                PartRef::Listener(arn) => {
+            let failed = match place {
+                Place::Listener(arn) => {
                     let request = elb.modify_listener().listener_arn(arn.as_str()).set_default_actions(actions);
                     let done = request.customize().config_override(attempts::once()).send().await;
                     done.err().map(|error| port_error(call, &what, &error))
                 }
-                PartRef::Rule(arn) => {
+                Place::Rule(arn) => {
                     let request = elb.modify_rule().rule_arn(arn.as_str()).set_actions(actions);
                     let done = request.customize().config_override(attempts::once()).send().await;
                     done.err().map(|error| port_error(call, &what, &error))
@@ -55,50 +77,40 @@ impl LoadBalancer for Aws {
         .await
     }
 
-    async fn target_groups(&self, groups: &[TargetGroupArn]) -> PortResult<Vec<TargetGroup>> {
+    pub(crate) async fn target_group(self, arn: &TargetGroupArn) -> PortResult<DestinationReading> {
         const CALL: &str = "elasticloadbalancing:DescribeTargetGroups";
-        let what = || groups.iter().map(TargetGroupArn::as_str).collect::<Vec<_>>().join(" or ");
-        let arns = groups.iter().map(|arn| arn.as_str().to_owned()).collect();
-        let mut pages = self.elb().describe_target_groups().set_target_group_arns(Some(arns)).into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| port_error(CALL, &what(), &error))?;
-            found.extend(page.target_groups.unwrap_or_default());
-        }
-        let mut list = Vec::with_capacity(groups.len());
-        for arn in groups {
-            let group = found.iter().find(|group| group.target_group_arn.as_deref() == Some(arn.as_str()));
-            let group = group.ok_or_else(|| PortError::NotFound { what: format!("target group {arn}") })?;
-            list.push(target_group::read(arn, group, &self.target_group_attributes(arn).await?));
-        }
-        Ok(list)
+        let what = format!("target group {arn}");
+        let answer = self.0.elb().describe_target_groups().target_group_arns(arn.as_str()).send().await;
+        let answer = answer.map_err(|error| port_error(CALL, &what, &error))?;
+        let group = answer.target_groups.unwrap_or_default().into_iter().next();
+        let group = group.ok_or(PortError::NotFound { what })?;
+        Ok(target_group::read(&group, &self.0.target_group_attributes(arn).await?))
     }
 
-    async fn targets(&self, group: &TargetGroupArn) -> PortResult<Vec<Target>> {
+    pub(crate) async fn targets(self, group: &TargetGroupArn) -> PortResult<Vec<Target>> {
         const CALL: &str = "elasticloadbalancing:DescribeTargetHealth";
-        let answer = self.elb().describe_target_health().target_group_arn(group.as_str()).send().await;
+        let answer = self.0.elb().describe_target_health().target_group_arn(group.as_str()).send().await;
         let answer = answer.map_err(|error| port_error(CALL, &format!("target group {group}"), &error))?;
         Ok(answer.target_health_descriptions.unwrap_or_default().iter().filter_map(read_target).collect())
     }
 
-    async fn zones(&self, part: &PartRef) -> PortResult<Vec<String>> {
-        let arn = endpoint::load_balancer_of(part)?;
-        let found = self.load_balancer(&arn).await?;
+    pub(crate) async fn zones(self, place: Place<'_>) -> PortResult<Vec<String>> {
+        let arn = endpoint::load_balancer_of(place)?;
+        let found = self.0.load_balancer(&arn).await?;
         Ok(found.availability_zones().iter().filter_map(|zone| zone.zone_name.clone()).collect())
     }
 
-    async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
-        match part {
-            PartRef::Listener(arn) => {
-                let listener = self.listener(arn).await?;
-                Ok(endpoint::of_listener(arn, &listener, &self.dns_name(arn, &listener).await?)?)
+    pub(crate) async fn endpoint(self, place: Place<'_>) -> PortResult<Endpoint> {
+        match place {
+            Place::Listener(arn) => {
+                let listener = self.0.listener(arn).await?;
+                Ok(endpoint::of_listener(arn, &listener, &self.0.dns_name(arn, &listener).await?)?)
             }
-            PartRef::Rule(arn) => {
-                let rule = self.rule(arn).await?;
-                let listener_arn = endpoint::listener_of(arn)?;
-                let listener = self.listener(&listener_arn).await?;
-                let plain =
-                    endpoint::of_listener(&listener_arn, &listener, &self.dns_name(&listener_arn, &listener).await?)?;
+            Place::Rule(arn) => {
+                let rule = self.0.rule(arn).await?;
+                let arn = endpoint::listener_of(arn)?;
+                let listener = self.0.listener(&arn).await?;
+                let plain = endpoint::of_listener(&arn, &listener, &self.0.dns_name(&arn, &listener).await?)?;
                 Ok(endpoint::matching(plain, rule.conditions()))
             }
         }
@@ -111,7 +123,7 @@ impl Aws {
         let answer = attempts::read(async || {
             let request = self.elb().describe_listeners().listener_arns(arn.as_str());
             let answer = request.customize().config_override(attempts::once()).send().await;
-            answer.map_err(|error| port_error("elasticloadbalancing:DescribeListeners", &what, &error))
+            answer.map_err(|error| port_error(DESCRIBE_LISTENERS, &what, &error))
         })
         .await?;
         let found = answer.listeners.unwrap_or_default().into_iter().next();
@@ -119,19 +131,18 @@ impl Aws {
     }
 
     async fn rule(&self, arn: &RuleArn) -> PortResult<sdk::Rule> {
-        const CALL: &str = "elasticloadbalancing:DescribeRules";
         let what = format!("rule {arn}");
         let answer = attempts::read(async || {
             let request = self.elb().describe_rules().rule_arns(arn.as_str());
             let answer = request.customize().config_override(attempts::once()).send().await;
-            answer.map_err(|error| port_error(CALL, &what, &error))
+            answer.map_err(|error| port_error(DESCRIBE_RULES, &what, &error))
         })
         .await?;
         let found = answer.rules.unwrap_or_default().into_iter().next().ok_or(PortError::NotFound { what })?;
         if found.is_default == Some(true) {
             // ELB changes it only through its listener.
             let message = format!("{arn} is the default rule of its listener; name the listener instead");
-            return Err(PortError::Refused { call: CALL, message });
+            return Err(PortError::Refused { call: DESCRIBE_RULES, message });
         }
         Ok(found)
     }

@@ -15,6 +15,7 @@ mod error;
 mod eventbridge;
 mod http;
 mod json;
+mod router;
 mod stepfunctions;
 #[cfg(test)]
 mod testing;

@@ -12,9 +12,9 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use teal::plan::TargetGroupArn;
 use teal::ports::GreenOrder;
 use teal::release::{RECORD_FORMAT, Release, ReleaseId};
+use teal::route::Destination;
 
 /// The answers that are left, and the requests so far.
 #[derive(Clone, Debug, Default)]
@@ -173,7 +173,7 @@ pub(crate) const LISTENER: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
 pub(crate) const RULE: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
 
-pub(crate) fn group(arn: &str) -> TargetGroupArn {
+pub(crate) fn group(arn: &str) -> Destination {
     arn.parse().unwrap()
 }
 

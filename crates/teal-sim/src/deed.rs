@@ -55,7 +55,7 @@ impl World {
                     let message = "no identity-based policy allows it".to_owned();
                     return Err(PortError::Denied { call: "ModifyListener", message });
                 }
-                let written = state.write_part(part.arn(), actions.clone(), now);
+                let written = state.write_part(part.key(), actions.clone(), now);
                 written.ok_or_else(|| PortError::NotFound { what: part.to_string() })?;
                 self.watch.borrow_mut().wrote(&state, part, actions, who, now);
                 Ok(())
@@ -115,9 +115,9 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Deed::SetActions { part, actions } => {
-                write!(f, "{} forwards", short(part.arn()))?;
+                write!(f, "{} forwards", short(part.key()))?;
                 for group in actions.iter().flat_map(Action::groups) {
-                    write!(f, " {}={}", group.target_group.dimension(), group.weight)?;
+                    write!(f, " {}={}", group.destination.name(), group.weight)?;
                 }
                 Ok(())
             }

@@ -5,10 +5,9 @@ use crate::function::Function;
 use crate::link::Link;
 use crate::state::State;
 use std::collections::BTreeMap;
-use teal::plan::TargetGroupArn;
 use teal::ports::Target;
 use teal::release::{Act, Intent, Phase, Release, ReleaseId};
-use teal::route::{Action, PartRef};
+use teal::route::{Action, Destination, PartRef};
 use teal::time::after;
 
 /// A guard that is switched off.
@@ -131,7 +130,7 @@ impl Link<'_> {
     }
 
     pub(crate) fn mutated_actions(&self, part: &PartRef, found: Vec<Action>) -> Vec<Action> {
-        let written = self.remembered.borrow().written.get(part.arn()).cloned();
+        let written = self.remembered.borrow().written.get(part.key()).cloned();
         if self.is(Mutation::RouteNotReadBack) && written.is_some() {
             return written.unwrap_or_default();
         }
@@ -160,7 +159,7 @@ impl Link<'_> {
         actions
     }
 
-    pub(crate) fn mutated_targets(&self, group: &TargetGroupArn, found: Vec<Target>) -> Vec<Target> {
+    pub(crate) fn mutated_targets(&self, group: &Destination, found: Vec<Target>) -> Vec<Target> {
         if !self.is(Mutation::HealthNotReadBack) {
             return found;
         }

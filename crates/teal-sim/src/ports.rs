@@ -2,7 +2,7 @@
 
 mod fleet;
 mod ledger;
-mod load_balancer;
+mod router;
 mod signals;
 
-pub(crate) use load_balancer::READ_LAG;
+pub(crate) use router::READ_LAG;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use teal::drift::RouteLeft;
-use teal::plan::{AlarmName, TargetGroupArn};
+use teal::plan::AlarmName;
 use teal::ports::{AlarmReading, AlarmState, Scaling, Target, TargetHealth};
 use teal::release::{Release, ReleaseId};
 use teal::request::{Ask, Request};
-use teal::route::{Action, ActionKind, WeightedGroup};
+use teal::route::{Action, ActionKind, Destination, WeightedDestination};
 use teal::story::{Announcement, StoryEntry};
 use teal::time::{Timestamp, after};
 
@@ -142,7 +142,7 @@ impl State {
 
     /// The targets of a group: one for each task of the service behind it, healthy unless the service is sick or the group is in no
     /// forward action.
-    pub(crate) fn targets(&self, group: &TargetGroupArn, now: Timestamp) -> Vec<Target> {
+    pub(crate) fn targets(&self, group: &Destination, now: Timestamp) -> Vec<Target> {
         let attached = self.is_attached(group.as_str());
         let behind = self.services.iter().filter(|(_, service)| service.group == group.as_str());
         behind
@@ -170,7 +170,7 @@ impl State {
     }
 
     fn is_attached(&self, group: &str) -> bool {
-        self.parts.values().flatten().flat_map(Action::groups).any(|weighted| weighted.target_group.as_str() == group)
+        self.parts.values().flatten().flat_map(Action::groups).any(|weighted| weighted.destination.as_str() == group)
     }
 
     /// Writes what a person asks; asking the same again changes nothing.
@@ -221,8 +221,8 @@ impl Service {
 pub fn forward(groups: &[(&str, u16)]) -> Action {
     let groups = groups
         .iter()
-        .map(|(arn, weight)| WeightedGroup {
-            target_group: arn.parse().unwrap_or_else(|_| panic!("{arn} is not a target group's ARN")),
+        .map(|(arn, weight)| WeightedDestination {
+            destination: arn.parse().unwrap_or_else(|_| panic!("{arn} is not a target group's ARN")),
             weight: *weight,
         })
         .collect();

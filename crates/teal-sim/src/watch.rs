@@ -119,14 +119,14 @@ impl Watch {
 
     pub(crate) fn opened(&mut self, state: &State, release: &Release, at: Timestamp) {
         let parts =
-            release.parts().filter_map(|part| Some((part.arn().to_owned(), state.parts.get(part.arn())?.clone())));
+            release.parts().filter_map(|part| Some((part.key().to_owned(), state.parts.get(part.key())?.clone())));
         self.opened.insert(release.id.clone(), Opened { at, parts: parts.collect() });
     }
 
     /// A function is about to ask a listener something.
     pub(crate) fn requested(&mut self, who: &Who, part: &PartRef, requests: u32) {
         if who.function == crate::Function::OnAlarm && requests > 3 {
-            let what = format!("{} made request {requests} to {}", who.invocation, short(part.arn()));
+            let what = format!("{} made request {requests} to {}", who.invocation, short(part.key()));
             self.breach(Promise::RequestBudget, what);
         }
     }

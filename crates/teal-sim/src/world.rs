@@ -137,7 +137,7 @@ impl World {
     pub fn weight(&self, part: &str, group: &str) -> Option<u16> {
         let state = self.state();
         let groups = state.parts.get(part)?.iter().flat_map(Action::groups);
-        groups.into_iter().find(|found| found.target_group.as_str() == group).map(|found| found.weight)
+        groups.into_iter().find(|found| found.destination.as_str() == group).map(|found| found.weight)
     }
 
     /// The record of a release.

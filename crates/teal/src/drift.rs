@@ -1,9 +1,8 @@
 //! What a release left on its route, and whether that is still there: between releases Teal does not hold a route, and whoever else writes
 //! weights (a stack update with the old numbers, a person) may send users to a colour without tasks.
 
-use crate::plan::TargetGroupArn;
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::{Action, Colour, PartRef, weight_in};
+use crate::route::{Action, Colour, Destination, PartRef, weight_in};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +13,12 @@ pub struct RouteLeft {
     pub part: PartRef,
     pub release: ReleaseId,
     pub at: Timestamp,
-    /// Whether the release was promoted, so that before it the other group served.
+    /// Whether the release was promoted, so that before it the other destination served.
     pub promoted: bool,
-    /// The target group that all the traffic was left on.
-    pub serving: TargetGroupArn,
+    /// The destination that all the traffic was left on.
+    pub serving: Destination,
     /// The other one of the pair.
-    pub idle: TargetGroupArn,
+    pub idle: Destination,
 }
 
 impl RouteLeft {
@@ -37,8 +36,8 @@ impl RouteLeft {
             release: release.id.clone(),
             at: release.phase_since,
             promoted: serving == Colour::Green,
-            serving: release.colours.group(serving).clone(),
-            idle: release.colours.group(idle).clone(),
+            serving: release.colours.of(serving).clone(),
+            idle: release.colours.of(idle).clone(),
         };
         release.route.iter().map(|part| left(&part.part)).collect()
     }

@@ -86,11 +86,11 @@ pub struct Release {
     /// When it rolls back by itself, wherever it is before retirement.
     pub deadline_at: Timestamp,
     pub colours: Colours,
-    /// The load balancer's name in metrics: `app/name/id`.
+    /// What metrics call the route: of a load balancer `app/name/id`.
     pub load_balancer: String,
     /// What splits production traffic.
     pub route: Vec<RoutePart>,
-    /// What sends test traffic, where that is a listener or rule.
+    /// What sends test traffic, where that is a part of a route too.
     pub test_route: Option<RoutePart>,
     pub green: GreenOrder,
     /// When green was ordered; from then on it is only watched, so that nothing Teal does keeps its deployment from finishing.
@@ -240,18 +240,18 @@ impl Release {
         }
     }
 
-    /// What two releases may not both act on: every part of the route, and the two target groups.
+    /// What two releases may not both act on: every part of the route, and the two destinations.
     #[must_use]
     pub fn lock_keys(&self) -> Vec<String> {
-        let parts = self.route.iter().chain(&self.test_route).map(|part| part.part.arn().to_owned());
-        let groups = [&self.colours.blue, &self.colours.green].map(ToString::to_string);
-        let mut keys: Vec<String> = parts.chain(groups).collect();
+        let parts = self.route.iter().chain(&self.test_route).map(|part| part.part.key().to_owned());
+        let destinations = [&self.colours.blue, &self.colours.green].map(ToString::to_string);
+        let mut keys: Vec<String> = parts.chain(destinations).collect();
         keys.sort();
         keys.dedup();
         keys
     }
 
-    /// Every listener and rule that Teal may write to: production first, then test.
+    /// Every part of a route that Teal may write to: production first, then test.
     pub fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.route.iter().chain(&self.test_route).map(|part| &part.part)
     }

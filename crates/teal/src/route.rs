@@ -2,18 +2,22 @@
 
 mod action;
 mod colours;
+mod destination;
 mod difference;
+mod meter;
 
-pub use action::{Action, ActionKind, Stickiness, WeightedGroup};
+pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
 pub use colours::{Colour, Colours, NotShiftable, attach, discover};
+pub use destination::Destination;
 pub use difference::{Difference, differences};
+pub use meter::{Meter, RequestMetrics};
 
-use crate::plan::{ListenerArn, RuleArn, TargetGroupArn};
+use crate::plan::{ListenerArn, RuleArn};
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One place where weights are set: the default action of a listener, or a rule.
+/// One place where weights are set: the default action of a listener, or a rule. Each kind of route has its own kinds of places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PartRef {
@@ -22,18 +26,26 @@ pub enum PartRef {
 }
 
 impl PartRef {
-    /// The load balancer as CloudWatch's dimension `LoadBalancer` has it: `app/name/id`.
+    /// What metrics call it: of a listener or rule the load balancer, as CloudWatch's dimension `LoadBalancer` has it (`app/name/id`).
     #[must_use]
-    pub fn load_balancer(&self) -> &str {
+    pub fn name_in_metrics(&self) -> &str {
         match self {
             PartRef::Listener(arn) => arn.load_balancer(),
             PartRef::Rule(arn) => arn.load_balancer(),
         }
     }
 
-    /// The ARN of the listener or rule.
+    /// Who publishes metrics about its traffic.
     #[must_use]
-    pub fn arn(&self) -> &str {
+    pub const fn meter(&self) -> Meter {
+        match self {
+            PartRef::Listener(_) | PartRef::Rule(_) => Meter::ApplicationLoadBalancer,
+        }
+    }
+
+    /// What names it among all parts of all routes, for locks: the ARN of the listener or rule.
+    #[must_use]
+    pub fn key(&self) -> &str {
         match self {
             PartRef::Listener(arn) => arn.as_str(),
             PartRef::Rule(arn) => arn.as_str(),
@@ -68,7 +80,7 @@ impl RoutePart {
     pub fn at(&self, colours: &Colours, share: Share) -> Vec<Action> {
         let mut actions = self.original.clone();
         for group in actions.iter_mut().flat_map(Action::groups_mut) {
-            let is_green = group.target_group == colours.green;
+            let is_green = group.destination == colours.green;
             if let Some(weight) = weight_of(&self.original, colours, share, is_green) {
                 group.weight = weight;
             }
@@ -87,13 +99,13 @@ fn weight_of(original: &[Action], colours: &Colours, share: Share, is_green: boo
     }
 }
 
-/// The weight of a target group in the forward action, if it is there.
+/// The weight of a destination in the forward action, if it is there.
 #[must_use]
-pub fn weight_in(actions: &[Action], group: &TargetGroupArn) -> Option<u16> {
-    actions.iter().flat_map(Action::groups).find(|found| &found.target_group == group).map(|found| found.weight)
+pub fn weight_in(actions: &[Action], destination: &Destination) -> Option<u16> {
+    actions.iter().flat_map(Action::groups).find(|found| &found.destination == destination).map(|found| found.weight)
 }
 
-/// The share of traffic that a list of actions gives to green, in the nearest permille; `None` where neither group has weight.
+/// The share of traffic that a list of actions gives to green, in the nearest permille; `None` where neither destination has weight.
 #[must_use]
 pub fn green_share(actions: &[Action], colours: &Colours) -> Option<Share> {
     let green = u32::from(weight_in(actions, &colours.green)?);

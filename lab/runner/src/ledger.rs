@@ -4,7 +4,7 @@ use crate::LabError;
 use crate::aws::LAB_ACCESS_KEY;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
-use teal::ports::{Ledger as _, LoadBalancer as _};
+use teal::ports::{Ledger as _, Router as _};
 use teal::release::{Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::route::{Action, PartRef};

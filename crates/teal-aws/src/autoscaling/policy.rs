@@ -32,7 +32,7 @@ pub(super) fn for_green(blue: &Value, order: &GreenOrder) -> Value {
 }
 
 fn retarget(tracking: &mut Value, order: &GreenOrder) {
-    let (blue_group, green_group) = (order.blue_group.dimension(), order.green_group.dimension());
+    let (blue_group, green_group) = (order.blue_group.name_in_metrics(), order.green_group.name_in_metrics());
     if let Some(Value::String(label)) = tracking.pointer_mut("/PredefinedMetricSpecification/ResourceLabel") {
         // app/<name>/<id>/targetgroup/<name>/<id>
         *label = label.replace(blue_group, green_group);

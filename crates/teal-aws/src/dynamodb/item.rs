@@ -170,7 +170,7 @@ pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
 }
 
 pub(super) fn left(left: &RouteLeft) -> PortResult<Item> {
-    let key = Keyed { pk: ROUTES.to_owned(), sk: left.part.arn().to_owned() };
+    let key = Keyed { pk: ROUTES.to_owned(), sk: left.part.key().to_owned() };
     Ok(key.with([("left", json(left)?), ("expiresAt", days_after(left.at, RECORD_KEPT_DAYS))]))
 }
 

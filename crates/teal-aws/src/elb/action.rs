@@ -10,7 +10,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     self as sdk, ActionTypeEnum, ForwardActionConfig, TargetGroupStickinessConfig, TargetGroupTuple,
 };
 use teal::plan::TargetGroupArn;
-use teal::route::{Action, ActionKind, Stickiness, WeightedGroup};
+use teal::route::{Action, ActionKind, Destination, Stickiness, WeightedDestination};
 
 /// The weight of a target group for which none is given.
 const DEFAULT_WEIGHT: u16 = 1;
@@ -47,7 +47,7 @@ fn normalise(actions: &mut [Action]) {
     }
     for action in actions {
         if let ActionKind::Forward { groups, stickiness } = &mut action.kind {
-            groups.sort_by(|one, other| one.target_group.cmp(&other.target_group));
+            groups.sort_by(|one, other| one.destination.cmp(&other.destination));
             *stickiness = stickiness.filter(|stickiness| stickiness.enabled);
         }
     }
@@ -85,7 +85,7 @@ fn read_forward(action: &sdk::Action) -> Result<ActionKind, String> {
     let mut groups = tuples.iter().map(read_group).collect::<Result<Vec<_>, _>>()?;
     if groups.is_empty() {
         let arn = action.target_group_arn.as_deref().ok_or("a forward action names no target group")?;
-        groups.push(WeightedGroup { target_group: group_arn(arn)?, weight: DEFAULT_WEIGHT });
+        groups.push(WeightedDestination { destination: group_arn(arn)?, weight: DEFAULT_WEIGHT });
     }
     let stickiness = config.and_then(|config| config.target_group_stickiness_config.as_ref()).map(|config| {
         Stickiness { enabled: config.enabled.unwrap_or_default(), duration_seconds: config.duration_seconds }
@@ -93,15 +93,16 @@ fn read_forward(action: &sdk::Action) -> Result<ActionKind, String> {
     Ok(ActionKind::Forward { groups, stickiness })
 }
 
-fn read_group(tuple: &TargetGroupTuple) -> Result<WeightedGroup, String> {
+fn read_group(tuple: &TargetGroupTuple) -> Result<WeightedDestination, String> {
     let arn = tuple.target_group_arn.as_deref().ok_or("a forward action has a target group without ARN")?;
     let weight = tuple.weight.map_or(Ok(DEFAULT_WEIGHT), u16::try_from);
     let weight = weight.map_err(|_| format!("target group {arn} has the weight {:?}", tuple.weight))?;
-    Ok(WeightedGroup { target_group: group_arn(arn)?, weight })
+    Ok(WeightedDestination { destination: group_arn(arn)?, weight })
 }
 
-fn group_arn(arn: &str) -> Result<TargetGroupArn, String> {
-    arn.parse().map_err(|invalid| format!("{arn:?} is not the ARN of a target group: {invalid}"))
+fn group_arn(arn: &str) -> Result<Destination, String> {
+    let parsed = arn.parse::<TargetGroupArn>().map(Destination::from);
+    parsed.map_err(|invalid| format!("{arn:?} is not the ARN of a target group: {invalid}"))
 }
 
 fn write(action: &Action) -> Result<sdk::Action, String> {
@@ -111,7 +112,7 @@ fn write(action: &Action) -> Result<sdk::Action, String> {
             let builder = builder.r#type(ActionTypeEnum::Forward).forward_config(write_forward(groups, *stickiness));
             match groups.as_slice() {
                 // With one group ELB keeps both spellings; they must name the same one.
-                [only] => builder.target_group_arn(only.target_group.as_str()).build(),
+                [only] => builder.target_group_arn(only.destination.as_str()).build(),
                 _ => builder.build(),
             }
         }
@@ -135,9 +136,9 @@ fn write(action: &Action) -> Result<sdk::Action, String> {
     })
 }
 
-fn write_forward(groups: &[WeightedGroup], stickiness: Option<Stickiness>) -> ForwardActionConfig {
-    let tuple = |group: &WeightedGroup| {
-        TargetGroupTuple::builder().target_group_arn(group.target_group.as_str()).weight(group.weight.into()).build()
+fn write_forward(groups: &[WeightedDestination], stickiness: Option<Stickiness>) -> ForwardActionConfig {
+    let tuple = |group: &WeightedDestination| {
+        TargetGroupTuple::builder().target_group_arn(group.destination.as_str()).weight(group.weight.into()).build()
     };
     let stickiness = stickiness.map(|stickiness| {
         TargetGroupStickinessConfig::builder()

@@ -1,9 +1,9 @@
 //! Where a request must go, and what it must carry, to reach a listener or a rule.
 
+use super::Place;
 use aws_sdk_elasticloadbalancingv2::types::{Listener, ProtocolEnum, RuleCondition};
 use teal::plan::{ListenerArn, RuleArn};
 use teal::ports::{Endpoint, PortError, PortResult};
-use teal::route::PartRef;
 
 /// The endpoint of a listener's default action.
 pub(super) fn of_listener(arn: &ListenerArn, listener: &Listener, dns_name: &str) -> PortResult<Endpoint> {
@@ -29,11 +29,10 @@ pub(super) fn listener_of(rule: &RuleArn) -> PortResult<ListenerArn> {
 }
 
 /// The load balancer of a listener or rule: its ARN up to the load balancer's id, under the other resource type.
-pub(super) fn load_balancer_of(part: &PartRef) -> PortResult<String> {
-    let arn = part.arn();
-    let load_balancer = match part {
-        PartRef::Listener(listener) => listener.load_balancer(),
-        PartRef::Rule(rule) => rule.load_balancer(),
+pub(super) fn load_balancer_of(place: Place<'_>) -> PortResult<String> {
+    let (arn, load_balancer) = match place {
+        Place::Listener(arn) => (arn.as_str(), arn.load_balancer()),
+        Place::Rule(arn) => (arn.as_str(), arn.load_balancer()),
     };
     let head = arn.match_indices(':').nth(4).map(|(at, _)| &arn[..at]);
     let head = head.ok_or_else(|| refused(format!("the load balancer of {arn} cannot be told from its ARN")))?;

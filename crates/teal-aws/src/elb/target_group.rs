@@ -3,17 +3,12 @@
 use super::settings::members;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use serde_json::Value;
-use teal::plan::TargetGroupArn;
-use teal::ports::TargetGroup;
+use teal::ports::DestinationReading;
 
 /// The group with its settings under ELB's names: the members of `TargetGroup` (without what names it), and its attributes.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroup.html>
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html>
-pub(super) fn read(
-    arn: &TargetGroupArn,
-    group: &sdk::TargetGroup,
-    attributes: &[sdk::TargetGroupAttribute],
-) -> TargetGroup {
+pub(super) fn read(group: &sdk::TargetGroup, attributes: &[sdk::TargetGroupAttribute]) -> DestinationReading {
     let text = |value: Option<&str>| Value::from(value);
     let matcher = group.matcher.as_ref();
     let mut settings = members([
@@ -39,9 +34,7 @@ pub(super) fn read(
         Some((attribute.key.clone()?, Value::from(attribute.value.clone().unwrap_or_default())))
     });
     settings.extend(attributes);
-    TargetGroup {
-        arn: arn.clone(),
-        load_balancers: group.load_balancer_arns.clone().unwrap_or_default(),
+    DestinationReading {
         sticky: settings.get("stickiness.enabled").and_then(Value::as_str) == Some("true"),
         settings: settings.into_iter().collect(),
     }

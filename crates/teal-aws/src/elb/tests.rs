@@ -1,8 +1,7 @@
 use crate::testing::{BLUE_GROUP, GREEN_GROUP, LISTENER, RULE, Script, group};
 use serde_json::json;
-use teal::plan::TargetGroupArn;
-use teal::ports::{LoadBalancer, PortError, TargetHealth};
-use teal::route::{Action, ActionKind, PartRef, Stickiness, WeightedGroup};
+use teal::ports::{PortError, Router, TargetHealth};
+use teal::route::{Action, ActionKind, PartRef, Stickiness, WeightedDestination};
 
 fn listener() -> PartRef {
     PartRef::Listener(LISTENER.parse().unwrap())
@@ -37,8 +36,8 @@ fn listener_xml(actions: &str) -> String {
     )
 }
 
-fn weighted(arn: &str, weight: u16) -> WeightedGroup {
-    WeightedGroup { target_group: group(arn), weight }
+fn weighted(arn: &str, weight: u16) -> WeightedDestination {
+    WeightedDestination { destination: group(arn), weight }
 }
 
 async fn read(actions: &str) -> Result<Vec<Action>, PortError> {
@@ -254,40 +253,33 @@ async fn a_write_is_repeated_only_where_it_had_no_effect() {
 }
 
 #[tokio::test]
-async fn target_groups_come_in_the_order_asked_for_with_their_settings() {
-    let member = |arn: &str, path: &str| {
-        format!(
-            "<member><TargetGroupArn>{arn}</TargetGroupArn><Protocol>HTTP</Protocol><Port>8080</Port>\
-             <HealthCheckPath>{path}</HealthCheckPath><Matcher><HttpCode>200</HttpCode></Matcher>\
-             <LoadBalancerArns><member>lb</member></LoadBalancerArns></member>"
-        )
-    };
-    let page = |members: &str, marker: &str| {
-        xml("DescribeTargetGroups", &format!("<TargetGroups>{members}</TargetGroups>{marker}"))
-    };
-    let attributes = |sticky: &str| {
-        xml(
-            "DescribeTargetGroupAttributes",
-            &format!(
-                "<Attributes><member><Key>stickiness.enabled</Key><Value>{sticky}</Value></member>\
-                 <member><Key>deregistration_delay.timeout_seconds</Key><Value>30</Value></member></Attributes>"
-            ),
-        )
-    };
-    let script = Script::default()
-        .answers(200, page(&member(GREEN_GROUP, "/up"), "<NextMarker>more</NextMarker>"))
-        .answers(200, page(&member(BLUE_GROUP, "/health"), ""))
-        .answers(200, attributes("false"))
-        .answers(200, attributes("true"));
-    let groups = script.aws().target_groups(&[group(BLUE_GROUP), group(GREEN_GROUP)]).await.unwrap();
+async fn a_target_group_has_its_settings_and_attributes() {
+    let member = format!(
+        "<member><TargetGroupArn>{BLUE_GROUP}</TargetGroupArn><Protocol>HTTP</Protocol><Port>8080</Port>\
+         <HealthCheckPath>/health</HealthCheckPath><Matcher><HttpCode>200</HttpCode></Matcher>\
+         <LoadBalancerArns><member>lb</member></LoadBalancerArns></member>"
+    );
+    for (attribute, sticky) in [("true", true), ("false", false)] {
+        let attributes = format!(
+            "<Attributes><member><Key>stickiness.enabled</Key><Value>{attribute}</Value></member>\
+             <member><Key>deregistration_delay.timeout_seconds</Key><Value>30</Value></member></Attributes>"
+        );
+        let script = Script::default()
+            .answers(200, xml("DescribeTargetGroups", &format!("<TargetGroups>{member}</TargetGroups>")))
+            .answers(200, xml("DescribeTargetGroupAttributes", &attributes));
+        let found = script.aws().destination(&group(BLUE_GROUP)).await.unwrap();
+        assert_eq!(found.sticky, sticky);
+        assert_eq!(found.settings["HealthCheckPath"], json!("/health"));
+        assert_eq!(found.settings["deregistration_delay.timeout_seconds"], json!("30"));
+        assert_eq!(value(&script.sent()[0].form(), "TargetGroupArns.member.1"), Some(BLUE_GROUP));
+    }
+}
 
-    let arns: Vec<&TargetGroupArn> = groups.iter().map(|group| &group.arn).collect();
-    assert_eq!(arns, [&group(BLUE_GROUP), &group(GREEN_GROUP)]);
-    assert_eq!((groups[0].sticky, groups[1].sticky), (false, true));
-    assert_eq!(groups[0].settings["HealthCheckPath"], json!("/health"));
-    assert_eq!(groups[0].settings["deregistration_delay.timeout_seconds"], json!("30"));
-    assert_eq!(groups[0].load_balancers, ["lb"]);
-    assert_eq!(value(&script.sent()[1].form(), "Marker"), Some("more"));
+#[tokio::test]
+async fn a_target_group_that_is_not_there_is_said_to_be_missing() {
+    let script = Script::default().answers(400, error("TargetGroupNotFound"));
+    let missing = script.aws().destination(&group(BLUE_GROUP)).await;
+    assert_eq!(missing, Err(PortError::NotFound { what: format!("target group {BLUE_GROUP}") }));
 }
 
 #[tokio::test]

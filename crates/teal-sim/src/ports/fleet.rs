@@ -5,15 +5,16 @@ use crate::link::{Link, Op};
 use crate::state::Service;
 use serde_json::json;
 use std::collections::BTreeMap;
-use teal::plan::{EcsGreen, TargetGroupArn};
+use teal::plan::EcsGreen;
 use teal::ports::{
     Announcer, CapacityHold, Executions, Fleet, GreenOrder, PortError, PortResult, Progress, Scaling, ServiceReading,
     Survey,
 };
+use teal::route::Destination;
 use teal::story::Announcement;
 
 impl Fleet for Link<'_> {
-    async fn survey(&self, green: &EcsGreen, blue_group: &TargetGroupArn) -> PortResult<Survey> {
+    async fn survey(&self, green: &EcsGreen, blue_group: &Destination) -> PortResult<Survey> {
         self.call(Op::other("DescribeServices"), |_| {
             let (state, now) = (self.world.state(), self.world.now());
             let reading = |name: &str, service: &Service| ServiceReading {

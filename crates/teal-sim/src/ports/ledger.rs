@@ -55,7 +55,7 @@ impl Ledger for Link<'_> {
                 let revision = stored.revision + 1;
                 let written = self.mutated_save(Release { revision, ..release.clone() });
                 state.stories.entry(release.id.clone()).or_default().extend_from_slice(story);
-                state.left.extend(RouteLeft::by(&written).into_iter().map(|left| (left.part.arn().to_owned(), left)));
+                state.left.extend(RouteLeft::by(&written).into_iter().map(|left| (left.part.key().to_owned(), left)));
                 if self.gives_up_locks(&written) {
                     state.locks.retain(|_, holder| *holder != release.id);
                     state.watches.retain(|(_, watcher)| *watcher != release.id);

@@ -10,7 +10,7 @@ use crate::state::{ALARM, GROUP_A, GROUP_B, GROUP_C, forward};
 use teal::ports::AlarmState;
 use teal::release::{Release, ReleaseId};
 use teal::request::Ask;
-use teal::route::{Action, ActionKind, WeightedGroup};
+use teal::route::{Action, ActionKind, WeightedDestination};
 
 /// Something that was wrong is well again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +229,7 @@ fn stages(record: &Release, ask: impl Fn(usize) -> Ask) -> Vec<Ask> {
     (0..record.timeline.stages().len()).map(ask).collect()
 }
 
-fn groups_of(actions: &mut [Action]) -> impl Iterator<Item = &mut Vec<WeightedGroup>> {
+fn groups_of(actions: &mut [Action]) -> impl Iterator<Item = &mut Vec<WeightedDestination>> {
     actions.iter_mut().filter_map(|action| match &mut action.kind {
         ActionKind::Forward { groups, .. } => Some(groups),
         ActionKind::Kept { .. } => None,
@@ -239,7 +239,7 @@ fn groups_of(actions: &mut [Action]) -> impl Iterator<Item = &mut Vec<WeightedGr
 fn set_weights(actions: &mut [Action], (a, b): (u16, u16)) {
     // The weight of a lone group means nothing.
     for group in groups_of(actions).filter(|groups| groups.len() > 1).flatten() {
-        match group.target_group.as_str() {
+        match group.destination.as_str() {
             GROUP_A => group.weight = a,
             GROUP_B => group.weight = b,
             _ => {}
@@ -250,7 +250,7 @@ fn set_weights(actions: &mut [Action], (a, b): (u16, u16)) {
 fn add_group(actions: &mut [Action]) {
     let added = forward(&[(GROUP_C, 10)]);
     for groups in groups_of(actions) {
-        if groups.iter().all(|group| group.target_group.as_str() != GROUP_C) {
+        if groups.iter().all(|group| group.destination.as_str() != GROUP_C) {
             groups.extend_from_slice(added.groups());
         }
     }

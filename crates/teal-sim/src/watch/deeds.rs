@@ -5,9 +5,8 @@ use crate::deed::{Deed, short};
 use crate::link::Who;
 use crate::promise::Promise;
 use crate::state::State;
-use teal::plan::TargetGroupArn;
 use teal::release::{Phase, Release};
-use teal::route::{Action, ActionKind, Colours, PartRef, green_share, weight_in};
+use teal::route::{Action, ActionKind, Colours, Destination, PartRef, green_share, weight_in};
 use teal::time::Timestamp;
 
 impl Watch {
@@ -50,9 +49,9 @@ impl Watch {
         who: &Who,
         now: Timestamp,
     ) {
-        let Some(current) = state.parts.get(part.arn()) else { return };
+        let Some(current) = state.parts.get(part.key()) else { return };
         let colours = &release.colours;
-        let raced = Self::changed_by_others(state, part.arn(), who.started);
+        let raced = Self::changed_by_others(state, part.key(), who.started);
         if weight_in(current, &colours.blue).is_none() && weight_in(actions, &colours.blue).is_some() {
             // Written over what was not read: somebody had just taken blue out.
             self.impossible_until = Some(now);
@@ -66,9 +65,9 @@ impl Watch {
         if green == 0 {
             return;
         }
-        if !raced && *current != known.expected && current != actions && self.is_foreign(state, part.arn()) {
+        if !raced && *current != known.expected && current != actions && self.is_foreign(state, part.key()) {
             let what =
-                format!("{} gives green weight on {} over what somebody else set", who.invocation, short(part.arn()));
+                format!("{} gives green weight on {} over what somebody else set", who.invocation, short(part.key()));
             self.breach(Promise::NotBlindly, what);
         }
         self.before_weight(state, release, actions, who);
@@ -82,11 +81,10 @@ impl Watch {
             let what = format!("{} gives green {share}; its stages allow {reached} permille so far", release.id);
             self.breach(Promise::WeightOfStage, what);
         }
-        let weighted = |group: &&TargetGroupArn| weight_in(actions, group).is_some_and(|weight| weight > 0);
+        let weighted = |group: &&Destination| weight_in(actions, group).is_some_and(|weight| weight > 0);
         for group in [&release.colours.green, &release.colours.blue].into_iter().filter(weighted) {
             if self.was_down(group.as_str(), who.started) {
-                let what =
-                    format!("{} gives weight to {}, which had no healthy target", who.invocation, group.dimension());
+                let what = format!("{} gives weight to {}, which had no healthy target", who.invocation, group.name());
                 self.breach(Promise::HealthyWhenWeighted, what);
             }
         }
@@ -118,19 +116,12 @@ impl Watch {
     }
 
     /// A group whose service is taken in has no weight any more, unless somebody else gave it some just now.
-    fn without_traffic(
-        &mut self,
-        state: &State,
-        release: &Release,
-        group: &TargetGroupArn,
-        who: &Who,
-        promise: Promise,
-    ) {
+    fn without_traffic(&mut self, state: &State, release: &Release, group: &Destination, who: &Who, promise: Promise) {
         for part in &release.route {
             let weight =
-                state.parts.get(part.part.arn()).and_then(|actions| weight_in(actions, group)).unwrap_or_default();
-            if weight > 0 && !Self::changed_by_others(state, part.part.arn(), who.started) {
-                let what = format!("{} takes in {}, which has weight {weight}", who.invocation, group.dimension());
+                state.parts.get(part.part.key()).and_then(|actions| weight_in(actions, group)).unwrap_or_default();
+            if weight > 0 && !Self::changed_by_others(state, part.part.key(), who.started) {
+                let what = format!("{} takes in {}, which has weight {weight}", who.invocation, group.name());
                 self.breach(promise, what);
             }
         }
@@ -138,25 +129,25 @@ impl Watch {
 
     /// A listener was written.
     pub(crate) fn wrote(&mut self, state: &State, part: &PartRef, actions: &[Action], who: &Who, now: Timestamp) {
-        self.teal_wrote.insert(part.arn().to_owned(), now);
-        self.written.retain(|old| old.invocation != who.invocation || old.part != part.arn());
+        self.teal_wrote.insert(part.key().to_owned(), now);
+        self.written.retain(|old| old.invocation != who.invocation || old.part != part.key());
         self.written.push(Written {
             invocation: who.invocation.clone(),
-            part: part.arn().to_owned(),
+            part: part.key().to_owned(),
             actions: actions.to_vec(),
             at: now,
             answered: false,
             found: false,
         });
-        self.part_changed(state, part.arn());
+        self.part_changed(state, part.key());
     }
 
     /// The writer knows that it wrote.
     pub(crate) fn write_answered(&mut self, state: &State, part: &PartRef, who: &Who, _now: Timestamp) {
         for written in &mut self.written {
-            written.answered |= written.invocation == who.invocation && written.part == part.arn();
+            written.answered |= written.invocation == who.invocation && written.part == part.key();
         }
-        self.part_changed(state, part.arn());
+        self.part_changed(state, part.key());
     }
 
     /// A listener is not as it was.
@@ -181,7 +172,7 @@ impl Watch {
 /// What must be held to do it: the listener, or the target group that the service serves.
 fn key_of(state: &State, deed: &Deed) -> Option<String> {
     match deed {
-        Deed::SetActions { part, .. } => Some(part.arn().to_owned()),
+        Deed::SetActions { part, .. } => Some(part.key().to_owned()),
         Deed::BringUp(order) => Some(order.green_group.to_string()),
         Deed::ScaleIn { service }
         | Deed::ScaleOut { service, .. }
@@ -195,8 +186,8 @@ fn frame(actions: &[Action], colours: &Colours) -> Vec<Action> {
     let mut frame = actions.to_vec();
     for action in &mut frame {
         if let ActionKind::Forward { groups, .. } = &mut action.kind {
-            groups.retain(|group| group.target_group != colours.green);
-            for group in groups.iter_mut().filter(|group| group.target_group == colours.blue) {
+            groups.retain(|group| group.destination != colours.green);
+            for group in groups.iter_mut().filter(|group| group.destination == colours.blue) {
                 group.weight = 0;
             }
         }

@@ -128,17 +128,17 @@ impl Watch {
     fn check_shifted(&mut self, new: &Release, who: &Who, seen: &Seen) {
         let mut last = None;
         for part in &new.route {
-            match self.last_write(who, part.part.arn()) {
+            match self.last_write(who, part.part.key()) {
                 Some((at, true)) => last = last.max(Some(at)),
                 // It read what it had written, as it was told too late of what came after.
                 Some((_, false)) if seen.read_late => {}
                 Some((_, false)) => {
                     let what =
-                        format!("{} counts on {}, which never was as it wrote it", new.id, short(part.part.arn()));
+                        format!("{} counts on {}, which never was as it wrote it", new.id, short(part.part.key()));
                     self.breach(Promise::RouteReadBack, what);
                 }
                 None => {
-                    let what = format!("{} counts on {}, to which it did not write", new.id, short(part.part.arn()));
+                    let what = format!("{} counts on {}, to which it did not write", new.id, short(part.part.key()));
                     self.breach(Promise::RouteReadBack, what);
                 }
             }
@@ -179,14 +179,14 @@ impl Watch {
         }
         self.check_numbers(state, new);
         for part in &new.route {
-            self.ended_last.insert(part.part.arn().to_owned(), new.id.clone());
+            self.ended_last.insert(part.part.key().to_owned(), new.id.clone());
         }
     }
 
     /// Every part of the route is on one colour, unless somebody else has just changed it.
     fn check_whole(&mut self, state: &State, release: &Release, colour: Colour, who: &Who) {
         for part in &release.route {
-            let arn = part.part.arn();
+            let arn = part.part.key();
             let Some(actions) = state.parts.get(arn) else { continue };
             let excused = Self::changed_by_others(state, arn, who.started)
                 // Past the point of no return, what others change is told and left.
@@ -202,7 +202,7 @@ impl Watch {
     fn check_numbers(&mut self, state: &State, release: &Release) {
         let Some(opened) = self.opened.get(&release.id).cloned() else { return };
         for part in release.route.iter().chain(&release.test_route) {
-            let arn = part.part.arn();
+            let arn = part.part.key();
             let Some(actions) = state.parts.get(arn) else { continue };
             if release.phase != Phase::RolledBack || Self::changed_by_others(state, arn, opened.at) {
                 continue;
@@ -218,14 +218,14 @@ impl Watch {
 /// Whether the pair's whole weight is on one colour.
 pub(super) fn is_whole(actions: &[teal::route::Action], colours: &Colours, colour: Colour) -> bool {
     let other = if colour == Colour::Blue { Colour::Green } else { Colour::Blue };
-    weight_in(actions, colours.group(colour)).is_some_and(|weight| weight > 0)
-        && weight_in(actions, colours.group(other)).is_none_or(|weight| weight == 0)
+    weight_in(actions, colours.of(colour)).is_some_and(|weight| weight > 0)
+        && weight_in(actions, colours.of(other)).is_none_or(|weight| weight == 0)
 }
 
 /// Whether Teal cannot restore a route now.
 pub(super) fn is_impossible(state: &State, release: &Release) -> bool {
     let lost = |part: &teal::route::PartRef| {
-        state.parts.get(part.arn()).is_none_or(|actions| weight_in(actions, &release.colours.blue).is_none())
+        state.parts.get(part.key()).is_none_or(|actions| weight_in(actions, &release.colours.blue).is_none())
     };
     let blue_is_down =
         state.sick.contains(&release.green.blue_service) || !state.services.contains_key(&release.green.blue_service);

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::judge::CalibrationBasis;
     use crate::ports::{Reads, Series};
-    use crate::route::Colour;
+    use crate::route::{Colour, Meter};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
@@ -134,6 +134,7 @@ mod tests {
 
     const BLUE: Place<'static> = Place {
         colour: Colour::Blue,
+        meter: Meter::ApplicationLoadBalancer,
         load_balancer: "app/shop/1",
         target_group: "targetgroup/a/1",
         service: "a",

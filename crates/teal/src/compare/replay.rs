@@ -7,8 +7,8 @@ use super::{Compared, History, Place, edges, judge_config, usual_edges};
 use crate::judge::{ConfigError, Interval, JudgeConfig, Moment, Verdict, decide};
 use crate::plan::limits::METRIC_PERIOD;
 use crate::plan::{CheckedPlan, MetricSource};
-use crate::ports::{LoadBalancer, PortError, Signals};
-use crate::route::{Colour, NotShiftable, PartRef, discover};
+use crate::ports::{PortError, Router, Signals};
+use crate::route::{Colour, NotShiftable, discover};
 use crate::signals::{Readings, Wanted};
 use crate::strategy::Timeline;
 use crate::time::{Timestamp, after, seconds_until};
@@ -91,7 +91,7 @@ pub enum ReplayError {
 ///
 /// # Errors
 /// When the plan compares nothing that has a history, or AWS cannot be read.
-pub async fn replay<W: LoadBalancer + Signals>(
+pub async fn replay<W: Router + Signals>(
     world: &W,
     checked: &CheckedPlan,
     since: Span,
@@ -102,15 +102,12 @@ pub async fn replay<W: LoadBalancer + Signals>(
     if plan.judge.metrics.is_empty() || window.is_zero() {
         return Err(ReplayError::NothingCompared);
     }
-    let alb = &plan.traffic.alb;
-    let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
-    let refs: Vec<PartRef> = listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect();
-    let mut parts = Vec::with_capacity(refs.len());
-    for part in refs {
+    let mut parts = Vec::new();
+    for part in plan.traffic.parts() {
         let actions = world.actions(&part).await?;
         parts.push((part, actions));
     }
-    let colours = discover(&parts, alb.target_groups.as_ref())?;
+    let colours = discover(&parts, plan.traffic.pair().as_ref())?;
     let Some((part, _)) = parts.first() else { return Err(ReplayError::NothingCompared) };
     let zones = world.zones(part).await?;
     if zones.len() < 2 {
@@ -118,8 +115,9 @@ pub async fn replay<W: LoadBalancer + Signals>(
     }
     let blue = Place {
         colour: Colour::Blue,
-        load_balancer: part.load_balancer(),
-        target_group: colours.blue.dimension(),
+        meter: part.meter(),
+        load_balancer: part.name_in_metrics(),
+        target_group: colours.blue.name_in_metrics(),
         service: "",
         zone: None,
     };

@@ -4,7 +4,7 @@ use crate::judge::{Counts, NotACount};
 use crate::plan::limits::METRIC_PERIOD;
 use crate::plan::{CloudWatchPair, CountMetric, CountSeries, LOAD_BALANCER_PLACEHOLDER};
 use crate::ports::Statistic;
-use crate::route::Colour;
+use crate::route::{Colour, Meter};
 use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,9 +28,10 @@ pub enum CountSource {
 #[derive(Clone, Debug)]
 pub(crate) struct Place<'a> {
     pub(crate) colour: Colour,
-    /// `app/name/id`.
+    pub(crate) meter: Meter,
+    /// What metrics call the route: of a load balancer `app/name/id`.
     pub(crate) load_balancer: &'a str,
-    /// `targetgroup/name/id`.
+    /// What metrics call the destination: of a target group `targetgroup/name/id`.
     pub(crate) target_group: &'a str,
     /// The ECS service.
     pub(crate) service: &'a str,
@@ -45,6 +46,8 @@ pub(crate) enum CountKeys {
     Rest { total: SeriesKey, good: [SeriesKey; 3] },
     /// How many there were, and how many of them were bad.
     Pair { total: SeriesKey, bad: SeriesKey },
+    /// Nothing: the route's metrics do not tell the colours apart. A plan that counts on them is refused.
+    Nothing,
 }
 
 impl CountSource {
@@ -65,15 +68,17 @@ impl CountSource {
     pub(crate) fn want(&self, wanted: &mut Wanted, place: &Place<'_>) -> CountKeys {
         let period = self.period();
         match self {
-            Self::Errors => CountKeys::Rest {
-                total: wanted.statistic(place.statistic("RequestCount", "Sum"), period),
-                good: ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count"]
-                    .map(|metric| wanted.statistic(place.statistic(metric, "Sum"), period)),
-            },
-            Self::Slower { than_seconds } => CountKeys::Pair {
-                total: wanted.statistic(place.statistic("RequestCount", "Sum"), period),
-                bad: wanted.statistic(place.statistic("TargetResponseTime", &format!("TC({than_seconds}:)")), period),
-            },
+            Self::Errors => place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Rest {
+                total: wanted.statistic(place.statistic(metrics.requests, "Sum"), period),
+                good: metrics.good.map(|metric| wanted.statistic(place.statistic(metric, "Sum"), period)),
+            }),
+            Self::Slower { than_seconds } => {
+                let slower = format!("TC({than_seconds}:)");
+                place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Pair {
+                    total: wanted.statistic(place.statistic(metrics.requests, "Sum"), period),
+                    bad: wanted.statistic(place.statistic(metrics.seconds, &slower), period),
+                })
+            }
             Self::CloudWatch(pair) => CountKeys::Pair {
                 total: place.want(wanted, &pair.total, period),
                 bad: place.want(wanted, &pair.bad, period),
@@ -89,6 +94,7 @@ impl CountKeys {
     /// When a datum is NaN, infinite or negative.
     pub(crate) fn counts(self, readings: &Readings, begin: Timestamp) -> Result<Counts, NotACount> {
         match self {
+            Self::Nothing => Counts::from_data(None, None),
             Self::Pair { total, bad } => Counts::from_data(readings.at(total, begin), readings.at(bad, begin)),
             Self::Rest { total, good } => {
                 let total = readings.at(total, begin);
@@ -107,15 +113,12 @@ impl CountKeys {
 }
 
 impl Place<'_> {
-    /// A statistic of what the load balancer publishes about the colour's target group.
-    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+    /// A statistic of what the route's meter publishes about the colour's destination.
     pub(crate) fn statistic(&self, metric: &str, statistic: &str) -> Statistic {
-        let dimension = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut dimensions =
-            vec![dimension("LoadBalancer", self.load_balancer), dimension("TargetGroup", self.target_group)];
-        dimensions.extend(self.zone.map(|zone| dimension("AvailabilityZone", zone)));
+        let mut dimensions = self.meter.dimensions(self.load_balancer, self.target_group);
+        dimensions.extend(self.zone.map(|zone| ("AvailabilityZone".to_owned(), zone.to_owned())));
         Statistic {
-            namespace: "AWS/ApplicationELB".to_owned(),
+            namespace: self.meter.namespace().to_owned(),
             metric: metric.to_owned(),
             dimensions,
             statistic: statistic.to_owned(),
@@ -169,6 +172,7 @@ mod tests {
         let metric: Metric = serde_json::from_value(metric).unwrap();
         let green = Place {
             colour: Colour::Green,
+            meter: Meter::ApplicationLoadBalancer,
             load_balancer: "app/shop/1",
             target_group: "targetgroup/b/2",
             service: "checkout-b",

@@ -1,6 +1,7 @@
 //! What splits the traffic between blue and green.
 
 use super::{BaseUrl, ListenerArn, RuleArn, TargetGroupArn};
+use crate::route::{Destination, Meter, PartRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,27 @@ pub struct AlbRoute {
     pub target_groups: Option<[TargetGroupArn; 2]>,
 }
 
+impl Traffic {
+    /// The places where production traffic is split.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PartRef> {
+        let listeners = self.alb.listeners.iter().cloned().map(PartRef::Listener);
+        listeners.chain(self.alb.rules.iter().cloned().map(PartRef::Rule)).collect()
+    }
+
+    /// The two destinations that share the traffic, where the plan names them.
+    #[must_use]
+    pub fn pair(&self) -> Option<[Destination; 2]> {
+        self.alb.target_groups.clone().map(|groups| groups.map(Destination::from))
+    }
+
+    /// Who publishes metrics about the traffic.
+    #[must_use]
+    pub const fn meter(&self) -> Meter {
+        Meter::ApplicationLoadBalancer
+    }
+}
+
 /// How green is reached before it takes production traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -43,4 +65,16 @@ pub enum TestRoute {
     Rule(RuleArn),
     /// An address at which green answers directly.
     Url(BaseUrl),
+}
+
+impl TestRoute {
+    /// The part of a route that sends test traffic, where it is one.
+    #[must_use]
+    pub fn part(&self) -> Option<PartRef> {
+        match self {
+            TestRoute::Listener(arn) => Some(PartRef::Listener(arn.clone())),
+            TestRoute::Rule(arn) => Some(PartRef::Rule(arn.clone())),
+            TestRoute::Url(_) => None,
+        }
+    }
 }

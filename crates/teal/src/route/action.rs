@@ -1,7 +1,8 @@
-//! The action list of a listener or rule.
+//! The action list of one part of a route: of a listener or rule as Elastic Load Balancing has it. Other kinds of routes have one forward
+//! action.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Action.html>
 
-use crate::plan::TargetGroupArn;
+use super::Destination;
 use serde::{Deserialize, Serialize};
 
 /// One action. ELB replaces the whole list at each change, so Teal keeps all of it.
@@ -19,9 +20,9 @@ pub struct Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ActionKind {
-    /// Splits traffic between target groups, which stand in the order of their ARNs: ELB promises none.
+    /// Splits traffic between destinations, which stand in the order of their names: ELB promises none.
     Forward {
-        groups: Vec<WeightedGroup>,
+        groups: Vec<WeightedDestination>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stickiness: Option<Stickiness>,
     },
@@ -34,12 +35,14 @@ pub enum ActionKind {
     },
 }
 
-/// A target group and its weight in a forward action.
+/// A destination and its weight in a forward action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct WeightedGroup {
-    pub target_group: TargetGroupArn,
-    /// 0 to 999.
+pub struct WeightedDestination {
+    /// Records have it under the name that it had when there were only target groups.
+    #[serde(rename = "targetGroup")]
+    pub destination: Destination,
+    /// 0 to 1000; Elastic Load Balancing takes 999 at most.
     pub weight: u16,
 }
 
@@ -54,9 +57,9 @@ pub struct Stickiness {
 }
 
 impl Action {
-    /// The target groups of a forward action; none for any other.
+    /// The destinations of a forward action; none for any other.
     #[must_use]
-    pub fn groups(&self) -> &[WeightedGroup] {
+    pub fn groups(&self) -> &[WeightedDestination] {
         match &self.kind {
             ActionKind::Forward { groups, .. } => groups,
             ActionKind::Kept { .. } => &[],
@@ -69,7 +72,7 @@ impl Action {
         matches!(&self.kind, ActionKind::Forward { stickiness: Some(stickiness), .. } if stickiness.enabled)
     }
 
-    pub(crate) fn groups_mut(&mut self) -> &mut [WeightedGroup] {
+    pub(crate) fn groups_mut(&mut self) -> &mut [WeightedDestination] {
         match &mut self.kind {
             ActionKind::Forward { groups, .. } => groups,
             ActionKind::Kept { .. } => &mut [],

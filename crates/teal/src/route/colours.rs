@@ -1,7 +1,6 @@
-//! Which of the two target groups is blue: the one with all the weight.
+//! Which of the two destinations is blue: the one with all the weight.
 
-use super::{Action, ActionKind, PartRef, WeightedGroup};
-use crate::plan::TargetGroupArn;
+use super::{Action, ActionKind, Destination, PartRef, WeightedDestination};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -22,18 +21,18 @@ impl fmt::Display for Colour {
     }
 }
 
-/// The two target groups by colour.
+/// The two destinations by colour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Colours {
-    pub blue: TargetGroupArn,
-    pub green: TargetGroupArn,
+    pub blue: Destination,
+    pub green: Destination,
 }
 
 impl Colours {
-    /// The target group of a colour.
+    /// The destination of a colour.
     #[must_use]
-    pub fn group(&self, colour: Colour) -> &TargetGroupArn {
+    pub fn of(&self, colour: Colour) -> &Destination {
         match colour {
             Colour::Blue => &self.blue,
             Colour::Green => &self.green,
@@ -53,34 +52,34 @@ pub enum NotShiftable {
         "{part} forwards to one target group only, {only}. Attach the second one at weight 0, or name both in \
          traffic.alb.targetGroups and Teal attaches it"
     )]
-    OneGroup { part: PartRef, only: TargetGroupArn },
+    OneGroup { part: PartRef, only: Destination },
     #[error("{part} forwards to {count} target groups. Teal shifts between exactly two; take the others out")]
     TooManyGroups { part: PartRef, count: usize },
     #[error(
         "{part} forwards to {found}, which traffic.alb.targetGroups does not name. Correct the plan, or the forward action"
     )]
-    OtherGroup { part: PartRef, found: TargetGroupArn },
+    OtherGroup { part: PartRef, found: Destination },
     #[error(
         "{part} is split {first_weight} to {second_weight} between {first} and {second}, so neither of them is blue. Put \
          all the weight on the one that is to serve, then start again"
     )]
-    Split { part: PartRef, first: TargetGroupArn, first_weight: u16, second: TargetGroupArn, second_weight: u16 },
+    Split { part: PartRef, first: Destination, first_weight: u16, second: Destination, second_weight: u16 },
     #[error(
         "{part} has {found} in front, but {other} has {expected}: the parts of one route must agree on blue. Bring them \
          together, then start again"
     )]
-    Disagree { part: PartRef, found: TargetGroupArn, other: PartRef, expected: TargetGroupArn },
+    Disagree { part: PartRef, found: Destination, other: PartRef, expected: Destination },
     #[error("the route has no listener and no rule; name at least one in traffic.alb")]
     Empty,
 }
 
 /// Finds blue and green in the action lists of all parts of a route.
 ///
-/// `pair` is `traffic.alb.targetGroups` where the plan gives it; only then may a part lack green (see [`attach`]).
+/// `pair` is the two destinations where the plan names them; only then may a part lack green (see [`attach`]).
 ///
 /// # Errors
 /// The first part that cannot be shifted, with what to do about it.
-pub fn discover(parts: &[(PartRef, Vec<Action>)], pair: Option<&[TargetGroupArn; 2]>) -> Result<Colours, NotShiftable> {
+pub fn discover(parts: &[(PartRef, Vec<Action>)], pair: Option<&[Destination; 2]>) -> Result<Colours, NotShiftable> {
     let mut agreed: Option<(&PartRef, Colours)> = None;
     for (part, actions) in parts {
         let colours = colours_of(part, actions, pair)?;
@@ -100,30 +99,30 @@ pub fn discover(parts: &[(PartRef, Vec<Action>)], pair: Option<&[TargetGroupArn;
     agreed.map(|(_, colours)| colours).ok_or(NotShiftable::Empty)
 }
 
-fn colours_of(part: &PartRef, actions: &[Action], pair: Option<&[TargetGroupArn; 2]>) -> Result<Colours, NotShiftable> {
+fn colours_of(part: &PartRef, actions: &[Action], pair: Option<&[Destination; 2]>) -> Result<Colours, NotShiftable> {
     let part = || part.clone();
-    let groups: Vec<&WeightedGroup> = actions.iter().flat_map(Action::groups).collect();
+    let groups: Vec<&WeightedDestination> = actions.iter().flat_map(Action::groups).collect();
     if let Some(pair) = pair
-        && let Some(stranger) = groups.iter().find(|group| !pair.contains(&group.target_group))
+        && let Some(stranger) = groups.iter().find(|group| !pair.contains(&group.destination))
     {
-        return Err(NotShiftable::OtherGroup { part: part(), found: stranger.target_group.clone() });
+        return Err(NotShiftable::OtherGroup { part: part(), found: stranger.destination.clone() });
     }
     match groups.as_slice() {
         [] => Err(NotShiftable::NoForward { part: part(), found: kinds(actions) }),
         [only] => {
-            let blue = &only.target_group;
+            let blue = &only.destination;
             pair.and_then(|pair| pair.iter().find(|group| *group != blue))
                 .map(|green| Colours { blue: blue.clone(), green: green.clone() })
                 .ok_or_else(|| NotShiftable::OneGroup { part: part(), only: blue.clone() })
         }
         [first, second] => match (first.weight, second.weight) {
-            (1.., 0) => Ok(Colours { blue: first.target_group.clone(), green: second.target_group.clone() }),
-            (0, 1..) => Ok(Colours { blue: second.target_group.clone(), green: first.target_group.clone() }),
+            (1.., 0) => Ok(Colours { blue: first.destination.clone(), green: second.destination.clone() }),
+            (0, 1..) => Ok(Colours { blue: second.destination.clone(), green: first.destination.clone() }),
             (first_weight, second_weight) => Err(NotShiftable::Split {
                 part: part(),
-                first: first.target_group.clone(),
+                first: first.destination.clone(),
                 first_weight,
-                second: second.target_group.clone(),
+                second: second.destination.clone(),
                 second_weight,
             }),
         },
@@ -152,8 +151,8 @@ pub fn attach(actions: &[Action], colours: &Colours) -> Vec<Action> {
             && let [only] = groups.as_mut_slice()
         {
             only.weight = only.weight.max(100);
-            groups.push(WeightedGroup { target_group: colours.green.clone(), weight: 0 });
-            groups.sort_by(|one, other| one.target_group.cmp(&other.target_group));
+            groups.push(WeightedDestination { destination: colours.green.clone(), weight: 0 });
+            groups.sort_by(|one, other| one.destination.cmp(&other.destination));
         }
     }
     actions

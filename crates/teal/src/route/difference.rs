@@ -50,23 +50,23 @@ pub fn differences(part: &PartRef, expected: &[Action], found: &[Action]) -> Vec
     let groups = |actions: &[Action]| -> Vec<_> { actions.iter().flat_map(Action::groups).cloned().collect() };
     let (before, after) = (groups(expected), groups(found));
     for old in &before {
-        match after.iter().find(|new| new.target_group == old.target_group) {
+        match after.iter().find(|new| new.destination == old.destination) {
             None => {
-                list.push(Difference::GroupRemoved { part: part.clone(), group: old.target_group.to_string() });
+                list.push(Difference::GroupRemoved { part: part.clone(), group: old.destination.to_string() });
             }
             Some(new) if new.weight != old.weight => list.push(Difference::Weight {
                 part: part.clone(),
-                group: old.target_group.to_string(),
+                group: old.destination.to_string(),
                 expected: old.weight,
                 found: new.weight,
             }),
             Some(_) => {}
         }
     }
-    for new in after.iter().filter(|new| before.iter().all(|old| old.target_group != new.target_group)) {
+    for new in after.iter().filter(|new| before.iter().all(|old| old.destination != new.destination)) {
         list.push(Difference::GroupAdded {
             part: part.clone(),
-            group: new.target_group.to_string(),
+            group: new.destination.to_string(),
             weight: new.weight,
         });
     }

@@ -7,7 +7,7 @@ const LISTENER: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
 const RULE: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee";
 
-fn group(arn: &str) -> TargetGroupArn {
+fn group(arn: &str) -> Destination {
     arn.parse().unwrap()
 }
 
@@ -21,7 +21,7 @@ fn rule() -> PartRef {
 
 fn forward(groups: &[(&str, u16)]) -> Action {
     let groups =
-        groups.iter().map(|(arn, weight)| WeightedGroup { target_group: group(arn), weight: *weight }).collect();
+        groups.iter().map(|(arn, weight)| WeightedDestination { destination: group(arn), weight: *weight }).collect();
     let stickiness = Some(Stickiness { enabled: true, duration_seconds: Some(600) });
     Action { order: Some(2), kind: ActionKind::Forward { groups, stickiness } }
 }

@@ -5,10 +5,10 @@ mod learn;
 
 use super::{Answer, Step, shorten};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
-use crate::plan::{Green, Plan, Problems, TargetGroupArn, TestRoute};
-use crate::ports::{AlarmState, CapacityHold, GreenOrder, Opening, Survey, TargetGroup, World};
+use crate::plan::{Green, Plan, Problems, TestRoute};
+use crate::ports::{AlarmState, CapacityHold, DestinationReading, GreenOrder, Opening, Survey, World};
 use crate::release::{Event, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
-use crate::route::{Action, Colour, Colours, NotShiftable, PartRef, RoutePart, attach, differences, discover};
+use crate::route::{Action, Colour, Colours, Destination, NotShiftable, RoutePart, attach, differences, discover};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
 use crate::time::after;
@@ -136,7 +136,7 @@ impl<W: World> Step<'_, W> {
         for lack in &survey.lacking {
             self.note(Fact::Noted { note: lack.clone() });
         }
-        for difference in self.unlike_groups(&colours).await? {
+        for difference in self.unlike_destinations(&colours).await? {
             self.note(Fact::Noted { note: difference });
         }
         for note in Self::sticky_notes(&route) {
@@ -153,7 +153,7 @@ impl<W: World> Step<'_, W> {
             desired: survey.blue.desired,
             hold: rule.map(|found| CapacityHold::of(found, survey.blue.desired)),
         };
-        let load_balancer = load_balancer(&plan);
+        let load_balancer = route.first().map(|part| part.part.name_in_metrics().to_owned()).unwrap_or_default();
         let mut release = Release {
             format: RECORD_FORMAT,
             revision: 0,
@@ -198,20 +198,14 @@ impl<W: World> Step<'_, W> {
     }
 
     async fn read_route(&self, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {
-        let alb = &plan.traffic.alb;
         let mut parts = Vec::new();
-        for part in parts_of(plan) {
+        for part in plan.traffic.parts() {
             let actions = self.world.actions(&part).await?;
             parts.push((part, actions));
         }
         let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
-        let colours = discover(&parts, alb.target_groups.as_ref()).map_err(not_shiftable)?;
-        let test = match &plan.traffic.test {
-            Some(TestRoute::Listener(arn)) => Some(PartRef::Listener(arn.clone())),
-            Some(TestRoute::Rule(arn)) => Some(PartRef::Rule(arn.clone())),
-            Some(TestRoute::Url(_)) | None => None,
-        };
-        let test_route = match test {
+        let colours = discover(&parts, plan.traffic.pair().as_ref()).map_err(not_shiftable)?;
+        let test_route = match plan.traffic.test.as_ref().and_then(TestRoute::part) {
             None => None,
             Some(part) => {
                 let actions = self.world.actions(&part).await?;
@@ -308,39 +302,35 @@ impl<W: World> Step<'_, W> {
         sticky
             .map(|part| {
                 format!(
-                    "{} keeps clients on the target group that answered them first, until their cookie expires, whatever the weight: after rolling back they may still be sent to green",
+                    "{} keeps clients on the destination that answered them first, until their cookie expires, whatever the weight: after rolling back they may still be sent to green",
                     part.part
                 )
             })
             .collect()
     }
 
-    async fn unlike_groups(&self, colours: &Colours) -> TealResult<Vec<String>> {
-        let groups = self.world.target_groups(&both(colours)).await?;
-        let [blue, green] = groups.as_slice() else {
-            return Err(TealError::new(
-                ErrorName::NotFound,
-                format!("of the target groups {} and {} not both exist", colours.blue, colours.green),
-            ));
-        };
-        let mut list = unlike_settings("target group", &blue.settings, &green.settings);
+    async fn unlike_destinations(&self, colours: &Colours) -> TealResult<Vec<String>> {
+        let noun = colours.blue.noun();
+        let blue = self.world.destination(&colours.blue).await?;
+        let green = self.world.destination(&colours.green).await?;
+        let mut list = unlike_settings(noun, &blue.settings, &green.settings);
         if blue.sticky != green.sticky {
-            list.push(format!("target group stickiness: blue {}, green {}", on_off(blue), on_off(green)));
+            list.push(format!("{noun} stickiness: blue {}, green {}", on_off(&blue), on_off(&green)));
         }
         if blue.sticky || green.sticky {
-            list.push(
-                "target groups are sticky: clients that hold the cookie stay with their group until it expires, whatever the weight".to_owned(),
-            );
+            list.push(format!(
+                "{noun}s are sticky: clients that hold the cookie stay with theirs until it expires, whatever the weight"
+            ));
         }
         Ok(list)
     }
 }
 
-fn on_off(group: &TargetGroup) -> &'static str {
-    if group.sticky { "on" } else { "off" }
+fn on_off(found: &DestinationReading) -> &'static str {
+    if found.sticky { "on" } else { "off" }
 }
 
-fn both(colours: &Colours) -> [TargetGroupArn; 2] {
+fn both(colours: &Colours) -> [Destination; 2] {
     [colours.blue.clone(), colours.green.clone()]
 }
 
@@ -368,19 +358,6 @@ fn in_short(problems: &Problems) -> String {
         text.extend(problem.chars().take(PROBLEMS_LIMIT));
     }
     text
-}
-
-/// The listeners and rules that split production traffic.
-fn parts_of(plan: &Plan) -> Vec<PartRef> {
-    let alb = &plan.traffic.alb;
-    let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
-    listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect()
-}
-
-fn load_balancer(plan: &Plan) -> String {
-    let alb = &plan.traffic.alb;
-    let of_listener = alb.listeners.first().map(|arn| arn.load_balancer());
-    of_listener.or_else(|| alb.rules.first().map(|arn| arn.load_balancer())).unwrap_or_default().to_owned()
 }
 
 /// Every difference between blue and green besides the version, in words.

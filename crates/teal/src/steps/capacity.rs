@@ -3,10 +3,9 @@
 
 use super::{Answer, Step};
 use crate::error::TealResult;
-use crate::plan::TargetGroupArn;
 use crate::ports::{PortError, TargetHealth, World};
 use crate::release::Release;
-use crate::route::Colour;
+use crate::route::{Colour, Destination};
 use crate::state::State;
 use crate::story::Fact;
 use crate::time::{after, seconds_until};
@@ -17,7 +16,7 @@ const BLUE_PATIENCE_SECONDS: u64 = 900;
 /// How long it waits from one try to the next, in seconds.
 const BLUE_POLL_SECONDS: u64 = 15;
 
-/// What a target group can do for requests, from the worst to the best.
+/// What a destination can do for requests, from the worst to the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     /// No targets: the load balancer answers 503.
@@ -73,14 +72,14 @@ impl<W: World> Step<'_, W> {
             Ok(green) if green > blue => {
                 let blue_is = if blue == Standing::Empty { "no targets" } else { "no healthy target" };
                 let green_is = if green == Standing::Healthy { "has healthy ones" } else { "has targets at least" };
-                Err(format!("blue's target group {} has {blue_is}, and green {green_is}", colours.blue))
+                Err(format!("blue's {} {} has {blue_is}, and green {green_is}", colours.blue.noun(), colours.blue))
             }
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
-    async fn standing(&self, group: &TargetGroupArn) -> Result<Standing, PortError> {
-        let targets = self.world.targets(group).await?;
+    async fn standing(&self, destination: &Destination) -> Result<Standing, PortError> {
+        let targets = self.world.targets(destination).await?;
         let standing = targets.iter().map(|target| match target.health {
             TargetHealth::Draining | TargetHealth::Unused => Standing::Empty,
             TargetHealth::Initial | TargetHealth::Unhealthy => Standing::NoneHealthy,

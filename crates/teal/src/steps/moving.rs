@@ -2,10 +2,9 @@
 
 use super::Step;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::plan::TargetGroupArn;
 use crate::ports::{PortError, TargetHealth, World};
 use crate::release::{Act, Intent, Release};
-use crate::route::{Action, Colour, Difference, PartRef, RoutePart, differences, weight_in};
+use crate::route::{Action, Colour, Destination, Difference, PartRef, RoutePart, differences, weight_in};
 use crate::story::Fact;
 use crate::units::Share;
 
@@ -45,10 +44,10 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    /// Green's or blue's target group must have healthy targets before it gets weight.
+    /// Green's or blue's destination must have healthy targets before it gets weight.
     pub(super) async fn require_healthy(&self, release: &Release, colour: Colour) -> TealResult<usize> {
-        let group = release.colours.group(colour);
-        let healthy = self.healthy(group).await?;
+        let destination = release.colours.of(colour);
+        let healthy = self.healthy(destination).await?;
         if healthy > 0 {
             return Ok(healthy);
         }
@@ -59,13 +58,14 @@ impl<W: World> Step<'_, W> {
         Err(TealError::new(
             name,
             format!(
-                "{colour}'s target group {group} has no healthy target, so it is given no traffic; see its targets' health reasons"
+                "{colour}'s {} {destination} has no healthy target, so it is given no traffic; see its targets' health reasons",
+                destination.noun()
             ),
         ))
     }
 
-    pub(super) async fn healthy(&self, group: &TargetGroupArn) -> Result<usize, PortError> {
-        let targets = self.world.targets(group).await?;
+    pub(super) async fn healthy(&self, destination: &Destination) -> Result<usize, PortError> {
+        let targets = self.world.targets(destination).await?;
         Ok(targets.iter().filter(|target| target.health == TargetHealth::Healthy).count())
     }
 
@@ -189,8 +189,10 @@ impl<W: World> Step<'_, W> {
         let Some(target) = on_blue(&found, part, release) else {
             return Err(RestoreError::Gone {
                 todo: format!(
-                    "{} no longer forwards to blue's target group {}. Put blue back into its forward action with all the weight",
-                    part.part, colours.blue
+                    "{} no longer forwards to blue's {} {}. Put blue back into its forward action with all the weight",
+                    part.part,
+                    colours.blue.noun(),
+                    colours.blue
                 ),
             });
         };
@@ -236,9 +238,9 @@ fn on_blue(found: &[Action], part: &RoutePart, release: &Release) -> Option<Vec<
     let whole = weight_in(&part.original, &colours.blue).filter(|weight| *weight > 0).unwrap_or(100);
     let mut target = found.to_vec();
     for group in target.iter_mut().flat_map(Action::groups_mut) {
-        if group.target_group == colours.blue {
+        if group.destination == colours.blue {
             group.weight = whole;
-        } else if group.target_group == colours.green {
+        } else if group.destination == colours.green {
             group.weight = 0;
         }
     }

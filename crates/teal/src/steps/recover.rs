@@ -126,7 +126,7 @@ impl<W: World + Executions> Step<'_, W> {
             let Some(drift) = left.drift(&found) else { continue };
             // Asked only now: a release that has begun in the meantime may shift it already.
             if !self.is_held(&left.part).await? {
-                drifted.push(left.part.arn().to_owned());
+                drifted.push(left.part.key().to_owned());
                 self.tell_only(&left.release, Fact::Drifted { drift });
             }
         }

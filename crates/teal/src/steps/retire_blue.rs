@@ -3,7 +3,7 @@
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::limits::METRIC_PERIOD;
-use crate::ports::{Statistic, World};
+use crate::ports::World;
 use crate::release::{Act, Event, Phase, Release};
 use crate::route::{Action, Colour};
 use crate::signals::{Readings, Wanted};
@@ -49,7 +49,7 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     step.finish_promoted(&mut release).await
 }
 
-/// Whether the route keeps clients on the target group that answered them first.
+/// Whether the route keeps clients on the destination that answered them first.
 fn is_sticky(release: &Release) -> bool {
     release.route.iter().flat_map(|part| &part.original).any(Action::is_sticky)
 }
@@ -69,19 +69,13 @@ impl<W: World> Step<'_, W> {
             Some(period) => period,
             None => return true,
         };
-        let requests = Statistic {
-            namespace: "AWS/ApplicationELB".to_owned(),
-            metric: "RequestCount".to_owned(),
-            dimensions: vec![
-                ("LoadBalancer".to_owned(), release.load_balancer.clone()),
-                ("TargetGroup".to_owned(), release.colours.blue.dimension().to_owned()),
-            ],
-            statistic: "Sum".to_owned(),
-        };
+        let blue = release.place(Colour::Blue);
+        let Some(metrics) = blue.meter.of_requests() else { return true };
+        let requests = blue.statistic(metrics.requests, "Sum");
         let mut wanted = Wanted::default();
         let key = wanted.statistic(requests, METRIC_PERIOD.as_seconds());
         match self.world.metrics(wanted.queries(), newest.0, newest.1).await {
-            // Elastic Load Balancing publishes no datum where there is nothing to count.
+            // Load balancers publish no datum where there is nothing to count.
             Ok(series) => Readings::new(series).at(key, newest.0).is_some_and(|requests| requests > 0.0),
             Err(_) => true,
         }

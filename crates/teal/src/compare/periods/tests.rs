@@ -2,7 +2,7 @@ use super::*;
 use crate::compare::CountSource;
 use crate::judge::{Calibration, MetricState};
 use crate::ports::{Reads, Series};
-use crate::route::Colour;
+use crate::route::{Colour, Meter};
 
 const MINUTE: i64 = 1_700_000_040;
 
@@ -32,6 +32,7 @@ type Datum = fn(&str, &str, i64) -> Option<f64>;
 fn look(compared: &mut [Compared], moments: Moments, datum: Datum) -> Option<(i64, i64)> {
     let place = |colour, target_group| Place {
         colour,
+        meter: Meter::ApplicationLoadBalancer,
         load_balancer: "app/shop/1",
         target_group,
         service: "checkout",

@@ -1,7 +1,7 @@
 use super::*;
-use crate::plan::{AlarmName, Plan, TargetGroupArn};
-use crate::ports::{AlarmReading, Endpoint, MetricQuery, PortResult, Reads, Series, Target, TargetGroup};
-use crate::route::{Action, ActionKind, WeightedGroup};
+use crate::plan::{AlarmName, Plan};
+use crate::ports::{AlarmReading, DestinationReading, Endpoint, MetricQuery, PortResult, Reads, Series, Target};
+use crate::route::{Action, ActionKind, Destination, PartRef, WeightedDestination};
 use serde_json::json;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -17,9 +17,9 @@ struct Blue {
     bad: fn(usize, i64) -> f64,
 }
 
-impl LoadBalancer for Blue {
+impl Router for Blue {
     async fn actions(&self, _: &PartRef) -> PortResult<Vec<Action>> {
-        let group = |arn: &str, weight| WeightedGroup { target_group: arn.parse().unwrap(), weight };
+        let group = |arn: &str, weight| WeightedDestination { destination: arn.parse().unwrap(), weight };
         let groups = vec![group(GROUP_A, 100), group(GROUP_B, 0)];
         Ok(vec![Action { order: None, kind: ActionKind::Forward { groups, stickiness: None } }])
     }
@@ -28,11 +28,11 @@ impl LoadBalancer for Blue {
         panic!("a replay changes nothing, not {part}")
     }
 
-    async fn target_groups(&self, _: &[TargetGroupArn]) -> PortResult<Vec<TargetGroup>> {
-        Ok(Vec::new())
+    async fn destination(&self, destination: &Destination) -> PortResult<DestinationReading> {
+        Err(PortError::NotFound { what: destination.to_string() })
     }
 
-    async fn targets(&self, _: &TargetGroupArn) -> PortResult<Vec<Target>> {
+    async fn targets(&self, _: &Destination) -> PortResult<Vec<Target>> {
         Ok(Vec::new())
     }
 

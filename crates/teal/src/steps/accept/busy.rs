@@ -1,6 +1,6 @@
 //! Two releases on one route: the second is refused, or it takes the route over once the first is back on blue.
 
-use super::{AcceptInput, parts_of};
+use super::AcceptInput;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::{OnBusy, Plan};
 use crate::ports::World;
@@ -20,11 +20,11 @@ impl<W: World> Step<'_, W> {
     /// A release under way that holds a part of the route. While it shifts the route, that it does is a better reason than that the
     /// route cannot be shifted.
     pub(super) async fn holder_of(&self, plan: &Plan) -> TealResult<Option<(String, ReleaseId)>> {
-        let wanted = parts_of(plan);
+        let wanted = plan.traffic.parts();
         for id in self.world.active().await? {
             let Some(other) = self.world.load(&id).await?.filter(|other| !other.phase.is_terminal()) else { continue };
             if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {
-                return Ok(Some((part.arn().to_owned(), id)));
+                return Ok(Some((part.key().to_owned(), id)));
             }
         }
         Ok(None)

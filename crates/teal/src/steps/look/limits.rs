@@ -67,22 +67,21 @@ enum LimitKeys {
 /// Wants what the limits of a plan read of green and of the load balancer as a whole.
 pub(super) fn want(wanted: &mut Wanted, limits: &Limits, green: &Place<'_>) -> Vec<WantedLimit> {
     let mut list = Vec::new();
+    // Where there is nothing to limit, a plan with limits is refused.
+    let Some(metrics) = green.meter.of_requests() else { return list };
     let period = METRIC_PERIOD.as_seconds();
     if let Some(limit) = &limits.bad_share {
         let mut sum = |metric: &str| wanted.statistic(green.statistic(metric, "Sum"), period);
-        let keys = LimitKeys::Rest {
-            all: sum("RequestCount"),
-            good: ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count"].map(sum),
-        };
+        let keys = LimitKeys::Rest { all: sum(metrics.requests), good: metrics.good.map(sum) };
         list.push(WantedLimit { measure: Measure::GreenBadShare, most: limit.above, keys });
     }
     if let Some(limit) = &limits.load_balancer_5xx {
         let mut sum = |metric: &str| wanted.statistic(of_all(green, metric), period);
-        let keys = LimitKeys::Bad { all: sum("RequestCount"), bad: sum("HTTPCode_ELB_5XX_Count") };
+        let keys = LimitKeys::Bad { all: sum(metrics.requests), bad: sum("HTTPCode_ELB_5XX_Count") };
         list.push(WantedLimit { measure: Measure::LoadBalancer5xx, most: limit.above, keys });
     }
     if let Some(limit) = &limits.latency {
-        let mut time = |statistic: &str| wanted.statistic(green.statistic("TargetResponseTime", statistic), period);
+        let mut time = |statistic: &str| wanted.statistic(green.statistic(metrics.seconds, statistic), period);
         let edge = f64::from(limit.above.as_millis()) / 1000.0;
         let keys = LimitKeys::Bad { all: time("SampleCount"), bad: time(&format!("TC({edge}:)")) };
         // A percentile never is above p100, so what lies beyond it is 0 to 99.9 %.

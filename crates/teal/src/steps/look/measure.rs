@@ -40,8 +40,9 @@ impl Release {
         };
         Place {
             colour,
+            meter: self.plan.traffic.meter(),
             load_balancer: &self.load_balancer,
-            target_group: self.colours.group(colour).dimension(),
+            target_group: self.colours.of(colour).name_in_metrics(),
             service,
             zone: None,
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ports::Series;
-use crate::route::Colour;
+use crate::route::{Colour, Meter};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 / 60 * 60 + seconds).unwrap()
@@ -29,6 +29,7 @@ fn limit(limits: serde_json::Value, data: &[(&str, &str, &[f64])]) -> (WantedLim
     let limits: Limits = serde_json::from_value(limits).unwrap();
     let green = Place {
         colour: Colour::Green,
+        meter: Meter::ApplicationLoadBalancer,
         load_balancer: "app/shop/1",
         target_group: "targetgroup/b/2",
         service: "b",

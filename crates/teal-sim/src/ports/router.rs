@@ -6,14 +6,13 @@ use crate::link::{Link, Op, OpKind};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;
-use teal::plan::TargetGroupArn;
-use teal::ports::{Endpoint, LoadBalancer, PortError, PortResult, Target, TargetGroup};
-use teal::route::{Action, PartRef};
+use teal::ports::{DestinationReading, Endpoint, PortError, PortResult, Router, Target};
+use teal::route::{Action, Destination, PartRef};
 
 /// How long after a change a read may still tell what was before. ELB promises nothing; this is an assumption.
 pub(crate) const READ_LAG: SignedDuration = SignedDuration::from_secs(1);
 
-impl LoadBalancer for Link<'_> {
+impl Router for Link<'_> {
     async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>> {
         self.count_request(part);
         let op = Op { name: "DescribeListeners", kind: OpKind::ReadListener };
@@ -30,24 +29,19 @@ impl LoadBalancer for Link<'_> {
         let deed = Deed::SetActions { part: part.clone(), actions: actions.clone() };
         self.act("ModifyListener", deed).await?;
         self.world.watch.borrow_mut().write_answered(&self.world.state(), part, &self.who, self.world.now());
-        self.remembered.borrow_mut().written.insert(part.arn().to_owned(), actions);
+        self.remembered.borrow_mut().written.insert(part.key().to_owned(), actions);
         Ok(())
     }
 
-    async fn target_groups(&self, groups: &[TargetGroupArn]) -> PortResult<Vec<TargetGroup>> {
+    async fn destination(&self, _destination: &Destination) -> PortResult<DestinationReading> {
         self.call(Op::other("DescribeTargetGroups"), |_| {
-            let describe = |arn: &TargetGroupArn| TargetGroup {
-                arn: arn.clone(),
-                load_balancers: Vec::new(),
-                sticky: false,
-                settings: BTreeMap::from([("Port".to_owned(), json!(8080))]),
-            };
-            Ok(groups.iter().map(describe).collect())
+            let settings = BTreeMap::from([("Port".to_owned(), json!(8080))]);
+            Ok(DestinationReading { sticky: false, settings })
         })
         .await
     }
 
-    async fn targets(&self, group: &TargetGroupArn) -> PortResult<Vec<Target>> {
+    async fn targets(&self, group: &Destination) -> PortResult<Vec<Target>> {
         self.call(Op::other("DescribeTargetHealth"), |_| {
             let found = self.world.state().targets(group, self.world.now());
             Ok(self.mutated_targets(group, found))
@@ -61,7 +55,7 @@ impl LoadBalancer for Link<'_> {
 
     async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
         self.call(Op::other("DescribeLoadBalancers"), |_| {
-            let url = format!("http://test.internal/{}", part.arn().len());
+            let url = format!("http://test.internal/{}", part.key().len());
             Ok(Endpoint { url, headers: Vec::new(), paths: Vec::new() })
         })
         .await
@@ -71,9 +65,9 @@ impl LoadBalancer for Link<'_> {
 impl Link<'_> {
     fn read(&self, part: &PartRef, course: &Course) -> Option<Vec<Action>> {
         let state = self.world.state();
-        let found = state.parts.get(part.arn())?;
+        let found = state.parts.get(part.key())?;
         if course.stale
-            && let Some((before, changed_at)) = state.past.get(part.arn())
+            && let Some((before, changed_at)) = state.past.get(part.key())
             && self.world.now().duration_since(*changed_at) < READ_LAG
         {
             self.seen.borrow_mut().read_late = true;
@@ -85,7 +79,7 @@ impl Link<'_> {
     fn count_request(&self, part: &PartRef) {
         let requests = {
             let mut seen = self.seen.borrow_mut();
-            let count = seen.requests.entry(part.arn().to_owned()).or_default();
+            let count = seen.requests.entry(part.key().to_owned()).or_default();
             *count += 1;
             *count
         };

@@ -1,0 +1,72 @@
+//! What splits traffic.
+
+use super::PortResult;
+use crate::route::{Action, Destination, PartRef};
+use std::collections::BTreeMap;
+
+/// What splits traffic, and the destinations that it is split between.
+pub trait Router {
+    /// The action list of one part of a route: one request.
+    async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>>;
+
+    /// Replaces the whole action list of one part of a route: one request. It is not tried again within the call unless the
+    /// first attempt certainly had no effect: a second one that succeeds would say that all is done while the first may
+    /// still happen.
+    async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()>;
+
+    /// A destination with its settings.
+    async fn destination(&self, destination: &Destination) -> PortResult<DestinationReading>;
+
+    /// What answers at a destination, with its health.
+    async fn targets(&self, destination: &Destination) -> PortResult<Vec<Target>>;
+
+    /// The Availability Zones that this part of a route is in, as metrics name them; none where metrics are not told apart by zone.
+    async fn zones(&self, part: &PartRef) -> PortResult<Vec<String>>;
+
+    /// Where a request must go to reach this part of a route.
+    async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint>;
+}
+
+/// A destination as it is set up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DestinationReading {
+    /// Whether it keeps the clients that it answered once, whatever the weights say.
+    pub sticky: bool,
+    /// Everything a person may have set on it (of a target group port, protocol, health check, attributes), under the service's own names.
+    pub settings: BTreeMap<String, serde_json::Value>,
+}
+
+/// What answers at a destination: of a target group a registered target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub id: String,
+    pub port: Option<u16>,
+    pub health: TargetHealth,
+    /// Why, where the service says so: of a target group ELB's reason code and description.
+    pub reason: Option<String>,
+}
+
+/// A target's state, in the words of Elastic Load Balancing.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetHealth {
+    Healthy,
+    Initial,
+    Unhealthy,
+    Unused,
+    Draining,
+    /// Health checks are off, or ELB cannot tell.
+    Unavailable,
+}
+
+/// Where requests to a part of a route go, and what they must carry to match it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Scheme, host and port, without a path.
+    pub url: String,
+    /// Headers that the rule's conditions ask for.
+    pub headers: Vec<(String, String)>,
+    /// The path patterns of the rule's conditions, of which a request must match one; none where any path does. `*` stands for any
+    /// characters, `?` for one.
+    pub paths: Vec<String>,
+}

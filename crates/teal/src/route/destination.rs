@@ -1,0 +1,80 @@
+//! What traffic can be sent to: the two things that share a route.
+
+use crate::plan::TargetGroupArn;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// One of the two things that share the traffic of a route. It is written as one string, whose form says what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Destination {
+    /// A target group of a load balancer.
+    TargetGroup(TargetGroupArn),
+}
+
+impl Destination {
+    /// What names it, in full.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Destination::TargetGroup(arn) => arn.as_str(),
+        }
+    }
+
+    /// What metrics call it: of a target group the value of CloudWatch's dimension `TargetGroup`.
+    #[must_use]
+    pub fn name_in_metrics(&self) -> &str {
+        match self {
+            Destination::TargetGroup(arn) => arn.dimension(),
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Destination::TargetGroup(arn) => arn.name(),
+        }
+    }
+
+    /// What kind of thing it is, in words.
+    #[must_use]
+    pub const fn noun(&self) -> &'static str {
+        match self {
+            Destination::TargetGroup(_) => "target group",
+        }
+    }
+}
+
+impl From<TargetGroupArn> for Destination {
+    fn from(arn: TargetGroupArn) -> Self {
+        Destination::TargetGroup(arn)
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Destination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let arn: Result<TargetGroupArn, _> = text.parse();
+        arn.map(Destination::TargetGroup).map_err(|invalid| format!("{text:?} is no destination of traffic: {invalid}"))
+    }
+}
+
+impl Serialize for Destination {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Destination {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,50 @@
+//! Who publishes metrics about a route's traffic, and under which names.
+
+/// Who publishes metrics about a route's traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meter {
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
+    ApplicationLoadBalancer,
+}
+
+/// The metrics that tell how a colour's requests went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestMetrics {
+    /// All requests (`Sum`).
+    pub requests: &'static str,
+    /// Those that went well (`Sum` of each): every other one did not.
+    pub good: [&'static str; 3],
+    /// How long they took, in seconds.
+    pub seconds: &'static str,
+}
+
+impl Meter {
+    /// CloudWatch's namespace.
+    #[must_use]
+    pub const fn namespace(self) -> &'static str {
+        match self {
+            Meter::ApplicationLoadBalancer => "AWS/ApplicationELB",
+        }
+    }
+
+    /// What tells how a colour's requests went; `None` where the metrics do not tell the colours apart, or know no requests.
+    #[must_use]
+    pub const fn of_requests(self) -> Option<RequestMetrics> {
+        match self {
+            Meter::ApplicationLoadBalancer => Some(RequestMetrics {
+                requests: "RequestCount",
+                good: ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count"],
+                seconds: "TargetResponseTime",
+            }),
+        }
+    }
+
+    /// The dimensions that name a destination's part of a route's traffic: `route` and `destination` are their names in metrics.
+    #[must_use]
+    pub fn dimensions(self, route: &str, destination: &str) -> Vec<(String, String)> {
+        let [of_route, of_destination] = match self {
+            Meter::ApplicationLoadBalancer => ["LoadBalancer", "TargetGroup"],
+        };
+        vec![(of_route.to_owned(), route.to_owned()), (of_destination.to_owned(), destination.to_owned())]
+    }
+}
