@@ -28,13 +28,8 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
         format!("service    {} {}", release.plan.service, release.plan.version),
         format!("phase      {} since {}", release.phase, release.phase_since),
         format!("traffic    {} green, {} blue", release.green_share, release.green_share.rest()),
-        format!("blue       {} ({})", release.green.blue_service, release.colours.blue.name()),
-        format!(
-            "green      {} ({}), {}",
-            release.green.green_service,
-            release.colours.green.name(),
-            release.green.task_definition
-        ),
+        format!("blue       {} ({})", release.green.blue.name(), release.colours.blue.name()),
+        format!("green      {} ({}), {}", release.green.green.name(), release.colours.green.name(), release.green.runs),
         format!("started    {}, deadline {}", release.started_at, release.deadline_at),
     ];
     if let Some(look) = story.iter().rev().find(|entry| matches!(entry.fact, Fact::Looked { .. })) {

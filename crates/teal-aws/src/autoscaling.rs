@@ -6,10 +6,11 @@ mod policy;
 mod tests;
 
 use crate::Aws;
+use crate::ecs::ServiceOrder;
 use crate::json;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use teal::ports::{CapacityHold, GreenOrder, PortError, PortResult, Scaling};
+use teal::ports::{CapacityHold, PortError, PortResult, Scaling};
 
 pub(crate) const AUTOSCALING: json::Service = json::Service {
     name: "application-autoscaling",
@@ -59,9 +60,9 @@ impl ScalableTarget {
 
 impl Aws {
     /// Gives green's service blue's scalable target, scaling policies and scheduled actions. Where blue has none, green is not scaled.
-    pub(crate) async fn scale_like_blue(&self, order: &GreenOrder) -> PortResult<()> {
-        let blue_id = resource_id(&order.cluster, &order.blue_service);
-        let green_id = resource_id(&order.cluster, &order.green_service);
+    pub(crate) async fn scale_like_blue(&self, order: &ServiceOrder<'_>) -> PortResult<()> {
+        let blue_id = resource_id(order.cluster, order.blue_service);
+        let green_id = resource_id(order.cluster, order.green_service);
         let targets = self.scalable_targets(&[&blue_id, &green_id]).await?;
         let named = |id: &str| targets.iter().find(|target| target.resource_id == id);
         let Some(blue) = named(&blue_id) else {
@@ -70,7 +71,7 @@ impl Aws {
                 None => Ok(()),
             };
         };
-        self.register_like(blue, &green_id, named(&green_id), order.hold.as_ref()).await?;
+        self.register_like(blue, &green_id, named(&green_id), order.hold).await?;
         self.copy_policies(order, &blue_id, &green_id).await?;
         self.copy_scheduled_actions(&blue_id, &green_id).await
     }
@@ -181,7 +182,7 @@ impl Aws {
         read.map_err(|error| PortError::Unavailable { call: DESCRIBE_TARGETS, message: error.to_string() })
     }
 
-    async fn copy_policies(&self, order: &GreenOrder, blue_id: &str, green_id: &str) -> PortResult<()> {
+    async fn copy_policies(&self, order: &ServiceOrder<'_>, blue_id: &str, green_id: &str) -> PortResult<()> {
         let present = self.scaling_policies(green_id).await?;
         let wanted = self.scaling_policies(blue_id).await?;
         let wanted: Vec<Value> = wanted.iter().map(|blue| policy::for_green(blue, order)).collect();

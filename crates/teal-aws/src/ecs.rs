@@ -1,4 +1,4 @@
-//! The services that run blue and green: Amazon ECS.
+//! Services of Amazon ECS that run blue and green.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html>
 
 mod copyable;
@@ -13,8 +13,9 @@ use crate::json;
 use copyable::{require_copyable, require_no_other_way};
 use description::{Deployment, Service};
 use serde_json::{Value, json};
+use teal::fleet::{EcsService, GreenOrder, Runner};
 use teal::plan::{EcsGreen, EcsServiceName};
-use teal::ports::{CapacityHold, Fleet, GreenOrder, PortError, PortResult, Progress, Scaling, ServiceReading, Survey};
+use teal::ports::{CapacityHold, PortError, PortResult, Progress, RunnerReading, Survey};
 use teal::route::Destination;
 
 const DESCRIBE_SERVICES: &str = "ecs:DescribeServices";
@@ -27,72 +28,94 @@ pub(crate) const ECS: json::Service =
 /// How many of ECS's events about a service are passed on.
 const EVENTS: usize = 3;
 
-impl Fleet for Aws {
-    async fn survey(&self, green: &EcsGreen, blue_group: &Destination) -> PortResult<Survey> {
+/// Pairs of ECS services as what runs the colours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EcsServices<'a>(pub(crate) &'a Aws);
+
+/// An order as ECS takes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServiceOrder<'a> {
+    pub(crate) cluster: &'a str,
+    pub(crate) blue_service: &'a str,
+    pub(crate) green_service: &'a str,
+    pub(crate) task_definition: &'a str,
+    pub(crate) blue_group: &'a Destination,
+    pub(crate) green_group: &'a Destination,
+    pub(crate) desired: u32,
+    pub(crate) hold: Option<&'a CapacityHold>,
+}
+
+impl<'a> ServiceOrder<'a> {
+    /// The order of a green service; blue's is in the same cluster.
+    pub(crate) fn new(order: &'a GreenOrder, green: &'a EcsService) -> Self {
+        Self {
+            cluster: &green.cluster,
+            blue_service: order.blue.name(),
+            green_service: &green.service,
+            task_definition: &order.runs,
+            blue_group: &order.colours.blue,
+            green_group: &order.colours.green,
+            desired: order.desired,
+            hold: order.hold.as_ref(),
+        }
+    }
+}
+
+impl EcsServices<'_> {
+    pub(crate) async fn survey(self, green: &EcsGreen, blue_group: &Destination) -> PortResult<Survey> {
         let cluster = green.cluster.as_str();
         let names = green.services.each_ref().map(EcsServiceName::as_str);
-        let found = self.services(cluster, &names).await?;
+        let found = self.0.services(cluster, &names).await?;
         let blue = find_blue(&found, green, blue_group)?;
         require_copyable(blue, blue_group.as_str())?;
         let name = blue.service_name.as_str();
         let green_name = names.into_iter().find(|other| *other != name).unwrap_or_default();
         let present = found.iter().find(|service| service.service_name == green_name && service.is_active());
         present.map_or(Ok(()), require_no_other_way)?;
-        let blue_task = self.task_definition(&blue.task_definition).await?;
-        let green_task = self.task_definition(green.task_definition.as_str()).await?;
-        let (blue_task, green_task) = settings::of_tasks(&blue_task, &green_task);
+        let blue_task = self.0.task_definition(&blue.task_definition).await?;
+        let green_task = self.0.task_definition(green.task_definition.as_str()).await?;
+        let (blue_version, green_version) = settings::of_tasks(&blue_task, &green_task);
         Ok(Survey {
-            blue: read(blue),
-            green_name: green_name.to_owned(),
-            green: present.map(read),
-            lacking: self.policies_without_alarms(cluster, name, green_name).await?,
-            green_task,
-            blue_task,
+            blue: read(cluster, blue),
+            green: runner(cluster, green_name),
+            present: present.map(|service| read(cluster, service)),
+            runs: green.task_definition.to_string(),
+            lacking: self.0.policies_without_alarms(cluster, name, green_name).await?,
+            green_version,
+            blue_version,
         })
     }
 
-    async fn scaling(&self, cluster: &str, service: &str) -> PortResult<Option<Scaling>> {
-        self.read_scaling(cluster, service).await
-    }
-
-    async fn hold_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
-        self.set_scaling(cluster, service, |present| hold.begun(present)).await
-    }
-
-    async fn free_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()> {
-        self.set_scaling(cluster, service, |present| hold.ended(present)).await
-    }
-
-    async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {
-        let names = [order.blue_service.as_str(), order.green_service.as_str()];
-        let found = self.services(&order.cluster, &names).await?;
+    pub(crate) async fn bring_up(self, order: &ServiceOrder<'_>) -> PortResult<()> {
+        let names = [order.blue_service, order.green_service];
+        let found = self.0.services(order.cluster, &names).await?;
         let named = |name: &str| found.iter().find(|service| service.service_name == name);
         let what = |name: &str| format!("service {name} in cluster {}", order.cluster);
-        let blue = named(&order.blue_service).filter(|service| service.is_active());
-        let blue = blue.ok_or_else(|| PortError::NotFound { what: what(&order.blue_service) })?;
+        let blue = named(order.blue_service).filter(|service| service.is_active());
+        let blue = blue.ok_or_else(|| PortError::NotFound { what: what(order.blue_service) })?;
         // Somebody may have added a way since the release was accepted.
         require_copyable(blue, order.blue_group.as_str())?;
-        match named(&order.green_service) {
+        match named(order.green_service) {
             Some(green) if green.is_active() => {
                 require_no_other_way(green)?;
                 if service::gave_up(green, order) {
                     return Ok(());
                 }
                 if let Some(input) = service::alignment(blue, green, order) {
-                    self.ecs().call(UPDATE_SERVICE, &what(&order.green_service), &input).await?;
+                    self.0.ecs().call(UPDATE_SERVICE, &what(order.green_service), &input).await?;
                 }
             }
             Some(green) if green.status == "DRAINING" => {
-                let message = format!("{} is being deleted and still drains", what(&order.green_service));
+                let message = format!("{} is being deleted and still drains", what(order.green_service));
                 return Err(PortError::Unavailable { call: CREATE_SERVICE, message });
             }
-            _ => self.create(blue, order).await?,
+            _ => self.0.create(blue, order).await?,
         }
-        self.scale_like_blue(order).await
+        self.0.scale_like_blue(order).await
     }
 
-    async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
-        let found = self.services(&order.cluster, &[&order.green_service]).await?.into_iter().find(Service::is_active);
+    pub(crate) async fn progress_of_green(self, order: &ServiceOrder<'_>) -> PortResult<Progress> {
+        let found = self.0.services(order.cluster, &[order.green_service]).await?.into_iter().find(Service::is_active);
         let Some(found) = found else {
             // DescribeServices may say MISSING for a while after CreateService.
             let events = vec![format!("service {} is not shown yet", order.green_service)];
@@ -100,7 +123,7 @@ impl Fleet for Aws {
         };
         let newest = found.primary();
         let ordered =
-            newest.filter(|newest| service::is_task_definition(&newest.task_definition, &order.task_definition));
+            newest.filter(|newest| service::is_task_definition(&newest.task_definition, order.task_definition));
         let mut progress = progress(&found, ordered.map_or(0, |newest| newest.running_count));
         if ordered.is_none() && newest.is_some_and(Deployment::is_failed) {
             // What failed is an earlier release's: ECS does not show the order yet.
@@ -109,34 +132,34 @@ impl Fleet for Aws {
         Ok(progress)
     }
 
-    async fn progress(&self, cluster: &str, service: &str) -> PortResult<Progress> {
-        let found = self.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
+    pub(crate) async fn progress(self, EcsService { cluster, service }: &EcsService) -> PortResult<Progress> {
+        let found = self.0.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found =
             found.ok_or_else(|| PortError::NotFound { what: format!("service {service} in cluster {cluster}") })?;
         Ok(progress(&found, found.running_count))
     }
 
-    async fn scale_out(&self, cluster: &str, service: &str, tasks: u32) -> PortResult<()> {
+    pub(crate) async fn scale_out(self, EcsService { cluster, service }: &EcsService, tasks: u32) -> PortResult<()> {
         let what = format!("service {service} in cluster {cluster}");
-        let found = self.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
+        let found = self.0.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found = found.ok_or_else(|| PortError::NotFound { what: what.clone() })?;
         if found.desired_count >= tasks {
             return Ok(());
         }
         let input = json!({"cluster": cluster, "service": service, "desiredCount": tasks});
-        self.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
+        self.0.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
     }
 
-    async fn scale_in(&self, cluster: &str, service: &str) -> PortResult<()> {
+    pub(crate) async fn scale_in(self, EcsService { cluster, service }: &EcsService) -> PortResult<()> {
         let what = format!("service {service} in cluster {cluster}");
-        let found = self.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
+        let found = self.0.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found = found.ok_or_else(|| PortError::NotFound { what: what.clone() })?;
-        self.suspend_scaling(cluster, service).await?;
+        self.0.suspend_scaling(cluster, service).await?;
         if found.desired_count == 0 {
             return Ok(());
         }
         let input = json!({"cluster": cluster, "service": service, "desiredCount": 0});
-        self.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
+        self.0.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
     }
 }
 
@@ -165,7 +188,7 @@ impl Aws {
         answer.get_mut("taskDefinition").map(Value::take).ok_or(PortError::NotFound { what })
     }
 
-    async fn create(&self, blue: &Service, order: &GreenOrder) -> PortResult<()> {
+    async fn create(&self, blue: &Service, order: &ServiceOrder<'_>) -> PortResult<()> {
         let what = format!("service {} in cluster {}", order.green_service, order.cluster);
         match self.ecs().call(CREATE_SERVICE, &what, &service::creation(blue, order)).await {
             Ok(_) => Ok(()),
@@ -211,12 +234,14 @@ fn progress(service: &Service, running: u32) -> Progress {
     }
 }
 
-fn read(service: &Service) -> ServiceReading {
-    ServiceReading {
-        name: service.service_name.clone(),
-        task_definition: service.task_definition.clone(),
+fn runner(cluster: &str, service: &str) -> Runner {
+    Runner::Ecs(EcsService { cluster: cluster.to_owned(), service: service.to_owned() })
+}
+
+fn read(cluster: &str, service: &Service) -> RunnerReading {
+    RunnerReading {
+        runner: runner(cluster, &service.service_name),
         desired: service.desired_count,
-        running: service.running_count,
         settings: settings::of_service(service),
     }
 }

@@ -13,6 +13,7 @@ mod ecs;
 mod elb;
 mod error;
 mod eventbridge;
+mod fleet;
 mod http;
 mod json;
 mod router;

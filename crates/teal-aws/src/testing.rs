@@ -12,9 +12,9 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use teal::ports::GreenOrder;
+use teal::fleet::{EcsService, GreenOrder, Runner};
 use teal::release::{RECORD_FORMAT, Release, ReleaseId};
-use teal::route::Destination;
+use teal::route::{Colours, Destination};
 
 /// The answers that are left, and the requests so far.
 #[derive(Clone, Debug, Default)]
@@ -177,19 +177,26 @@ pub(crate) fn group(arn: &str) -> Destination {
     arn.parse().unwrap()
 }
 
+pub(crate) fn colours() -> Colours {
+    Colours { blue: group(BLUE_GROUP), green: group(GREEN_GROUP) }
+}
+
 pub(crate) fn id(text: &str) -> ReleaseId {
     ReleaseId::new(text).unwrap()
+}
+
+/// A service in the cluster `prod`.
+pub(crate) fn runner(name: &str) -> Runner {
+    Runner::Ecs(EcsService { cluster: "prod".into(), service: name.into() })
 }
 
 /// An order for green `checkout-b` beside blue `checkout-a`, with four tasks.
 pub(crate) fn order() -> GreenOrder {
     GreenOrder {
-        cluster: "prod".into(),
-        blue_service: "checkout-a".into(),
-        green_service: "checkout-b".into(),
-        task_definition: "checkout:42".into(),
-        green_group: group(GREEN_GROUP),
-        blue_group: group(BLUE_GROUP),
+        blue: runner("checkout-a"),
+        green: runner("checkout-b"),
+        runs: "checkout:42".into(),
+        colours: colours(),
         desired: 4,
         hold: None,
     }

@@ -3,7 +3,8 @@
 use crate::link::Who;
 use crate::world::World;
 use std::fmt;
-use teal::ports::{CapacityHold, GreenOrder, PortError, PortResult};
+use teal::fleet::GreenOrder;
+use teal::ports::{CapacityHold, PortError, PortResult};
 use teal::route::{Action, PartRef};
 
 /// A write to a listener or a service.
@@ -61,10 +62,10 @@ impl World {
                 Ok(())
             }
             Deed::BringUp(order) => {
-                let group = order.green_group.as_str();
-                state.order(&order.green_service, group, &order.task_definition, order.desired, now);
+                let group = order.colours.green.as_str();
+                state.order(order.green.name(), group, &order.runs, order.desired, now);
                 if let Some(hold) = order.hold {
-                    state.scaling.insert(order.green_service.clone(), hold.held);
+                    state.scaling.insert(order.green.name().to_owned(), hold.held);
                 }
                 Ok(())
             }
@@ -122,7 +123,7 @@ impl fmt::Display for Deed {
                 Ok(())
             }
             Deed::BringUp(order) => {
-                write!(f, "{} runs {} with {} tasks", order.green_service, order.task_definition, order.desired)
+                write!(f, "{} runs {} with {} tasks", order.green.name(), order.runs, order.desired)
             }
             Deed::ScaleIn { service } => write!(f, "{service} goes to 0 tasks"),
             Deed::ScaleOut { service, tasks } => write!(f, "{service} goes to {tasks} tasks"),

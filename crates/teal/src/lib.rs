@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod drift;
 pub mod error;
+pub mod fleet;
 pub mod judge;
 pub mod plan;
 pub mod ports;

@@ -6,7 +6,7 @@
 mod fleet;
 mod router;
 
-pub use fleet::{CapacityHold, Fleet, GreenOrder, Progress, Scaling, ServiceReading, Survey};
+pub use fleet::{CapacityHold, Fleet, Progress, RunnerReading, Scaling, Survey};
 pub use router::{DestinationReading, Endpoint, Router, Target, TargetHealth};
 
 use crate::drift::RouteLeft;

@@ -8,9 +8,9 @@ pub use phase::{Event, Illegal, Phase};
 
 use crate::compare::{Compared, judge_config};
 use crate::error::{ErrorName, TealError, TealResult};
+use crate::fleet::GreenOrder;
 use crate::judge::JudgeConfig;
 use crate::plan::{AlarmName, Plan};
-use crate::ports::GreenOrder;
 use crate::route::{Colours, PartRef, RoutePart};
 use crate::state::State;
 use crate::story::Announcement;

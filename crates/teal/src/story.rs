@@ -34,7 +34,13 @@ pub enum Fact {
     /// The release went from one phase to the next.
     Entered { phase: Phase },
     /// Green was ordered.
-    GreenOrdered { service: String, task_definition: String, desired: u32 },
+    GreenOrdered {
+        #[serde(rename = "service")]
+        runner: String,
+        #[serde(rename = "task_definition")]
+        runs: String,
+        desired: u32,
+    },
     /// Green is not ready yet.
     GreenPending { healthy: usize, desired: u32, detail: String },
     /// A check of validation passed.
@@ -55,8 +61,12 @@ pub enum Fact {
     KeptOnGreen { why: String },
     /// Somebody else changed something that Teal leaves as it found it.
     LeftAlone { difference: String },
-    /// A colour was taken to zero tasks.
-    ScaledIn { colour: Colour, service: String },
+    /// A colour was taken to size 0.
+    ScaledIn {
+        colour: Colour,
+        #[serde(rename = "service")]
+        runner: String,
+    },
     /// After the release had ended somebody else gave traffic to another group than it left the traffic on.
     Drifted { drift: String },
     /// Restoring the route is impossible for Teal; what a person must do.
@@ -69,8 +79,8 @@ impl fmt::Display for Fact {
             Fact::Accepted { execution } => write!(f, "accepted, execution {execution}"),
             Fact::Noted { note } => write!(f, "note: {note}"),
             Fact::Entered { phase } => write!(f, "{phase}"),
-            Fact::GreenOrdered { service, task_definition, desired } => {
-                write!(f, "green ordered: service {service} runs {task_definition} with {desired} tasks")
+            Fact::GreenOrdered { runner, runs, desired } => {
+                write!(f, "green ordered: {runner} runs {runs} at size {desired}")
             }
             Fact::GreenPending { healthy, desired, detail } => {
                 write!(f, "green not ready: {healthy} of {desired} targets healthy{}{detail}", separator(detail))
@@ -105,7 +115,7 @@ impl fmt::Display for Fact {
                 write!(f, "the traffic is not given back yet, which would be the greater evil: {why}")
             }
             Fact::LeftAlone { difference } => write!(f, "left as found: {difference}"),
-            Fact::ScaledIn { colour, service } => write!(f, "{colour} is taken in: service {service} goes to 0 tasks"),
+            Fact::ScaledIn { colour, runner } => write!(f, "{colour} is taken in: {runner} goes to size 0"),
             Fact::Drifted { drift } => write!(f, "the route has drifted: {drift}"),
             Fact::NeedsHuman { todo } => write!(f, "a person is needed: {todo}"),
         }

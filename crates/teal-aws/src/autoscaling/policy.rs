@@ -1,8 +1,8 @@
 //! Scaling policies of blue, rewritten for green.
 
 use super::members;
+use crate::ecs::ServiceOrder;
 use serde_json::Value;
-use teal::ports::GreenOrder;
 
 pub(super) const NAME: &str = "PolicyName";
 
@@ -23,7 +23,7 @@ pub(super) fn settings(policy: &Value) -> Value {
 
 /// Blue's policy with green where it names blue: the target group of `ALBRequestCountPerTarget`, and the dimensions of a customized
 /// metric. A policy that went on following blue's metrics would scale green by blue's load.
-pub(super) fn for_green(blue: &Value, order: &GreenOrder) -> Value {
+pub(super) fn for_green(blue: &Value, order: &ServiceOrder<'_>) -> Value {
     let mut policy = settings(blue);
     if let Some(tracking) = policy.get_mut("TargetTrackingScalingPolicyConfiguration") {
         retarget(tracking, order);
@@ -31,15 +31,15 @@ pub(super) fn for_green(blue: &Value, order: &GreenOrder) -> Value {
     policy
 }
 
-fn retarget(tracking: &mut Value, order: &GreenOrder) {
+fn retarget(tracking: &mut Value, order: &ServiceOrder<'_>) {
     let (blue_group, green_group) = (order.blue_group.name_in_metrics(), order.green_group.name_in_metrics());
     if let Some(Value::String(label)) = tracking.pointer_mut("/PredefinedMetricSpecification/ResourceLabel") {
         // app/<name>/<id>/targetgroup/<name>/<id>
         *label = label.replace(blue_group, green_group);
     }
     let rename = |value: &mut String| {
-        if *value == order.blue_service {
-            value.clone_from(&order.green_service);
+        if value == order.blue_service {
+            order.green_service.clone_into(value);
         } else if value == blue_group {
             green_group.clone_into(value);
         }

@@ -1,9 +1,17 @@
-use crate::testing::{Script, Sent, order};
+use crate::ecs::ServiceOrder;
+use crate::testing::{Script, Sent, order, runner};
 use serde_json::{Value, json};
-use teal::ports::{CapacityHold, Fleet, GreenOrder, PortError, Scaling};
+use teal::fleet::{GreenOrder, Runner};
+use teal::ports::{CapacityHold, Fleet, PortError, Scaling};
 
 const BLUE: &str = "service/prod/checkout-a";
 const GREEN: &str = "service/prod/checkout-b";
+
+/// An order as ECS takes it.
+fn taken(order: &GreenOrder) -> ServiceOrder<'_> {
+    let Runner::Ecs(green) = &order.green;
+    ServiceOrder::new(order, green)
+}
 
 fn target(id: &str, min: i32, max: i32, suspended: bool) -> Value {
     json!({
@@ -63,7 +71,7 @@ async fn a_new_green_gets_blues_target_policies_and_schedules() {
         .json(&json!({"ScheduledActions": []}))
         .json(&json!({"ScheduledActions": [scheduled(BLUE, "morning", "cron(0 7 * * ? *)")]}))
         .json(&json!({}));
-    script.aws().scale_like_blue(&order()).await.unwrap();
+    script.aws().scale_like_blue(&taken(&order())).await.unwrap();
 
     let changes = changes(&script);
     let operations: Vec<&str> = changes.iter().map(|sent| sent.operation.as_str()).collect();
@@ -84,7 +92,7 @@ async fn a_green_that_scales_like_blue_is_left_alone() {
         .json(&json!({"ScalingPolicies": [policy(BLUE, "requests", &requests_per_target(BLUE_IN_LABEL))]}))
         .json(&json!({"ScheduledActions": [scheduled(GREEN, "morning", "cron(0 7 * * ? *)")]}))
         .json(&json!({"ScheduledActions": [scheduled(BLUE, "morning", "cron(0 7 * * ? *)")]}));
-    script.aws().scale_like_blue(&order()).await.unwrap();
+    script.aws().scale_like_blue(&taken(&order())).await.unwrap();
     assert!(changes(&script).is_empty());
 }
 
@@ -100,7 +108,7 @@ async fn a_green_that_was_taken_in_scales_again_and_loses_what_blue_does_not_hav
         .json(&json!({"ScheduledActions": [scheduled(GREEN, "night", "cron(0 22 * * ? *)")]}))
         .json(&json!({"ScheduledActions": []}))
         .json(&json!({}));
-    script.aws().scale_like_blue(&order()).await.unwrap();
+    script.aws().scale_like_blue(&taken(&order())).await.unwrap();
     let changes = changes(&script);
     let none = json!({"DynamicScalingInSuspended": false, "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": false});
     assert_eq!(changes[0].json()["SuspendedState"], none);
@@ -118,10 +126,10 @@ async fn a_green_that_was_taken_in_scales_again_and_loses_what_blue_does_not_hav
 #[tokio::test]
 async fn where_blue_does_not_scale_green_does_not_either() {
     let neither = Script::default().json(&json!({"ScalableTargets": []}));
-    neither.aws().scale_like_blue(&order()).await.unwrap();
+    neither.aws().scale_like_blue(&taken(&order())).await.unwrap();
 
     let left_over = Script::default().json(&json!({"ScalableTargets": [target(GREEN, 1, 8, false)]})).json(&json!({}));
-    left_over.aws().scale_like_blue(&order()).await.unwrap();
+    left_over.aws().scale_like_blue(&taken(&order())).await.unwrap();
     assert_eq!(changes(&left_over)[0].json()["SuspendedState"]["DynamicScalingOutSuspended"], true);
 }
 
@@ -140,7 +148,7 @@ async fn blue_is_held_at_its_size_and_nothing_else_of_its_scaling_is_touched() {
     let hold = CapacityHold::of(scaling(2, false), 5);
     assert_eq!(hold.held, scaling(5, true));
     let script = with_min_and_suspension(2, false);
-    script.aws().hold_capacity("prod", "checkout-a", &hold).await.unwrap();
+    script.aws().hold_capacity(&runner("checkout-a"), &hold).await.unwrap();
     let expected = json!({
         "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceId": BLUE, "MinCapacity": 5,
         "SuspendedState": {"DynamicScalingInSuspended": true},
@@ -151,7 +159,7 @@ async fn blue_is_held_at_its_size_and_nothing_else_of_its_scaling_is_touched() {
         "ServiceNamespace": "ecs", "ResourceId": BLUE, "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 5,
         "MaxCapacity": 8, "RoleARN": "arn:r", "CreationTime": 1.0, "SuspendedState": {"DynamicScalingInSuspended": true},
     }]}));
-    again.aws().hold_capacity("prod", "checkout-a", &hold).await.unwrap();
+    again.aws().hold_capacity(&runner("checkout-a"), &hold).await.unwrap();
     assert!(changes(&again).is_empty(), "done twice it changes nothing");
 }
 
@@ -160,7 +168,7 @@ async fn what_was_held_is_as_it_was_found_and_what_others_set_stays() {
     let hold = CapacityHold::of(scaling(2, false), 5);
     for (min, suspended, expected) in [(5, true, Some((2, false))), (6, true, Some((6, false))), (2, false, None)] {
         let script = with_min_and_suspension(min, suspended);
-        script.aws().free_capacity("prod", "checkout-a", &hold).await.unwrap();
+        script.aws().free_capacity(&runner("checkout-a"), &hold).await.unwrap();
         if expected.is_none() {
             continue;
         }
@@ -175,7 +183,7 @@ async fn a_size_beyond_the_most_that_blue_scales_to_is_held_as_far_as_it_goes() 
     assert_eq!(CapacityHold::of(scaling(2, false), 20).held, scaling(8, true));
     let unscaled = Script::default().json(&json!({"ScalableTargets": []}));
     let hold = CapacityHold::of(scaling(2, false), 5);
-    unscaled.aws().hold_capacity("prod", "checkout-a", &hold).await.unwrap();
+    unscaled.aws().hold_capacity(&runner("checkout-a"), &hold).await.unwrap();
     assert!(changes(&unscaled).is_empty());
 }
 
@@ -189,7 +197,7 @@ async fn green_scales_like_blue_but_not_in_while_the_release_is_under_way() {
         .json(&json!({"ScalingPolicies": []}))
         .json(&json!({"ScheduledActions": []}))
         .json(&json!({"ScheduledActions": []}));
-    script.aws().scale_like_blue(&order).await.unwrap();
+    script.aws().scale_like_blue(&taken(&order)).await.unwrap();
     let sent = changes(&script)[0].json();
     assert_eq!(
         (&sent["ResourceId"], &sent["MinCapacity"], &sent["MaxCapacity"]),
@@ -226,5 +234,5 @@ async fn a_service_that_is_not_shown_yet_is_worth_another_try() {
     let script = Script::default()
         .json(&json!({"ScalableTargets": [target(BLUE, 2, 8, false)]}))
         .answers(400, unseen.to_string());
-    assert!(matches!(script.aws().scale_like_blue(&order()).await, Err(PortError::Unavailable { .. })));
+    assert!(matches!(script.aws().scale_like_blue(&taken(&order())).await, Err(PortError::Unavailable { .. })));
 }

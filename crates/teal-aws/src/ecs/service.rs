@@ -1,10 +1,10 @@
 //! Green's service made like blue's.
 
+use super::ServiceOrder;
 use super::description::{Deployment, Service};
 use super::settings::is_reserved;
 use crate::json::Members;
 use serde_json::{Value, json};
-use teal::ports::GreenOrder;
 
 /// ECS's own role for services, which a request may not name.
 const SERVICE_LINKED_ROLE: &str = "/aws-service-role/";
@@ -46,7 +46,7 @@ const SWITCHES: [&str; 2] = ["enableECSManagedTags", "enableExecuteCommand"];
 const LISTS: [&str; 2] = ["placementConstraints", "placementStrategy"];
 
 /// Blue's load balancers, with green's target group in the place of blue's: blue has no others.
-fn load_balancers(blue: &Service, order: &GreenOrder) -> Value {
+fn load_balancers(blue: &Service, order: &ServiceOrder<'_>) -> Value {
     let mut load_balancers = list(blue, "loadBalancers");
     for group in load_balancers.iter_mut().filter_map(|load_balancer| load_balancer.get_mut("targetGroupArn")) {
         if group.as_str() == Some(order.blue_group.as_str()) {
@@ -62,7 +62,7 @@ pub(super) fn is_task_definition(found: &str, ordered: &str) -> bool {
 }
 
 /// The input of the CreateService that makes green's service like blue's.
-pub(super) fn creation(blue: &Service, order: &GreenOrder) -> Value {
+pub(super) fn creation(blue: &Service, order: &ServiceOrder<'_>) -> Value {
     let mut input = Members::new();
     let mut alike = |name: &str, value: Option<&Value>| {
         input.extend(value.map(|value| (name.to_owned(), value.clone())));
@@ -82,9 +82,9 @@ pub(super) fn creation(blue: &Service, order: &GreenOrder) -> Value {
         alike("tags", Some(&tags.into()));
     }
     let mut input = Value::Object(input);
-    input["cluster"] = order.cluster.as_str().into();
-    input["serviceName"] = order.green_service.as_str().into();
-    input["taskDefinition"] = order.task_definition.as_str().into();
+    input["cluster"] = order.cluster.into();
+    input["serviceName"] = order.green_service.into();
+    input["taskDefinition"] = order.task_definition.into();
     input["desiredCount"] = order.desired.into();
     input["clientToken"] = format!("{:032x}", fastrand::u128(..)).into();
     input["loadBalancers"] = load_balancers(blue, order);
@@ -94,13 +94,13 @@ pub(super) fn creation(blue: &Service, order: &GreenOrder) -> Value {
 
 /// The input of the UpdateService that brings green's service to what is ordered and to blue's settings, as far as ECS lets them be
 /// changed; `None` if there is nothing to change.
-pub(super) fn alignment(blue: &Service, green: &Service, order: &GreenOrder) -> Option<Value> {
+pub(super) fn alignment(blue: &Service, green: &Service, order: &ServiceOrder<'_>) -> Option<Value> {
     let mut input = Members::new();
     let mut set = |name: &str, value: Value| {
         input.insert(name.to_owned(), value);
     };
-    if !is_task_definition(&green.task_definition, &order.task_definition) {
-        set("taskDefinition", order.task_definition.as_str().into());
+    if !is_task_definition(&green.task_definition, order.task_definition) {
+        set("taskDefinition", order.task_definition.into());
     } else if green.desired_count == 0 && green.primary().is_some_and(Deployment::is_failed) {
         // Of a deployment that failed before, ECS makes nothing more by itself.
         set("forceNewDeployment", true.into());
@@ -165,8 +165,8 @@ pub(super) fn failure(service: &Service) -> Option<String> {
 }
 
 /// Whether ECS gave up on what is ordered: ordering it again would only hide that from whoever asks for progress.
-pub(super) fn gave_up(green: &Service, order: &GreenOrder) -> bool {
-    let is_ordered = |found: &str| is_task_definition(found, &order.task_definition);
+pub(super) fn gave_up(green: &Service, order: &ServiceOrder<'_>) -> bool {
+    let is_ordered = |found: &str| is_task_definition(found, order.task_definition);
     green.desired_count > 0
         && failure(green).is_some()
         && green.deployments.iter().any(|found| found.is_failed() && is_ordered(&found.task_definition))

@@ -1,16 +1,16 @@
 mod changes;
 
-use crate::testing::{BLUE_GROUP, GREEN_GROUP, Script, group, order};
+use crate::testing::{BLUE_GROUP, GREEN_GROUP, Script, colours, order, runner};
 use serde_json::{Value, json};
-use teal::plan::EcsGreen;
+use teal::plan::Green;
 use teal::ports::{Fleet, PortError, Survey};
 
 const TASKS: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition";
 
-fn green() -> EcsGreen {
-    serde_json::from_value(json!({
+fn green() -> Green {
+    serde_json::from_value(json!({"ecs": {
         "cluster": "prod", "services": ["checkout-a", "checkout-b"], "taskDefinition": "checkout:42",
-    }))
+    }}))
     .unwrap()
 }
 
@@ -73,17 +73,17 @@ async fn survey(list: &[Value]) -> Result<Survey, PortError> {
     let container = json!({"name": "app", "image": "checkout:1", "cpu": 0});
     let script = Script::default().json(&services(list)).json(&task(41, &container)).json(&task(42, &container));
     let script = script.json(&json!({"ScalingPolicies": []}));
-    script.aws().survey(&green(), &group(BLUE_GROUP)).await
+    script.aws().survey(&green(), &colours()).await
 }
 
 #[tokio::test]
 async fn blue_is_the_service_with_tasks_behind_blues_target_group() {
     let idle = service("checkout-b", GREEN_GROUP, 40, 0);
     let found = survey(&[idle.clone(), blue()]).await.unwrap();
-    assert_eq!((found.blue.name.as_str(), found.blue.desired), ("checkout-a", 4));
-    assert_eq!(found.green_name, "checkout-b");
+    assert_eq!((&found.blue.runner, found.blue.desired), (&runner("checkout-a"), 4));
+    assert_eq!(found.green, runner("checkout-b"));
     assert_eq!(
-        found.green.map(|green| green.settings),
+        found.present.map(|green| green.settings),
         Some(found.blue.settings.clone()),
         "they differ in nothing else"
     );
@@ -91,10 +91,10 @@ async fn blue_is_the_service_with_tasks_behind_blues_target_group() {
     assert_eq!(found.blue.settings["healthCheckGracePeriodSeconds"], json!(60));
 
     let deleted = with(idle, "/status", json!("INACTIVE"));
-    assert_eq!(survey(&[blue(), deleted]).await.unwrap().green, None);
+    assert_eq!(survey(&[blue(), deleted]).await.unwrap().present, None);
 
     let swapped = [service("checkout-b", BLUE_GROUP, 41, 2), service("checkout-a", GREEN_GROUP, 40, 0)];
-    assert_eq!(survey(&swapped).await.unwrap().green_name, "checkout-a");
+    assert_eq!(survey(&swapped).await.unwrap().green, runner("checkout-a"));
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_policy_that_nothing_would_set_off_is_told() {
     let of_blue = policy("checkout-a", "StepScaling", alarms.clone());
 
     let without = surveyed().json(&of_blue).json(&json!({"ScalingPolicies": []}));
-    let found = without.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap();
+    let found = without.aws().survey(&green(), &colours()).await.unwrap();
     assert!(
         matches!(found.lacking.as_slice(), [one] if one.contains("queue") && one.contains("not copied")),
         "{:?}",
@@ -164,36 +164,36 @@ async fn a_policy_that_nothing_would_set_off_is_told() {
     );
 
     let given = surveyed().json(&of_blue).json(&policy("checkout-b", "StepScaling", alarms.clone()));
-    assert!(given.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap().lacking.is_empty());
+    assert!(given.aws().survey(&green(), &colours()).await.unwrap().lacking.is_empty());
 
     let tracking = surveyed().json(&policy("checkout-a", "TargetTrackingScaling", alarms));
-    assert!(tracking.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap().lacking.is_empty());
+    assert!(tracking.aws().survey(&green(), &colours()).await.unwrap().lacking.is_empty());
 }
 
 #[tokio::test]
 async fn a_cluster_or_service_that_cannot_be_read_is_not_taken_for_absent() {
     let script = Script::default().json(&json!({"services": [], "failures": [{"arn": "arn:x", "reason": "TIMEOUT"}]}));
-    let error = script.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap_err();
+    let error = script.aws().survey(&green(), &colours()).await.unwrap_err();
     assert!(matches!(error, PortError::Refused { .. }) && error.to_string().contains("TIMEOUT"), "{error}");
 
     let script = Script::default()
         .answers(400, json!({"__type": "ClusterNotFoundException", "message": "Cluster not found."}).to_string());
-    let error = script.aws().survey(&green(), &group(BLUE_GROUP)).await;
+    let error = script.aws().survey(&green(), &colours()).await;
     assert_eq!(error, Err(PortError::NotFound { what: "cluster prod".into() }));
 }
 
 #[tokio::test]
 async fn a_service_that_lost_tasks_is_brought_up_again_and_one_that_has_them_is_left_alone() {
     let script = Script::default().json(&services(&[service("checkout-a", BLUE_GROUP, 41, 1)])).json(&json!({}));
-    script.aws().scale_out("prod", "checkout-a", 4).await.unwrap();
+    script.aws().scale_out(&runner("checkout-a"), 4).await.unwrap();
     let sent = script.sent()[1].json();
     assert_eq!(sent, json!({"cluster": "prod", "service": "checkout-a", "desiredCount": 4}));
 
     let script = Script::default().json(&services(&[service("checkout-a", BLUE_GROUP, 41, 5)]));
-    script.aws().scale_out("prod", "checkout-a", 4).await.unwrap();
+    script.aws().scale_out(&runner("checkout-a"), 4).await.unwrap();
     assert_eq!(script.operations(), ["DescribeServices"], "it has more, by its own scaling");
 
-    let gone = Script::default().json(&services(&[])).aws().scale_out("prod", "checkout-a", 4).await;
+    let gone = Script::default().json(&services(&[])).aws().scale_out(&runner("checkout-a"), 4).await;
     assert!(matches!(gone, Err(PortError::NotFound { .. })), "{gone:?}");
 }
 
@@ -207,8 +207,8 @@ async fn task_definitions_differ_only_in_what_a_person_set() {
         .json(&task(41, &container("checkout:1", variables("old", "OLD"), 0)))
         .json(&task(42, &container("checkout:2", variables("s3cret", "NEW"), 128)))
         .json(&json!({"ScalingPolicies": []}));
-    let found = script.aws().survey(&green(), &group(BLUE_GROUP)).await.unwrap();
-    let (blue, green) = (&found.blue_task, &found.green_task);
+    let found = script.aws().survey(&green(), &colours()).await.unwrap();
+    let (blue, green) = (&found.blue_version, &found.green_version);
     let keys = blue.keys().chain(green.keys()).collect::<std::collections::BTreeSet<_>>();
     let unlike: Vec<&String> = keys.into_iter().filter(|key| blue.get(*key) != green.get(*key)).collect();
     let expected = [

@@ -183,7 +183,9 @@ impl Simulation<'_> {
     }
 
     fn sicken(&mut self, blue: bool) {
-        let names = self.under_way().map(|release| (release.green.blue_service, release.green.green_service));
+        let names = self
+            .under_way()
+            .map(|release| (release.green.blue.name().to_owned(), release.green.green.name().to_owned()));
         let (blue_service, green_service) = names.unwrap_or(("checkout-a".to_owned(), "checkout-b".to_owned()));
         self.world.state().sick.insert(if blue { blue_service } else { green_service });
         if blue || self.rng.bool() {

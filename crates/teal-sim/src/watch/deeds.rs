@@ -88,12 +88,12 @@ impl Watch {
                 self.breach(Promise::HealthyWhenWeighted, what);
             }
         }
-        let runs = state.services.get(&release.green.green_service).map(|service| service.task_definition.as_str());
-        if runs != Some(release.green.task_definition.as_str()) {
+        let runs = state.services.get(release.green.green.name()).map(|service| service.task_definition.as_str());
+        if runs != Some(release.green.runs.as_str()) {
             let what = format!("{} gives green weight while it runs {runs:?}", release.id);
             self.breach(Promise::GreenReadyFirst, what);
         }
-        let rule = state.scaling.get(&release.green.blue_service);
+        let rule = state.scaling.get(release.green.blue.name());
         if release.green.hold.is_some_and(|hold| rule != Some(&hold.held)) {
             let what = format!("{} gives green weight while {rule:?} takes tasks from blue", release.id);
             self.breach(Promise::BlueKeepsCapacity, what);
@@ -104,7 +104,7 @@ impl Watch {
     }
 
     fn before_scale_in(&mut self, state: &State, release: &Release, service: &str, who: &Who) {
-        if service == release.green.blue_service {
+        if service == release.green.blue.name() {
             if release.phase != Phase::RetireBlue {
                 let what = format!("{} takes blue in while {} is in {}", who.invocation, release.id, release.phase);
                 self.breach(Promise::BlueKeepsCapacity, what);
@@ -173,7 +173,7 @@ impl Watch {
 fn key_of(state: &State, deed: &Deed) -> Option<String> {
     match deed {
         Deed::SetActions { part, .. } => Some(part.key().to_owned()),
-        Deed::BringUp(order) => Some(order.green_group.to_string()),
+        Deed::BringUp(order) => Some(order.colours.green.to_string()),
         Deed::ScaleIn { service }
         | Deed::ScaleOut { service, .. }
         | Deed::Hold { service, .. }

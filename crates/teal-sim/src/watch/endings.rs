@@ -52,7 +52,7 @@ impl Watch {
     fn check_taken_in(&mut self, state: &State, release: &Release) {
         let uses = |other: &&Release| other.id != release.id && other.started_at >= release.started_at;
         let used_again = state.records.values().any(|other| uses(&other));
-        let tasks = state.services.get(&release.green.green_service).map_or(0, |service| service.desired);
+        let tasks = state.services.get(release.green.green.name()).map_or(0, |service| service.desired);
         if tasks > 0 && !used_again {
             let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
             self.breach(Promise::NothingLeftBehind, what);
@@ -65,8 +65,8 @@ impl Watch {
         for (part, id) in self.ended_last.clone() {
             let (Some(release), Some(actions)) = (state.records.get(&id), state.parts.get(&part)) else { continue };
             let (colour, serves) = match release.phase {
-                Phase::Promoted => (Colour::Green, &release.green.green_service),
-                _ => (Colour::Blue, &release.green.blue_service),
+                Phase::Promoted => (Colour::Green, release.green.green.name()),
+                _ => (Colour::Blue, release.green.blue.name()),
             };
             let rule = state.scaling.get(serves).copied();
             if !busy && let Some(hold) = release.green.hold.filter(|hold| rule != Some(hold.found)) {

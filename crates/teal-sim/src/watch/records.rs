@@ -228,6 +228,6 @@ pub(super) fn is_impossible(state: &State, release: &Release) -> bool {
         state.parts.get(part.key()).is_none_or(|actions| weight_in(actions, &release.colours.blue).is_none())
     };
     let blue_is_down =
-        state.sick.contains(&release.green.blue_service) || !state.services.contains_key(&release.green.blue_service);
+        state.sick.contains(release.green.blue.name()) || !state.services.contains_key(release.green.blue.name());
     state.denied || blue_is_down || release.parts().any(lost)
 }

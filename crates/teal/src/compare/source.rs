@@ -33,7 +33,7 @@ pub(crate) struct Place<'a> {
     pub(crate) load_balancer: &'a str,
     /// What metrics call the destination: of a target group `targetgroup/name/id`.
     pub(crate) target_group: &'a str,
-    /// The ECS service.
+    /// What runs the colour: of ECS the service.
     pub(crate) service: &'a str,
     /// Only what this Availability Zone served.
     pub(crate) zone: Option<&'a str>,

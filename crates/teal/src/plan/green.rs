@@ -30,6 +30,14 @@ impl TaskDefinition {
 }
 
 impl Green {
+    /// Where the plan says it.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Green::Ecs(_) => "green.ecs",
+        }
+    }
+
     /// How long green may take until all its targets are healthy.
     #[must_use]
     pub const fn ready_within(&self) -> Span {

@@ -1,82 +1,82 @@
-//! What runs the colours.
+//! What brings the colours up, sizes them and takes them in.
 
 use super::PortResult;
-use crate::plan::EcsGreen;
-use crate::route::Destination;
+use crate::fleet::{GreenOrder, Runner};
+use crate::plan::Green;
+use crate::route::Colours;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The services that run blue and green.
+/// What runs blue and green.
 pub trait Fleet {
-    /// What runs now behind the two target groups.
-    async fn survey(&self, green: &EcsGreen, blue_group: &Destination) -> PortResult<Survey>;
+    /// What runs now behind the two destinations, and what is to run green.
+    async fn survey(&self, green: &Green, colours: &Colours) -> PortResult<Survey>;
 
-    /// What automatic scaling may do with a service; `None` where it is not scaled automatically.
-    async fn scaling(&self, cluster: &str, service: &str) -> PortResult<Option<Scaling>>;
+    /// What automatic scaling may do with a runner; `None` where it is not scaled automatically.
+    async fn scaling(&self, runner: &Runner) -> PortResult<Option<Scaling>>;
 
-    /// Keeps automatic scaling from taking tasks from a service; scaling out goes on. Done twice it changes nothing, nor where
-    /// the service is not scaled automatically.
-    async fn hold_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()>;
+    /// Keeps automatic scaling from taking units from a runner; scaling out goes on. Done twice it changes nothing, nor where
+    /// the runner is not scaled automatically.
+    async fn hold_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()>;
 
     /// Ends the hold: what [`Fleet::hold_capacity`] set goes back to what was found, what somebody else set since stays. Done
     /// twice it changes nothing, nor where nothing was held.
-    async fn free_capacity(&self, cluster: &str, service: &str, hold: &CapacityHold) -> PortResult<()>;
+    async fn free_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()>;
 
-    /// Brings green up, or on towards what is ordered: the service exists, runs the task definition at the ordered size in
-    /// green's target group, and scales like blue, but not in while the order's hold lasts. Done twice it changes nothing.
+    /// Brings green up, or on towards what is ordered: its runner exists, runs what is ordered at the ordered size at
+    /// green's destination, and scales like blue, but not in while the order's hold lasts. Done twice it changes nothing.
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()>;
 
-    /// How far green has come to what was ordered. A service that cannot be seen yet has come nowhere: what was created a moment
+    /// How far green has come to what was ordered. A runner that cannot be seen yet has come nowhere: what was created a moment
     /// ago may not be shown.
     async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress>;
 
-    /// How far a service has come, whatever it runs.
-    async fn progress(&self, cluster: &str, service: &str) -> PortResult<Progress>;
+    /// How far a runner has come, whatever it runs.
+    async fn progress(&self, runner: &Runner) -> PortResult<Progress>;
 
-    /// Brings a service that has fewer tasks up to so many. Done twice it changes nothing.
-    async fn scale_out(&self, cluster: &str, service: &str, tasks: u32) -> PortResult<()>;
+    /// Brings a runner that has fewer units up to so many. Done twice it changes nothing.
+    async fn scale_out(&self, runner: &Runner, units: u32) -> PortResult<()>;
 
-    /// Takes a service to zero tasks and keeps automatic scaling from raising it again. Done twice it changes nothing.
-    async fn scale_in(&self, cluster: &str, service: &str) -> PortResult<()>;
+    /// Takes a runner to no units and keeps automatic scaling from raising it again. Done twice it changes nothing.
+    async fn scale_in(&self, runner: &Runner) -> PortResult<()>;
 }
 
-/// What runs now behind the two target groups.
+/// What runs now behind the two destinations, and what is to run green.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
-    pub blue: ServiceReading,
-    /// The name of the service that is to be green.
-    pub green_name: String,
-    /// That service, where it exists.
-    pub green: Option<ServiceReading>,
+    pub blue: RunnerReading,
+    /// What is to run green.
+    pub green: Runner,
+    /// The same as it is now, where it exists.
+    pub present: Option<RunnerReading>,
+    /// What green is to run, as orders have it.
+    pub runs: String,
     /// What of blue green will not have, in words.
     pub lacking: Vec<String>,
-    /// What the plan's task definition is, in full, and what blue's is: under ECS's own names.
-    pub green_task: BTreeMap<String, serde_json::Value>,
-    pub blue_task: BTreeMap<String, serde_json::Value>,
+    /// What that version is, in full, and what blue's is: under the service's own names.
+    pub green_version: BTreeMap<String, serde_json::Value>,
+    pub blue_version: BTreeMap<String, serde_json::Value>,
 }
 
-/// A service as ECS describes it.
+/// A runner as it is.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ServiceReading {
-    pub name: String,
-    pub task_definition: String,
-    /// Tasks wanted.
+pub struct RunnerReading {
+    pub runner: Runner,
+    /// Units wanted.
     pub desired: u32,
-    /// Tasks running.
-    pub running: u32,
-    /// Everything a person may have set on it besides task definition, size and target group, under ECS's own names.
+    /// Everything a person may have set on it besides version, size and destination, under the service's own names.
     pub settings: BTreeMap<String, serde_json::Value>,
 }
 
-/// What automatic scaling may do with a service's number of tasks.
+/// What automatic scaling may do with a runner's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scaling {
-    /// Tasks that it leaves at least.
+    /// Units that it leaves at least.
     pub min_capacity: u32,
-    /// Tasks that it gives at most.
+    /// Units that it gives at most.
     pub max_capacity: u32,
-    /// Whether its policies take no tasks away.
+    /// Whether its policies take no units away.
     /// <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-suspend-resume-scaling.html>
     pub scale_in_suspended: bool,
 }
@@ -93,7 +93,7 @@ pub struct CapacityHold {
 }
 
 impl CapacityHold {
-    /// Holds so many tasks, as far as the service may have so many.
+    /// Holds so many units, as far as the runner may have so many.
     #[must_use]
     pub fn of(found: Scaling, tasks: u32) -> Self {
         let min_capacity = tasks.min(found.max_capacity).max(found.min_capacity);
@@ -124,33 +124,16 @@ impl CapacityHold {
     }
 }
 
-/// What green is to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GreenOrder {
-    pub cluster: String,
-    pub blue_service: String,
-    pub green_service: String,
-    pub task_definition: String,
-    pub green_group: Destination,
-    pub blue_group: Destination,
-    /// Tasks: blue's size when the release began.
-    pub desired: u32,
-    /// What automatic scaling may not take; nothing where blue is not scaled automatically.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<CapacityHold>,
-}
-
-/// How far a service has come to what was ordered.
+/// How far a runner has come to what was ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub desired: u32,
-    /// Tasks that run: of green only those of what was ordered.
+    /// Units that run: of green only those of what was ordered.
     pub running: u32,
-    /// Whether no task of another version runs any more: as long as one does, a healthy target may be that one.
+    /// Whether no unit of another version runs any more: as long as one does, a healthy target may be that one.
     pub current: bool,
-    /// The newest deployment failed for good (ECS's circuit breaker).
+    /// Why it will never come that far: ECS's circuit breaker, for example.
     pub failed: Option<String>,
-    /// ECS's newest events about the service, for people.
+    /// The newest events about it, for people.
     pub events: Vec<String>,
 }

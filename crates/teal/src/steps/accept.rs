@@ -5,8 +5,9 @@ mod learn;
 
 use super::{Answer, Step, shorten};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
-use crate::plan::{Green, Plan, Problems, TestRoute};
-use crate::ports::{AlarmState, CapacityHold, DestinationReading, GreenOrder, Opening, Survey, World};
+use crate::fleet::GreenOrder;
+use crate::plan::{Plan, Problems, TestRoute};
+use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
 use crate::release::{Event, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
 use crate::route::{Action, Colour, Colours, Destination, NotShiftable, RoutePart, attach, differences, discover};
 use crate::state::State;
@@ -128,8 +129,7 @@ impl<W: World> Step<'_, W> {
                 None => self.read_route(&plan).await?,
             },
         };
-        let Green::Ecs(green) = &plan.green;
-        let survey = self.world.survey(green, &colours.blue).await?;
+        let survey = self.world.survey(&plan.green, &colours).await?;
         for difference in unlike(&survey) {
             self.note(Fact::Noted { note: difference });
         }
@@ -142,14 +142,12 @@ impl<W: World> Step<'_, W> {
         for note in Self::sticky_notes(&route) {
             self.note(Fact::Noted { note });
         }
-        let rule = self.world.scaling(green.cluster.as_str(), &survey.blue.name).await?;
+        let rule = self.world.scaling(&survey.blue.runner).await?;
         let order = GreenOrder {
-            cluster: green.cluster.to_string(),
-            blue_service: survey.blue.name.clone(),
-            green_service: survey.green_name.clone(),
-            task_definition: green.task_definition.to_string(),
-            green_group: colours.green.clone(),
-            blue_group: colours.blue.clone(),
+            blue: survey.blue.runner,
+            green: survey.green,
+            runs: survey.runs,
+            colours: colours.clone(),
             desired: survey.blue.desired,
             hold: rule.map(|found| CapacityHold::of(found, survey.blue.desired)),
         };
@@ -362,9 +360,10 @@ fn in_short(problems: &Problems) -> String {
 
 /// Every difference between blue and green besides the version, in words.
 fn unlike(survey: &Survey) -> Vec<String> {
-    let mut list = unlike_settings("task definition", &survey.blue_task, &survey.green_task);
-    if let Some(green) = &survey.green {
-        list.extend(unlike_settings("service", &survey.blue.settings, &green.settings));
+    let runner = &survey.green;
+    let mut list = unlike_settings(runner.version_noun(), &survey.blue_version, &survey.green_version);
+    if let Some(green) = &survey.present {
+        list.extend(unlike_settings(runner.noun(), &survey.blue.settings, &green.settings));
     }
     list
 }

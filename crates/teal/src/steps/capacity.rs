@@ -32,7 +32,7 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn hold_blue(&self, release: &Release) -> TealResult<()> {
         let order = &release.green;
         if let Some(hold) = &order.hold {
-            self.world.hold_capacity(&order.cluster, &order.blue_service, hold).await?;
+            self.world.hold_capacity(&order.blue, hold).await?;
         }
         Ok(())
     }
@@ -41,19 +41,19 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn free(&mut self, release: &Release, colour: Colour) -> TealResult<()> {
         let order = &release.green;
         let Some(hold) = &order.hold else { return Ok(()) };
-        let service = match colour {
-            Colour::Blue => &order.blue_service,
-            Colour::Green => &order.green_service,
-        };
-        match self.world.free_capacity(&order.cluster, service, hold).await {
+        let runner = order.runner(colour);
+        match self.world.free_capacity(runner, hold).await {
             Ok(()) => Ok(()),
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => Err(error.into()),
             // All traffic is where it should be: the release ends all the same, and says what is left to do.
             Err(error) => {
+                let units = runner.units();
                 let note = format!(
-                    "automatic scaling still takes no tasks from {service} (at least {}): {error}. Resume its scaling in, with at \
-                     least {} tasks",
-                    hold.held.min_capacity, hold.found.min_capacity
+                    "automatic scaling still takes no {units} from {} (at least {}): {error}. Resume its scaling in, with at \
+                     least {} {units}",
+                    runner.name(),
+                    hold.held.min_capacity,
+                    hold.found.min_capacity
                 );
                 self.note(Fact::Noted { note });
                 Ok(())
@@ -103,7 +103,7 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn wait_for_blue(&mut self, release: &mut Release, why: String) -> TealResult<Answer> {
         self.keep_on_green(release, &why);
         let order = release.green.clone();
-        let ordered = self.world.scale_out(&order.cluster, &order.blue_service, order.desired).await;
+        let ordered = self.world.scale_out(&order.blue, order.desired).await;
         let problem = match ordered {
             Ok(()) => None,
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),
@@ -113,11 +113,12 @@ impl<W: World> Step<'_, W> {
         let until = after(since, BLUE_PATIENCE_SECONDS);
         if problem.is_some() || self.now() >= until {
             let todo = format!(
-                "the traffic stays where it is, for {why}{}. Bring service {} up ({} tasks), then sweep gives it the traffic within \
+                "the traffic stays where it is, for {why}{}. Bring {} up ({} {}), then sweep gives it the traffic within \
                  five minutes; or fix green and give it all the weight by hand",
                 problem.map_or(String::new(), |problem| format!("; blue cannot be brought up: {problem}")),
-                order.blue_service,
+                order.blue,
                 order.desired,
+                order.blue.units(),
             );
             return self.call_for_help(release, todo).await;
         }

@@ -5,7 +5,7 @@ use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{Target, TargetHealth, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::request::Ask;
-use crate::route::{Colour, RoutePart};
+use crate::route::RoutePart;
 use crate::state::State;
 use crate::story::Fact;
 use crate::strategy::READY_POLL;
@@ -18,7 +18,7 @@ fn poll() -> u64 {
 /// Orders green if it is not ordered, and sees how far it has come.
 ///
 /// # Errors
-/// `Teal.Aborted` when somebody asked for that; `Teal.GreenNotHealthy` when its time is over or ECS gave up; `Teal.RouteChanged`; those of the ports.
+/// `Teal.Aborted` when somebody asked for that; `Teal.GreenNotHealthy` when its time is over or its system gave up; `Teal.RouteChanged`; those of the ports.
 pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
     let mut release = step.load(&input.release).await?;
     if release.phase != Phase::PrepareGreen {
@@ -30,14 +30,17 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
     step.order_green(&mut release).await?;
     let progress = step.world.progress_of_green(&release.green).await?;
     if let Some(failure) = progress.failed {
-        return Err(TealError::new(ErrorName::GreenNotHealthy, format!("ECS gave up on green: {failure}")));
+        return Err(TealError::new(
+            ErrorName::GreenNotHealthy,
+            format!("{} gave up on green: {failure}", release.green.green.system()),
+        ));
     }
     let targets = step.world.targets(&release.colours.green).await?;
     let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy).count();
     let wanted = release.green.desired;
     let ready = progress.current && progress.running >= wanted && healthy >= wanted as usize && healthy > 0;
     if !ready {
-        let detail = why_not_ready(&targets, &progress.events);
+        let detail = why_not_ready(&release, &targets, &progress.events);
         return step.wait_for_green(&mut release, healthy, detail).await;
     }
     step.point_test_route(&mut release).await?;
@@ -57,7 +60,7 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    /// Orders green, once: ordering again and again would restart a deployment that ECS is still working on.
+    /// Orders green, once: ordering again and again would restart a deployment that is still under way.
     async fn order_green(&mut self, release: &mut Release) -> TealResult<()> {
         if release.green_ordered_at.is_some() {
             return Ok(());
@@ -69,14 +72,14 @@ impl<W: World> Step<'_, W> {
         release.green_ordered_at = Some(self.now());
         let order = &release.green;
         self.note(Fact::GreenOrdered {
-            service: order.green_service.clone(),
-            task_definition: order.task_definition.clone(),
+            runner: order.green.name().to_owned(),
+            runs: order.runs.clone(),
             desired: order.desired,
         });
         self.save(release).await
     }
 
-    /// Green's group must be in the forward action before its targets are checked at all: outside of it they stay `unused`.
+    /// Green's destination must be in the forward action before its targets are checked at all: outside of it they stay `unused`.
     async fn attach_green(&mut self, release: &mut Release) -> TealResult<()> {
         let is_attached = |part: &RoutePart| part.expected == part.original;
         if release.route.iter().chain(&release.test_route).all(is_attached) {
@@ -92,7 +95,7 @@ impl<W: World> Step<'_, W> {
             self.world.set_actions(&part.part, &part.original).await?;
             let found = self.world.actions(&part.part).await?;
             if found != part.original {
-                let text = format!("{} does not show green's target group yet", part.part);
+                let text = format!("{} does not show green's {} yet", part.part, release.colours.green.noun());
                 return Err(TealError::new(ErrorName::RouteNotSettled, text));
             }
         }
@@ -110,7 +113,8 @@ impl<W: World> Step<'_, W> {
             return Err(TealError::new(
                 ErrorName::GreenNotHealthy,
                 format!(
-                    "{healthy} of {desired} green targets were healthy when green.ecs.readyWithin ({}) was over; {detail}",
+                    "{healthy} of {desired} green targets were healthy when {}.readyWithin ({}) was over; {detail}",
+                    release.plan.green.field(),
                     release.plan.green.ready_within()
                 ),
             ));
@@ -122,7 +126,7 @@ impl<W: World> Step<'_, W> {
     }
 }
 
-fn why_not_ready(targets: &[Target], events: &[String]) -> String {
+fn why_not_ready(release: &Release, targets: &[Target], events: &[String]) -> String {
     let mut parts: Vec<String> = targets
         .iter()
         .filter(|target| target.health != TargetHealth::Healthy)
@@ -133,8 +137,8 @@ fn why_not_ready(targets: &[Target], events: &[String]) -> String {
         })
         .collect();
     if targets.is_empty() {
-        parts.push(format!("{}'s target group has no targets yet", Colour::Green));
+        parts.push(format!("green's {} has no targets yet", release.colours.green.noun()));
     }
-    parts.extend(events.first().map(|event| format!("ECS says: {event}")));
+    parts.extend(events.first().map(|event| format!("{} says: {event}", release.green.green.system())));
     parts.join("; ")
 }

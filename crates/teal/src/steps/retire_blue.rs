@@ -12,7 +12,7 @@ use crate::story::Fact;
 use crate::strategy::{RETIREMENT_PATIENCE, RETIREMENT_POLL};
 use crate::time::{Timestamp, seconds_until};
 
-/// Takes blue to zero tasks and waits until they are gone.
+/// Takes blue to no units and waits until they are gone.
 ///
 /// # Errors
 /// `Teal.RouteNotSettled` while an act may be under way, `Teal.RouteChanged`, and those of the ports.
@@ -34,18 +34,18 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
         if patient {
             return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
         }
-        let reason = "clients that hold a sticky cookie still reach it, and without its tasks they would get errors";
+        let reason = "clients that hold a sticky cookie still reach it, and without it they would get errors";
         return step.finish_despite(&mut release, &TealError::new(ErrorName::RouteNotSettled, reason)).await;
     }
     step.intend(&mut release, Act::RetireBlue).await?;
-    step.world.scale_in(&order.cluster, &order.blue_service).await?;
+    step.world.scale_in(&order.blue).await?;
     step.settle(&mut release);
-    let progress = step.world.progress(&order.cluster, &order.blue_service).await?;
+    let progress = step.world.progress(&order.blue).await?;
     if progress.running > 0 && patient {
         step.save(&mut release).await?;
         return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
     }
-    step.note(Fact::ScaledIn { colour: Colour::Blue, service: order.blue_service });
+    step.note(Fact::ScaledIn { colour: Colour::Blue, runner: order.blue.name().to_owned() });
     step.finish_promoted(&mut release).await
 }
 
@@ -98,8 +98,9 @@ impl<W: World> Step<'_, W> {
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
         }
         let note = format!(
-            "blue could not be taken in, its service {} may still have tasks: {error}. Scale it in by hand",
-            release.green.blue_service
+            "blue could not be taken in, its {} may still have {}: {error}. Scale it in by hand",
+            release.green.blue,
+            release.green.blue.units()
         );
         self.note(Fact::Noted { note });
         if error.name == ErrorName::RouteChanged {

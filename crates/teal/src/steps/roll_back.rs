@@ -133,15 +133,16 @@ impl<W: World> Step<'_, W> {
 
     async fn take_green_in(&mut self, release: &Release) -> TealResult<()> {
         let order = &release.green;
-        match self.world.scale_in(&order.cluster, &order.green_service).await {
-            Ok(()) => self.note(Fact::ScaledIn { colour: Colour::Green, service: order.green_service.clone() }),
+        match self.world.scale_in(&order.green).await {
+            Ok(()) => self.note(Fact::ScaledIn { colour: Colour::Green, runner: order.green.name().to_owned() }),
             // It was never ordered.
             Err(PortError::NotFound { .. }) => {}
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),
             Err(error) => {
                 let note = format!(
-                    "green's service {} may still have tasks: {error}. Scale it in by hand",
-                    order.green_service
+                    "green's {} may still have {}: {error}. Scale it in by hand",
+                    order.green,
+                    order.green.units()
                 );
                 self.note(Fact::Noted { note });
             }

@@ -1,7 +1,6 @@
 //! Creating and changing services, and how they come along.
 
 use super::*;
-use crate::testing::order;
 
 /// Answers of Application Auto Scaling where nothing scales.
 fn unscaled(script: Script) -> Script {
@@ -125,14 +124,14 @@ async fn progress_tells_of_a_deployment_that_ecs_gave_up_on() {
         .json(&services(&[rolled_back]))
         .json(&services(&[]));
     let aws = script.aws();
-    let progress = aws.progress("prod", "checkout-b").await.unwrap();
+    let progress = aws.progress(&runner("checkout-b")).await.unwrap();
     assert_eq!((progress.desired, progress.running, progress.failed), (4, 4, None));
     assert_eq!(progress.events, ["has reached a steady state"]);
-    let progress = aws.progress("prod", "checkout-b").await.unwrap();
+    let progress = aws.progress(&runner("checkout-b")).await.unwrap();
     assert_eq!(progress.failed.as_deref(), Some("tasks failed to start"));
-    let progress = aws.progress("prod", "checkout-b").await.unwrap();
+    let progress = aws.progress(&runner("checkout-b")).await.unwrap();
     assert_eq!(progress.failed.as_deref(), rolling_back.as_str());
-    assert!(matches!(aws.progress("prod", "checkout-b").await, Err(PortError::NotFound { .. })));
+    assert!(matches!(aws.progress(&runner("checkout-b")).await, Err(PortError::NotFound { .. })));
 }
 
 #[tokio::test]
@@ -174,7 +173,7 @@ async fn scaling_in_suspends_first_and_then_takes_the_tasks() {
     }]});
     let script =
         Script::default().json(&services(&[blue()])).json(&target).json(&json!({})).json(&json!({"service": {}}));
-    script.aws().scale_in("prod", "checkout-a").await.unwrap();
+    script.aws().scale_in(&runner("checkout-a")).await.unwrap();
     let sent = script.sent();
     assert_eq!(sent[2].operation, "RegisterScalableTarget");
     let register = sent[2].json();
@@ -193,9 +192,9 @@ async fn scaling_in_twice_changes_nothing() {
         "MinCapacity": 0, "MaxCapacity": 8, "RoleARN": "arn:r", "CreationTime": 1.0, "SuspendedState": all,
     }]});
     let script = Script::default().json(&services(&[service("checkout-a", BLUE_GROUP, 41, 0)])).json(&target);
-    script.aws().scale_in("prod", "checkout-a").await.unwrap();
+    script.aws().scale_in(&runner("checkout-a")).await.unwrap();
     assert_eq!(script.operations(), ["DescribeServices", "DescribeScalableTargets"]);
 
     let gone = Script::default().json(&services(&[]));
-    assert!(matches!(gone.aws().scale_in("prod", "checkout-a").await, Err(PortError::NotFound { .. })));
+    assert!(matches!(gone.aws().scale_in(&runner("checkout-a")).await, Err(PortError::NotFound { .. })));
 }

@@ -34,16 +34,12 @@ impl Measured {
 impl Release {
     /// Where a colour's traffic is measured.
     pub(in crate::steps) fn place(&self, colour: Colour) -> Place<'_> {
-        let service = match colour {
-            Colour::Blue => &self.green.blue_service,
-            Colour::Green => &self.green.green_service,
-        };
         Place {
             colour,
             meter: self.plan.traffic.meter(),
             load_balancer: &self.load_balancer,
             target_group: self.colours.of(colour).name_in_metrics(),
-            service,
+            service: self.green.runner(colour).name(),
             zone: None,
         }
     }
