@@ -117,7 +117,7 @@ impl Usage {
             (DURATION, calls * SECONDS_PER_CALL * f64::from(FUNCTION_MEMORY_MB) / 1024.0),
             (WRITES, calls * (WRITE_UNITS_PER_CALL + WRITE_UNITS_PER_METRIC * f64::from(compared_metrics(judge)))),
             (READS, calls * READ_UNITS_PER_CALL),
-            (METRICS, looks * f64::from(metrics_per_look(judge))),
+            (METRICS, self.metrics_read(judge)),
             (ALARM_READS, alarm_reads),
             (EVENTS, f64::from(self.announcements)),
         ]
@@ -129,24 +129,38 @@ impl Usage {
     }
 }
 
-/// How many metrics one look reads while green and blue are compared.
-fn metrics_per_look(judge: &Judge) -> u32 {
-    let limits = judge.limits.as_ref().map_or(0, |limits| {
+impl Usage {
+    /// How many metrics the looks read.
+    fn metrics_read(&self, judge: &Judge) -> f64 {
+        let comparing = f64::from(self.comparisons.min(self.looks));
+        let alone = f64::from(self.looks) - comparing;
         // The comparison of errors reads what the limit on green's bad share reads.
         let shared = judge.metrics.iter().any(|metric| metric.source == MetricSource::Errors);
+        let both = metrics_of_limits(judge, shared).saturating_add(metrics_of_comparison(judge));
+        comparing * f64::from(both) + alone * f64::from(metrics_of_limits(judge, false))
+    }
+}
+
+/// How many metrics the limits read; those of the bad share may be read already.
+fn metrics_of_limits(judge: &Judge, bad_share_is_read: bool) -> u32 {
+    judge.limits.as_ref().map_or(0, |limits| {
         // RequestCount and three classes of answers; RequestCount and 5xx; how many answers, and how many slow ones.
-        limits.bad_share.as_ref().map_or(0, |_| if shared { 0 } else { 4 })
+        limits.bad_share.as_ref().map_or(0, |_| if bad_share_is_read { 0 } else { 4 })
             + limits.load_balancer_5xx.as_ref().map_or(0, |_| 2)
             + limits.latency.as_ref().map_or(0, |_| 2)
-    });
+    })
+}
+
+/// How many metrics the comparison of green with blue reads.
+fn metrics_of_comparison(judge: &Judge) -> u32 {
     let metrics = |series: &CountSeries| u32::try_from(series.metrics().count()).unwrap_or(u32::MAX);
-    // Of each colour: as above; RequestCount and three edges; bad and all.
+    // Of each colour: RequestCount and three classes of answers, or three edges; bad and all.
     let compared = judge.metrics.iter().map(|metric| match &metric.source {
         MetricSource::Errors | MetricSource::Latency => 8,
         MetricSource::CloudWatch(pair) => 2 * metrics(&pair.bad).saturating_add(metrics(&pair.total)),
         MetricSource::Logs(_) | MetricSource::XRay(_) => 4,
     });
-    compared.fold(limits, u32::saturating_add)
+    compared.fold(0, u32::saturating_add)
 }
 
 /// How many states of the judge the record carries.

@@ -118,7 +118,9 @@ fn the_default_pace_costs_cents() {
     let cost = usual.cost(&judge);
     assert!((0.001..0.05).contains(&cost.usd), "{cost:?}");
     let metrics = cost.items.iter().find(|item| item.rate.unit.starts_with("metrics")).unwrap();
-    assert_eq!(metrics.quantity, f64::from(usual.looks * (8 + 2)), "errors of both colours; two of latency");
+    assert_eq!(usual.comparisons, 10, "one a minute while both serve");
+    let expected = usual.comparisons * (8 + 2) + (usual.looks - usual.comparisons) * (4 + 2);
+    assert_eq!(metrics.quantity, f64::from(expected), "errors of both colours, at 100% of green; two of latency");
     assert!(timeline.bounds().cost(&judge).usd > cost.usd);
     assert!(timeline.bounds().history_events < limits::MAX_HISTORY_EVENTS);
     assert_eq!(judge.every, defaults::every());

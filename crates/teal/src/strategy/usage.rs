@@ -1,7 +1,7 @@
 //! What a release uses of Step Functions and Lambda, counted from the states of `statemachine/release.asl.json`.
 
 use super::timeline::{Stage, Timeline};
-use crate::units::Span;
+use crate::units::{Share, Span};
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, AddAssign};
 
@@ -26,6 +26,9 @@ const USUAL_RETIREMENT: Span = Span::minutes(5);
 pub struct Usage {
     /// Evaluations of green's health.
     pub looks: u32,
+    /// Those of them that compare green with blue: both serve. (At 100% the periods of the step before are read to their end; these few
+    /// are not counted.)
+    pub comparisons: u32,
     /// State transitions, the unit that Step Functions charges: one for every state entered.
     pub transitions: u32,
     /// Events in the execution's history, of which Step Functions keeps at most 25,000.
@@ -42,6 +45,7 @@ impl Add for Usage {
     fn add(self, other: Self) -> Self {
         Self {
             looks: self.looks.saturating_add(other.looks),
+            comparisons: self.comparisons.saturating_add(other.comparisons),
             transitions: self.transitions.saturating_add(other.transitions),
             history_events: self.history_events.saturating_add(other.history_events),
             invocations: self.invocations.saturating_add(other.invocations),
@@ -76,6 +80,7 @@ impl Visits {
         let events = 5 * self.tasks + 2 * self.others;
         Usage {
             looks: 0,
+            comparisons: 0,
             transitions: transitions.saturating_mul(times),
             history_events: events.saturating_mul(times),
             invocations: self.tasks.saturating_mul(times),
@@ -109,21 +114,20 @@ impl Timeline {
     #[must_use]
     pub fn bounds(&self) -> Usage {
         let pace = self.pace();
-        let looks: u32 = self
-            .stages()
-            .iter()
+        let stages = self.stages().iter();
+        let looking: Usage = stages
             .map(|stage| {
                 let gate = stage.gate_before.as_ref().map_or(0, |gate| self.looks(gate.within));
-                gate.saturating_add(self.looks(stage.bake.plus(pace.hold_for)))
+                self.looking_at(stage, gate, self.looks(stage.bake.plus(pace.hold_for)))
             })
-            .fold(0, u32::saturating_add);
+            .sum();
         // The deadline ends whatever goes on: each bake and each gate adds at most one look that is not a whole
         // interval after the one before.
         let within_deadline =
             pace.deadline.pieces(pace.every).saturating_add(u32::try_from(2 * self.stages().len()).unwrap_or(u32::MAX));
         self.opening(pace.ready_within)
             + self.stages().iter().map(Self::shift).sum()
-            + Self::looking(looks.min(within_deadline))
+            + Self::looking(looking.looks.min(within_deadline), looking.comparisons.min(within_deadline))
             + self.ending(RETIREMENT_PATIENCE)
     }
 
@@ -142,7 +146,15 @@ impl Timeline {
     /// What a stage usually uses: its gate is answered by the first look, and it is not held.
     pub(super) fn usual_stage(&self, stage: &Stage) -> Usage {
         let gate = u32::from(stage.gate_before.is_some());
-        Self::shift(stage) + Self::looking(gate + self.looks(stage.bake))
+        Self::shift(stage) + self.looking_at(stage, gate, self.looks(stage.bake))
+    }
+
+    /// So many looks at the gate before a stage, and so many while it bakes. At a gate the stage before is in force.
+    fn looking_at(&self, stage: &Stage, at_gate: u32, baking: u32) -> Usage {
+        let is_first = self.stages().first() == Some(stage);
+        let comparisons = |looks: u32, both_serve: bool| if both_serve { looks } else { 0 };
+        Self::looking(at_gate, comparisons(at_gate, !is_first))
+            + Self::looking(baking, comparisons(baking, stage.weight != Share::ALL))
     }
 
     /// What keeping blue, with green still judged, and retiring it usually uses.
@@ -152,7 +164,7 @@ impl Timeline {
 
     fn ending(&self, retirement: Span) -> Usage {
         Usage { announcements: 2, ..Usage::default() }
-            + Self::looking(self.kept().pieces(self.every()))
+            + Self::looking(self.kept().pieces(self.every()), 0)
             + ENDING.once()
             + RETIREMENT_ROUND.times(retirement.pieces(RETIREMENT_POLL))
     }
@@ -163,8 +175,8 @@ impl Timeline {
         Usage { announcements, ..Usage::default() } + SHIFT.once()
     }
 
-    fn looking(looks: u32) -> Usage {
-        Usage { looks, ..Usage::default() } + LOOK.times(looks)
+    fn looking(looks: u32, comparisons: u32) -> Usage {
+        Usage { looks, comparisons, ..Usage::default() } + LOOK.times(looks)
     }
 
     /// How many looks a time has: one every interval and one at its end; one if there is no time.
