@@ -35,63 +35,72 @@ fn string_map(members: &Members, name: &str) -> Option<HashMap<String, String>> 
     Some(object.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
 }
 
+/// The settings that both kinds of authentication have. Macros, because the SDK's types of the two have no trait in common.
+macro_rules! of_authentication {
+    ($config:ident) => {
+        members([
+            ("SessionCookieName", named($config.session_cookie_name.as_ref())),
+            ("Scope", named($config.scope.as_ref())),
+            ("SessionTimeout", $config.session_timeout.into()),
+            ("AuthenticationRequestExtraParams", strings($config.authentication_request_extra_params.as_ref())),
+            ("OnUnauthenticatedRequest", named($config.on_unauthenticated_request.as_ref())),
+        ])
+    };
+}
+
+macro_rules! to_authentication {
+    ($builder:expr, $members:ident) => {
+        $builder
+            .set_session_cookie_name(text($members, "SessionCookieName"))
+            .set_scope(text($members, "Scope"))
+            .set_session_timeout($members.get("SessionTimeout").and_then(Value::as_i64))
+            .set_authentication_request_extra_params(string_map($members, "AuthenticationRequestExtraParams"))
+            .set_on_unauthenticated_request(text($members, "OnUnauthenticatedRequest").map(|name| name.as_str().into()))
+            .build()
+    };
+}
+
 /// ELB never tells the client secret; it is not part of what Teal keeps.
 pub(super) fn of_authenticate_oidc(config: &AuthenticateOidcActionConfig) -> Members {
-    members([
+    let mut all = of_authentication!(config);
+    all.extend(members([
         ("Issuer", named(config.issuer.as_ref())),
         ("AuthorizationEndpoint", named(config.authorization_endpoint.as_ref())),
         ("TokenEndpoint", named(config.token_endpoint.as_ref())),
         ("UserInfoEndpoint", named(config.user_info_endpoint.as_ref())),
         ("ClientId", named(config.client_id.as_ref())),
-        ("SessionCookieName", named(config.session_cookie_name.as_ref())),
-        ("Scope", named(config.scope.as_ref())),
-        ("SessionTimeout", config.session_timeout.into()),
-        ("AuthenticationRequestExtraParams", strings(config.authentication_request_extra_params.as_ref())),
-        ("OnUnauthenticatedRequest", named(config.on_unauthenticated_request.as_ref())),
-    ])
+    ]));
+    all
 }
 
 /// Asks ELB to keep the client secret that it has.
 pub(super) fn to_authenticate_oidc(members: &Members) -> AuthenticateOidcActionConfig {
-    AuthenticateOidcActionConfig::builder()
+    let builder = AuthenticateOidcActionConfig::builder()
         .set_issuer(text(members, "Issuer"))
         .set_authorization_endpoint(text(members, "AuthorizationEndpoint"))
         .set_token_endpoint(text(members, "TokenEndpoint"))
         .set_user_info_endpoint(text(members, "UserInfoEndpoint"))
         .set_client_id(text(members, "ClientId"))
-        .use_existing_client_secret(true)
-        .set_session_cookie_name(text(members, "SessionCookieName"))
-        .set_scope(text(members, "Scope"))
-        .set_session_timeout(members.get("SessionTimeout").and_then(Value::as_i64))
-        .set_authentication_request_extra_params(string_map(members, "AuthenticationRequestExtraParams"))
-        .set_on_unauthenticated_request(text(members, "OnUnauthenticatedRequest").map(|name| name.as_str().into()))
-        .build()
+        .use_existing_client_secret(true);
+    to_authentication!(builder, members)
 }
 
 pub(super) fn of_authenticate_cognito(config: &AuthenticateCognitoActionConfig) -> Members {
-    members([
+    let mut all = of_authentication!(config);
+    all.extend(members([
         ("UserPoolArn", named(config.user_pool_arn.as_ref())),
         ("UserPoolClientId", named(config.user_pool_client_id.as_ref())),
         ("UserPoolDomain", named(config.user_pool_domain.as_ref())),
-        ("SessionCookieName", named(config.session_cookie_name.as_ref())),
-        ("Scope", named(config.scope.as_ref())),
-        ("SessionTimeout", config.session_timeout.into()),
-        ("AuthenticationRequestExtraParams", strings(config.authentication_request_extra_params.as_ref())),
-        ("OnUnauthenticatedRequest", named(config.on_unauthenticated_request.as_ref())),
-    ])
+    ]));
+    all
 }
 
 pub(super) fn to_authenticate_cognito(members: &Members) -> AuthenticateCognitoActionConfig {
-    AuthenticateCognitoActionConfig::builder()
+    let builder = AuthenticateCognitoActionConfig::builder()
         .set_user_pool_arn(text(members, "UserPoolArn"))
         .set_user_pool_client_id(text(members, "UserPoolClientId"))
-        .set_user_pool_domain(text(members, "UserPoolDomain"))
-        .set_session_cookie_name(text(members, "SessionCookieName"))
-        .set_scope(text(members, "Scope"))
-        .set_session_timeout(members.get("SessionTimeout").and_then(Value::as_i64))
-        .set_authentication_request_extra_params(string_map(members, "AuthenticationRequestExtraParams"))
-        .set_on_unauthenticated_request(text(members, "OnUnauthenticatedRequest").map(|name| name.as_str().into()))
-        .build()
+        .set_user_pool_domain(text(members, "UserPoolDomain"));
+    to_authentication!(builder, members)
 }
 
 pub(super) fn of_redirect(config: &RedirectActionConfig) -> Members {
