@@ -27,7 +27,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Checks release plans.
+    /// Checks release plans, and keeps them.
     #[command(subcommand)]
     Plan(plan::PlanCommand),
     Judge(judge::JudgeArgs),

@@ -11,15 +11,18 @@ mod watch;
 pub(crate) use connect::ReleaseError;
 
 use crate::exit::Exit;
-use crate::plan::PlanFile;
+use crate::plan::reference;
 use clap::{Args, Subcommand};
 use connect::Connection;
+use std::path::PathBuf;
+use teal::plan::{PlanRef, Version};
 use teal::release::ReleaseId;
 
 /// What can be done with releases. They work against AWS by the usual environment (profile, region, endpoint), or against the lab.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ReleaseCommand {
-    /// Starts a release from a plan.
+    #[command(disable_version_flag = true)]
+    /// Starts a release from a plan, or from one that is kept.
     ///
     /// The same name and plan started twice is one release.
     ///
@@ -55,8 +58,11 @@ pub(crate) struct Target {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StartArgs {
+    /// The plan, YAML or JSON; "-" reads standard input
+    #[arg(value_name = "FILE", required_unless_present = "plan_ref")]
+    file: Option<PathBuf>,
     #[command(flatten)]
-    plan: PlanFile,
+    kept: KeptArgs,
     /// Teal's state machine: the output StateMachineArn of its stack
     #[arg(long, env = "TEAL_STATE_MACHINE", value_name = "ARN")]
     state_machine: String,
@@ -68,6 +74,20 @@ pub(crate) struct StartArgs {
     watch: bool,
     #[command(flatten)]
     target: Target,
+}
+
+/// A plan that is kept, and what of it this release changes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeptArgs {
+    /// A plan that is kept in place of a file: its name in the store, ssm:/name[:version], or s3://bucket/key[?versionId=...]
+    #[arg(long, value_name = "REF", conflicts_with = "file", value_parser = reference)]
+    plan_ref: Option<PlanRef>,
+    /// The version to release, in place of the plan's
+    #[arg(long, requires = "plan_ref")]
+    version: Option<Version>,
+    /// The task definition to release, in place of the plan's
+    #[arg(long, value_name = "NAME:REVISION", requires = "plan_ref")]
+    task_definition: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

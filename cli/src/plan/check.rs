@@ -56,7 +56,8 @@ pub(crate) fn read_checked(file: &PlanFile) -> Result<Option<(CheckedPlan, Value
     }
 }
 
-fn check(source: &Source) -> (Report, Option<CheckedPlan>) {
+/// Everything there is to say about a plan, and the plan if it is one.
+pub(super) fn check(source: &Source) -> (Report, Option<CheckedPlan>) {
     let document = match Document::parse(&source.text) {
         Ok(document) => document,
         Err(flaws) => return (Report::of_flaws(source, flaws), None),

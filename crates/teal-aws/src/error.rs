@@ -71,7 +71,7 @@ fn from_code(call: &'static str, what: &str, code: &str, status: u16, message: S
         PortError::Unavailable { call, message }
     } else if ["AccessDenied", "Unauthorized", "NotAuthorized"].iter().any(|denied| code.contains(denied)) {
         PortError::Denied { call, message }
-    } else if code.contains("NotFound") {
+    } else if code.contains("NotFound") || code.starts_with("NoSuch") {
         PortError::NotFound { what: what.to_owned() }
     } else {
         PortError::Refused { call, message: format!("{message} (for {what})") }
@@ -97,7 +97,9 @@ mod tests {
         assert!(matches!(kind("AccessDenied", 403), PortError::Denied { .. }));
         assert!(matches!(kind("AccessDeniedException", 400), PortError::Denied { .. }));
         assert!(matches!(kind("UnauthorizedOperation", 403), PortError::Denied { .. }));
-        for code in ["TargetGroupNotFound", "RuleNotFound", "ServiceNotFoundException", "ObjectNotFoundException"] {
+        for code in
+            ["TargetGroupNotFound", "RuleNotFound", "ServiceNotFoundException", "ObjectNotFoundException", "NoSuchKey"]
+        {
             assert_eq!(kind(code, 400), PortError::NotFound { what: "the service".to_owned() });
         }
         let refused = PortError::Refused {

@@ -18,7 +18,7 @@ use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
 use aws_runtime::user_agent::{ApiMetadata, UserAgentInterceptor};
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
@@ -64,30 +64,7 @@ struct Request {
 impl Client {
     /// A client as `config` reaches AWS.
     pub(crate) fn new(config: &SdkConfig, service: &'static Service) -> Self {
-        let mut operation = Operation::builder()
-            .service_name(service.name)
-            .operation_name(service.id)
-            .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::v2026_01_12))
-            .endpoint_url(&endpoint(config, service))
-            .standard_retry(config.retry_config().unwrap_or(&RetryConfig::standard()))
-            .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
-            .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
-            .retry_classifier(ServiceClockSkewClassifier::<ServiceError>::new())
-            .retry_classifier(HttpStatusCodeClassifier::default())
-            .with_connection_poisoning()
-            .interceptor(ServiceClockSkewInterceptor::new())
-            .interceptor(RequestInfoInterceptor::new())
-            .interceptor(UserAgentInterceptor::new())
-            .interceptor(InvocationIdInterceptor::new())
-            .interceptor(RecursionDetectionInterceptor::new())
-            .runtime_plugin(signing(config, service));
-        if let Some(client) = config.http_client() {
-            operation = operation.http_client(client);
-        }
-        if let Some(timeouts) = config.timeout_config() {
-            operation = operation.timeout_config(timeouts.clone());
-        }
-        Self { operation: operation.serializer(write).deserializer(read).build(), service }
+        Self { operation: runtime(config, service).serializer(write).deserializer(read).build(), service }
     }
 
     /// One call. `call` is its IAM action, which ends in the operation's name; `what` names the thing that the call is about.
@@ -132,14 +109,50 @@ impl Client {
 
 const NEXT_TOKEN: &str = "NextToken";
 
+/// What every call of a service needs besides the shape of its requests: the SDK's runtime, as its generated clients have it.
+pub(crate) fn runtime(config: &SdkConfig, service: &'static Service) -> OperationBuilder {
+    let mut operation = Operation::builder()
+        .service_name(service.name)
+        .operation_name(service.id)
+        .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::v2026_01_12))
+        .endpoint_url(&endpoint(config, service))
+        .standard_retry(config.retry_config().unwrap_or(&RetryConfig::standard()))
+        .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
+        .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
+        .retry_classifier(ServiceClockSkewClassifier::<ServiceError>::new())
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .with_connection_poisoning()
+        .interceptor(ServiceClockSkewInterceptor::new())
+        .interceptor(RequestInfoInterceptor::new())
+        .interceptor(UserAgentInterceptor::new())
+        .interceptor(InvocationIdInterceptor::new())
+        .interceptor(RecursionDetectionInterceptor::new())
+        .runtime_plugin(signing(config, service));
+    if let Some(client) = config.http_client() {
+        operation = operation.http_client(client);
+    }
+    if let Some(timeouts) = config.timeout_config() {
+        operation = operation.timeout_config(timeouts.clone());
+    }
+    operation
+}
+
 /// Signature Version 4 with the configuration's credentials, and who is calling.
 fn signing(config: &SdkConfig, service: &'static Service) -> StaticRuntimePlugin {
     let mut layer = Layer::new("signing");
-    layer.store_put(SigV4OperationSigningConfig {
+    let mut signing = SigV4OperationSigningConfig {
         region: config.region().cloned().map(Into::into),
         name: Some(service.name.into()),
         ..SigV4OperationSigningConfig::default()
-    });
+    };
+    if service.name == "s3" {
+        // S3 signs the path as it stands, and wants the body's digest in a header.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+        signing.signing_options.double_uri_encode = false;
+        signing.signing_options.normalize_uri_path = false;
+        signing.signing_options.content_sha256_header = true;
+    }
+    layer.store_put(signing);
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     layer.store_put(ApiMetadata::new(service.id, env!("CARGO_PKG_VERSION")));
     if let Some(app_name) = config.app_name() {
@@ -218,20 +231,25 @@ fn without_nulls(document: Value) -> Value {
 
 /// A service's refusal.
 #[derive(Debug)]
-struct ServiceError(ErrorMetadata);
+pub(crate) struct ServiceError(ErrorMetadata);
 
 impl ServiceError {
     /// The error's code stands in a header or in the body, with a namespace before it or the address of one behind it.
-    fn read(header: Option<&str>, body: &[u8]) -> Self {
+    pub(crate) fn read(header: Option<&str>, body: &[u8]) -> Self {
         let document: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |names: &[&str]| names.iter().find_map(|name| document.get(name)?.as_str());
         let code = header.or_else(|| text(&["__type", "code"]));
         let code = code.and_then(|code| code.split(':').next()?.rsplit('#').next());
+        Self::of(code, text(&["message", "Message", "errorMessage"]))
+    }
+
+    /// An error by its code and message.
+    pub(crate) fn of(code: Option<&str>, message: Option<&str>) -> Self {
         let mut meta = ErrorMetadata::builder();
         if let Some(code) = code {
             meta = meta.code(code);
         }
-        if let Some(message) = text(&["message", "Message", "errorMessage"]) {
+        if let Some(message) = message {
             meta = meta.message(message);
         }
         Self(meta.build())

@@ -16,6 +16,8 @@ mod eventbridge;
 mod fleet;
 mod http;
 mod json;
+mod plans;
+mod rest;
 mod router;
 mod stepfunctions;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod testing;
 pub use clock::Clock;
 pub use config::{AwsSettings, sdk_config};
 pub use dynamodb::RECORD_KEPT_DAYS;
+pub use plans::{KeptPlan, LONGEST_PARAMETER_VALUE};
 pub use stepfunctions::{Execution, Started, execution_arn};
 
 use aws_config::SdkConfig;

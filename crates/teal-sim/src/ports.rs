@@ -2,6 +2,7 @@
 
 mod fleet;
 mod ledger;
+mod plans;
 mod router;
 mod signals;
 

@@ -68,6 +68,8 @@ pub struct State {
     pub traffic: BTreeMap<String, (f64, f64)>,
     /// The answer to every check: status and body.
     pub green_answers: (u16, String),
+    /// Plans that are kept, by their references.
+    pub plans: BTreeMap<String, String>,
     /// Executions that have ended, with their status.
     pub ended: BTreeMap<String, String>,
     /// Whether Teal may not modify listeners.

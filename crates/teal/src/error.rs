@@ -44,6 +44,8 @@ pub enum Disposition {
 error_names! {
     /// The plan has problems; all of them are in the message.
     PlanInvalid: Refuse,
+    /// The plan that a start refers to cannot be had: it does not exist, may not be read, is too large, or is no YAML.
+    PlanUnreadable: Refuse,
     /// A listener, rule, target group, service or task definition that the plan names does not exist.
     NotFound: Refuse,
     /// The route cannot be shifted as it is: it does not split between two target groups, or neither has all the weight.

@@ -1,6 +1,7 @@
 //! The decisions of Teal: plan, strategy, route, release, verdict. No I/O, no clock: `now` is passed in.
 
 pub mod compare;
+pub mod document;
 pub mod drift;
 pub mod error;
 pub mod fleet;

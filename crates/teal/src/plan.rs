@@ -15,6 +15,7 @@ pub mod limits;
 mod metrics;
 mod name;
 mod problem;
+mod reference;
 mod texts;
 mod traffic;
 mod url;
@@ -34,6 +35,7 @@ pub use judge::{
 pub use metrics::{Metric, MetricName, MetricSource, XRayGroups};
 pub use name::{ServiceName, Version};
 pub use problem::{Path, Problem, Problems, Segment};
+pub use reference::{PlanRef, StoredStart};
 pub use traffic::{AlbRoute, TestRoute, Traffic};
 pub use url::{BaseUrl, why_refused};
 pub use validate::{CheckPath, Expectation, HeaderName, HeaderValue, HttpCheck, Method, Validate};

@@ -4,9 +4,11 @@
 #![allow(async_fn_in_trait, reason = "no caller needs to name these futures or send them to another thread")]
 
 mod fleet;
+mod plans;
 mod router;
 
 pub use fleet::{CapacityHold, Fleet, Progress, RunnerReading, Scaling, Survey};
+pub use plans::{MAX_STORED_PLAN, PlanStore, StoredPlan};
 pub use router::{DestinationReading, Endpoint, Router, Target, TargetHealth};
 
 use crate::drift::RouteLeft;
@@ -57,8 +59,8 @@ impl From<PortError> for TealError {
 pub type PortResult<T> = Result<T, PortError>;
 
 /// Everything at once: what a step runs against.
-pub trait World: Ledger + Router + Fleet + Signals + Prober + Announcer {}
-impl<T: Ledger + Router + Fleet + Signals + Prober + Announcer> World for T {}
+pub trait World: Ledger + Router + Fleet + Signals + Prober + Announcer + PlanStore {}
+impl<T: Ledger + Router + Fleet + Signals + Prober + Announcer + PlanStore> World for T {}
 
 /// What opening a release came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,7 +29,7 @@ pub(crate) struct Call {
     pub(crate) service: String,
     pub(crate) operation: String,
     pub(crate) protocol: Protocol,
-    /// The operation's input as far as it is a document; a form's fields are the members of an object.
+    /// The operation's input as far as it is a document; a form's fields, or those of a REST call's query, are the members of an object.
     pub(crate) input: Value,
 }
 
@@ -55,7 +55,7 @@ impl Call {
             (Protocol::Query, operation, Value::Object(fields))
         } else {
             let protocol = if service == "s3" { Protocol::RestXml } else { Protocol::RestJson };
-            (protocol, rest_operation(&service, &request.method, path), Value::Null)
+            (protocol, rest_operation(&service, &request.method, path), query(&request.uri))
         };
         Self { access_key, service, operation, protocol, input }
     }
@@ -69,6 +69,13 @@ fn credential(headers: &HeaderMap) -> Option<(String, String)> {
     let access_key = scope.next()?;
     let service = scope.nth(2)?;
     Some((access_key.to_owned(), service.to_owned()))
+}
+
+/// The parameters of the query, of which S3 takes what else it needs to know.
+fn query(uri: &http::Uri) -> Value {
+    let text = uri.query().unwrap_or_default();
+    let fields = form_urlencoded::parse(text.as_bytes());
+    Value::Object(fields.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
 }
 
 /// Lambda's Invoke by its name, because functions and events use it; other REST calls by method and path.
@@ -151,8 +158,8 @@ mod tests {
                 ("lambda", "Invoke", Protocol::RestJson, "", ""),
             ),
             (
-                request(Method::PUT, "/code/f.zip", &[("authorization", &signed("s3"))], ""),
-                ("s3", "PUT /code/f.zip", Protocol::RestXml, "", ""),
+                request(Method::GET, "/code/f.zip?versionId=3", &[("authorization", &signed("s3"))], ""),
+                ("s3", "GET /code/f.zip", Protocol::RestXml, "/versionId", "3"),
             ),
         ];
         for (request, (service, operation, protocol, pointer, value)) in table {

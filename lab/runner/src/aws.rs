@@ -44,6 +44,7 @@ fn protocol(service: &str) -> Option<Protocol> {
         "application-autoscaling" => ("AnyScaleFrontendService", "1.1"),
         "events" => ("AWSEvents", "1.1"),
         "logs" => ("Logs_20140328", "1.1"),
+        "ssm" => ("AmazonSSM", "1.1"),
         _ => return None,
     };
     Some(Protocol::Json { target, version })

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 const STACK: &str = "teal";
 const BUCKET: &str = "teal-lab-packages";
+/// The bucket for plans that scenarios name.
+pub(crate) const PLAN_BUCKET: &str = "teal-lab-plans";
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The deployed stack.
@@ -49,7 +51,9 @@ pub(crate) async fn deploy(
     let file = places.repository.join("template.yaml");
     let text = std::fs::read_to_string(&file).map_err(LabError::io(format!("reading {}", file.display())))?;
     let mut template = crate::yaml::parse(&text).map_err(|problem| LabError::document(&file, problem))?;
-    aws.put_s3(BUCKET, Bytes::new()).await?;
+    for bucket in [BUCKET, PLAN_BUCKET] {
+        aws.put_s3(bucket, Bytes::new()).await?;
+    }
     let functions = package(aws, places, binaries, &file, &mut template).await?;
     progress.say(format!("deploying template.yaml with {} functions", functions.len()));
     let parameters = json!({
@@ -57,7 +61,10 @@ pub(crate) async fn deploy(
         "TemplateBody": template.to_string(),
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         // The emulator does not know versions and aliases of state machines.
-        "Parameters": [{"ParameterKey": "StateMachineAlias", "ParameterValue": ""}],
+        "Parameters": [
+            {"ParameterKey": "StateMachineAlias", "ParameterValue": ""},
+            {"ParameterKey": "PlanObjects", "ParameterValue": format!("{PLAN_BUCKET}/*")},
+        ],
     });
     aws.call("cloudformation", "CreateStack", parameters).await?;
     let outputs = wait_until_complete(aws).await?;

@@ -10,10 +10,11 @@ use crate::scenario::Scenario;
 use crate::watch::Watcher;
 use crate::{Aws, LabError, Places, Progress, ScenarioResult};
 use crate::{run, setup};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use teal::plan::PlanRef;
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
@@ -182,6 +183,19 @@ impl Lab {
 
     pub(crate) fn gateway(&self) -> &Gateway {
         &self.emulators.gateway
+    }
+
+    /// Keeps a plan where a start can name it.
+    pub(crate) async fn keep_plan(&self, place: &PlanRef, plan: &Value) -> Result<(), LabError> {
+        match place {
+            PlanRef::Parameter { name, .. } => {
+                let parameters = json!({"Name": name, "Value": plan.to_string(), "Type": "String", "Overwrite": true});
+                self.aws.call("ssm", "PutParameter", parameters).await.map(|_| ())
+            }
+            PlanRef::Object { bucket, key, .. } => {
+                self.aws.put_s3(&format!("{bucket}/{key}"), plan.to_string().into()).await
+            }
+        }
     }
 
     /// How often everybody called what so far.

@@ -16,7 +16,9 @@ use events::Schedule;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use teal::plan::PlanRef;
 use teal::state::State;
+use teal::units::Invalid;
 use teal_lab_gateway::{CallKey, FaultId};
 use teal_lab_wire::Millis;
 
@@ -118,8 +120,8 @@ impl<'a> Run<'a> {
             tick.tick().await;
             let now = self.timeline.now();
             if self.releases.is_empty() && now >= release_at {
-                let plan = self.plan.clone();
-                self.start_release(&plan, self.scenario.expect.clone()).await?;
+                let input = self.keep_plan().await?;
+                self.start_release(&input, self.scenario.expect.clone()).await?;
             }
             for index in 0..self.releases.len() {
                 self.follow(index).await?;
@@ -141,12 +143,25 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn start_release(&mut self, plan: &Value, expected: Expectation) -> Result<(), LabError> {
+    /// Keeps the plan where the scenario says, and gives what the execution is to be started with.
+    async fn keep_plan(&self) -> Result<Value, LabError> {
+        let problem = |problem: String| LabError::document(format!("scenario {}", self.scenario.name), problem);
+        let release = &self.scenario.release;
+        if let Some(place) = &release.kept_at {
+            let place = self.stage.filled(&json!(place)).map_err(problem)?;
+            let place: PlanRef =
+                place.as_str().unwrap_or_default().parse().map_err(|e: Invalid| problem(e.to_string()))?;
+            self.lab.keep_plan(&place, &self.plan).await?;
+        }
+        release.input.as_ref().map_or_else(|| Ok(self.plan.clone()), |input| self.stage.filled(input).map_err(problem))
+    }
+
+    async fn start_release(&mut self, input: &Value, expected: Expectation) -> Result<(), LabError> {
         let name = format!("{}-{}", self.scenario.name, self.releases.len() + 1);
         let parameters = json!({
             "stateMachineArn": self.lab.deployment().state_machine,
             "name": name,
-            "input": plan.to_string(),
+            "input": input.to_string(),
         });
         let answer = self.lab.aws().call("states", "StartExecution", parameters).await?;
         let execution = answer["executionArn"].as_str().unwrap_or_default().to_owned();

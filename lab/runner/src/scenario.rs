@@ -120,6 +120,12 @@ pub struct ReleaseSpec {
     pub at: Span,
     /// The plan, with placeholders.
     pub plan: Value,
+    /// Where the plan is kept before the release starts: `ssm:/teal/plans/${Name}`, `s3://teal-lab-plans/${Name}.yaml`.
+    #[serde(default)]
+    pub kept_at: Option<String>,
+    /// What the execution is started with in place of the plan: `{planRef: ..., version: ...}`, with placeholders.
+    #[serde(default)]
+    pub input: Option<Value>,
 }
 
 /// Something that happens once.

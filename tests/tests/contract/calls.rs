@@ -71,7 +71,8 @@ impl Graph {
             }
             for call in calls(&self.0[file].bodies[name]) {
                 match call {
-                    Call::Method { receiver: "self" | "step", name } => open.extend(self.everywhere(name)),
+                    // `self.0` is what a newtype around the world holds.
+                    Call::Method { receiver: "self" | "step" | "0", name } => open.extend(self.everywhere(name)),
                     Call::Method { .. } => {}
                     Call::Function { module: None | Some("Self"), name } => {
                         let here = self.0[file].bodies.get_key_value(name).map(|(name, _)| vec![(file, name.as_str())]);
@@ -140,6 +141,8 @@ fn calls(body: &str) -> Vec<Call<'_>> {
             continue;
         }
         found.push(match (before.strip_suffix('.'), before.strip_suffix("::")) {
+            // A newtype made for the call: `EcsServices(self).survey(`.
+            (Some(before), _) if before.ends_with("(self)") => Call::Method { receiver: "self", name },
             (Some(before), _) => Call::Method { receiver: last_word(before).1, name },
             (None, Some(before)) => Call::Function { module: Some(last_word(before).1), name },
             (None, None) => Call::Function { module: None, name },

@@ -68,8 +68,8 @@ fn end(text: &str, is_part: impl Fn(char) -> bool) -> usize {
 pub(crate) fn actions(code: &str) -> BTreeSet<String> {
     let is_action = |literal: &&str| {
         literal.split_once(':').is_some_and(|(service, action)| {
-            let is_service = |c: char| c.is_ascii_lowercase() || c == '-';
-            !service.is_empty()
+            let is_service = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            service.starts_with(|c: char| c.is_ascii_lowercase())
                 && service.chars().all(is_service)
                 && action.starts_with(|c: char| c.is_ascii_uppercase())
                 && action.chars().all(|c| c.is_ascii_alphanumeric())

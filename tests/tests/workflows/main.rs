@@ -61,6 +61,8 @@ scenarios! {
     plan_errors: "plan-errors",
     busy_route: "busy-route",
     supersede: "supersede",
+    console_start: "console-start",
+    console_start_refused: "console-start-refused",
     rule_route: "rule-route",
     two_listeners: "two-listeners",
     sticky_and_auth: "sticky-and-auth",

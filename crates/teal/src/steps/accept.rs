@@ -2,11 +2,12 @@
 
 mod busy;
 mod learn;
+mod source;
 
 use super::{Answer, Step, shorten};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
-use crate::plan::{Plan, Problems, TestRoute};
+use crate::plan::{Plan, TestRoute};
 use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
 use crate::release::{Event, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
 use crate::route::{Action, Colour, Colours, Destination, NotShiftable, RoutePart, attach, differences, discover};
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What starts a release: the plan, and the execution that runs it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AcceptInput {
-    /// The plan, or an object with the plan under `plan`.
+    /// The plan, an object with the plan under `plan`, or one that names it: see [`crate::plan::StoredStart`].
     pub plan: Value,
     /// The ARN of the execution.
     pub execution: String,
@@ -115,8 +116,7 @@ impl<W: World> Step<'_, W> {
 
     /// Reads what is there, and writes the record with its locks and watches.
     async fn open(&mut self, input: &AcceptInput) -> TealResult<Release> {
-        let checked = Plan::check(plan_of(input))
-            .map_err(|problems| TealError::new(ErrorName::PlanInvalid, in_short(&problems)))?;
+        let checked = self.checked_plan(input).await?;
         let (plan, timeline, warnings) = checked.into_parts();
         for warning in warnings {
             self.note(Fact::Noted { note: warning.to_string() });
@@ -335,27 +335,6 @@ fn both(colours: &Colours) -> [Destination; 2] {
 /// The plan in the execution's input: the input itself, or what it has under `plan`.
 fn plan_of(input: &AcceptInput) -> &Value {
     input.plan.get("plan").filter(|inner| inner.is_object()).unwrap_or(&input.plan)
-}
-
-/// The longest text of a plan's problems, in characters: what the state machine passes on to the execution's cause.
-const PROBLEMS_LIMIT: usize = 700;
-
-/// As many problems as fit, whole, and how many more there are.
-fn in_short(problems: &Problems) -> String {
-    let mut text = String::new();
-    for (index, problem) in problems.problems.iter().enumerate() {
-        let problem = problem.to_string();
-        if index > 0 && text.chars().count() + problem.chars().count() > PROBLEMS_LIMIT {
-            let more = problems.problems.len() - index;
-            text.push_str(&format!(" And {more} more; `teal plan check` shows all of them, with their places."));
-            break;
-        }
-        if index > 0 {
-            text.push(' ');
-        }
-        text.extend(problem.chars().take(PROBLEMS_LIMIT));
-    }
-    text
 }
 
 /// Every difference between blue and green besides the version, in words.

@@ -38,6 +38,7 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "events" => Some(events(operation, input)),
         "states" => Some(on("states", operation, states(input))),
         "ssm" => Some(on("ssm", operation, ssm(operation, input))),
+        "s3" => s3(operation, input),
         _ => None,
     }
 }
@@ -54,6 +55,7 @@ pub(crate) fn is_checked(action: &str) -> bool {
         "ecs",
         "elasticloadbalancing",
         "events",
+        "s3",
         "ssm",
         "states",
     ]
@@ -297,4 +299,18 @@ fn ssm(operation: &str, input: &Value) -> Vec<String> {
         "GetParametersByPath" => text(input, "Path").map(parameter).into_iter().collect(),
         _ => text(input, "Name").map(parameter).into_iter().collect(),
     }
+}
+
+/// Reading and writing objects; a version of one is read by a permission of its own. `None` for what else S3 can do.
+fn s3(operation: &str, input: &Value) -> Option<Vec<Needed>> {
+    let (method, path) = operation.split_once(' ')?;
+    let object =
+        path.strip_prefix('/').filter(|object| object.split_once('/').is_some_and(|(_, key)| !key.is_empty()))?;
+    let action = match method {
+        "GET" | "HEAD" if text(input, "versionId").is_some() => "GetObjectVersion",
+        "GET" | "HEAD" => "GetObject",
+        "PUT" => "PutObject",
+        _ => return None,
+    };
+    Some(on("s3", action, vec![format!("arn:aws:s3:::{object}")]))
 }

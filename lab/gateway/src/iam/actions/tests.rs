@@ -169,3 +169,18 @@ fn conditions_come_from_the_request() {
     );
     assert_eq!(put[0].1, ["ecs"]);
 }
+
+#[test]
+fn an_objects_version_is_read_by_a_permission_of_its_own() {
+    let needed_for = |operation: &str, input: Value| {
+        needed(&call("s3", operation, input)).map(|all| (all[0].action.clone(), all[0].resource.clone()))
+    };
+    let object = "arn:aws:s3:::plans/shop/checkout.yaml".to_owned();
+    let path = "/plans/shop/checkout.yaml";
+    let read = needed_for(&format!("GET {path}"), json!({}));
+    assert_eq!(read, Some(("s3:GetObject".to_owned(), object.clone())));
+    let version = needed_for(&format!("GET {path}"), json!({"versionId": "3"}));
+    assert_eq!(version, Some(("s3:GetObjectVersion".to_owned(), object.clone())));
+    assert_eq!(needed_for(&format!("PUT {path}"), json!({})), Some(("s3:PutObject".to_owned(), object)));
+    assert_eq!(needed_for("PUT /plans", Value::Null), None);
+}

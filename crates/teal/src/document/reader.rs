@@ -1,12 +1,12 @@
 //! From YAML events to a document.
 
 use super::{Document, Entry, Flaw, Place};
+use crate::plan::Path;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use teal::plan::Path;
 
 /// How deep lists and objects may lie in each other. A plan needs seven levels.
 const DEEPEST: usize = 32;

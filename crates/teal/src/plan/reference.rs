@@ -1,0 +1,240 @@
+//! Where a plan is kept, and what may be changed in it by whoever starts a release from it.
+
+use crate::units::Invalid;
+use serde_json::{Map, Value};
+use std::fmt;
+use std::str::FromStr;
+
+/// Where a plan is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanRef {
+    /// An SSM parameter of type String: `ssm:/teal/plans/checkout`, with `:3` or `:label` behind it for one version.
+    /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html>
+    Parameter { name: String, version: Option<String> },
+    /// An S3 object: `s3://bucket/key`, with `?versionId=...` behind it for one version.
+    Object { bucket: String, key: String, version: Option<String> },
+}
+
+/// The longest names that SSM and S3 know, in bytes.
+const LONGEST_PARAMETER: usize = 1011;
+const LONGEST_KEY: usize = 1024;
+
+const REMEDY: &str = "Write \"ssm:/teal/plans/checkout\" or \"s3://bucket/plans/checkout.yaml\", with \":3\" or \"?versionId=...\" behind it for one version";
+
+impl FromStr for PlanRef {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if let Some(rest) = text.strip_prefix("ssm:") {
+            return parameter(rest);
+        }
+        if let Some(rest) = text.strip_prefix("s3://") {
+            return object(rest);
+        }
+        Err(Invalid::new("it begins with neither \"ssm:\" nor \"s3://\"", REMEDY))
+    }
+}
+
+fn parameter(text: &str) -> Result<PlanRef, Invalid> {
+    let invalid = |reason: &str| Err(Invalid::new(reason, REMEDY));
+    let (name, version) = match text.split_once(':') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text, None),
+    };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if name.is_empty() || name.len() > LONGEST_PARAMETER || !name.chars().all(|c| is_part(c) || c == '/') {
+        return invalid("this is not the name of an SSM parameter (letters, digits, \"_.-\" and slashes)");
+    }
+    if version.is_some_and(|version| version.is_empty() || version.len() > 100 || !version.chars().all(is_part)) {
+        return invalid("what follows the name is neither a version's number nor a label");
+    }
+    Ok(PlanRef::Parameter { name: name.to_owned(), version: version.map(str::to_owned) })
+}
+
+fn object(text: &str) -> Result<PlanRef, Invalid> {
+    let invalid = |reason: &str| Err(Invalid::new(reason, REMEDY));
+    let (path, version) = match text.split_once("?versionId=") {
+        Some((path, version)) => (path, Some(version)),
+        None => (text, None),
+    };
+    let Some((bucket, key)) = path.split_once('/') else { return invalid("there is no key behind the bucket") };
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(is_part) {
+        return invalid("this is not the name of an S3 bucket");
+    }
+    if key.is_empty() || key.len() > LONGEST_KEY || key.chars().any(char::is_control) {
+        return invalid("an object's key has 1 to 1024 bytes");
+    }
+    if version.is_some_and(|version| version.is_empty() || !version.chars().all(|c| c.is_ascii_graphic())) {
+        return invalid("there is no version behind versionId=");
+    }
+    Ok(PlanRef::Object { bucket: bucket.to_owned(), key: key.to_owned(), version: version.map(str::to_owned) })
+}
+
+impl fmt::Display for PlanRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PlanRef::Parameter { name, version } => {
+                write!(f, "ssm:{name}")?;
+                version.as_ref().map_or(Ok(()), |version| write!(f, ":{version}"))
+            }
+            PlanRef::Object { bucket, key, version } => {
+                write!(f, "s3://{bucket}/{key}")?;
+                version.as_ref().map_or(Ok(()), |version| write!(f, "?versionId={version}"))
+            }
+        }
+    }
+}
+
+/// A start that names a plan instead of giving one: `{"planRef": ..., "version": ..., "green": {"ecs": {"taskDefinition": ...}}}`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredStart {
+    pub plan_ref: PlanRef,
+    /// What takes the place of the plan's own values, laid out as in the plan.
+    changes: Map<String, Value>,
+}
+
+/// What of `green.<kind>` changes from release to release.
+const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition"];
+
+impl StoredStart {
+    /// The field that names the plan.
+    pub const FIELD: &'static str = "planRef";
+
+    /// Reads the start; nothing if it names no plan, for then it is one.
+    ///
+    /// # Errors
+    /// What is wrong with the reference or the fields beside it, and what to write instead.
+    pub fn of(input: &Value) -> Option<Result<Self, Invalid>> {
+        let fields = input.as_object()?;
+        let reference = fields.get(Self::FIELD)?;
+        Some(Self::read(reference, fields))
+    }
+
+    fn read(reference: &Value, fields: &Map<String, Value>) -> Result<Self, Invalid> {
+        let text = reference.as_str().ok_or_else(|| Invalid::new("planRef: it is not a text", REMEDY))?;
+        let plan_ref = text.parse().map_err(|invalid: Invalid| {
+            Invalid::new(format!("planRef: {text:?} — {}", invalid.reason), invalid.remedy)
+        })?;
+        let mut changes = fields.clone();
+        changes.remove(Self::FIELD);
+        if let Some(name) = changes.keys().find(|name| !["version", "green"].contains(&name.as_str())) {
+            return Err(not_changeable(name));
+        }
+        if let Some(green) = changes.get("green") {
+            let kinds = green.as_object().ok_or_else(|| not_changeable("green"))?;
+            for (kind, fields) in kinds {
+                let fields = fields.as_object().ok_or_else(|| not_changeable(&format!("green.{kind}")))?;
+                if let Some(name) = fields.keys().find(|name| !CHANGEABLE_OF_GREEN.contains(&name.as_str())) {
+                    return Err(not_changeable(&format!("green.{kind}.{name}")));
+                }
+            }
+        }
+        Ok(Self { plan_ref, changes })
+    }
+
+    /// Lays the changes over the plan.
+    ///
+    /// # Errors
+    /// When the plan has no such kind of green.
+    pub fn apply(&self, plan: &mut Value) -> Result<(), Invalid> {
+        if let (Some(version), Some(fields)) = (self.changes.get("version"), plan.as_object_mut()) {
+            fields.insert("version".to_owned(), version.clone());
+        }
+        for (kind, fields) in self.changes.get("green").and_then(Value::as_object).into_iter().flatten() {
+            let Some(own) = plan.pointer_mut(&format!("/green/{kind}")).and_then(Value::as_object_mut) else {
+                return Err(Invalid::new(
+                    format!("green.{kind} is given beside planRef, but the plan has no green.{kind}"),
+                    "Name the kind of green that the plan has",
+                ));
+            };
+            own.extend(fields.as_object().cloned().unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+fn not_changeable(field: &str) -> Invalid {
+    Invalid::new(
+        format!("{field} is given beside planRef, where it cannot be"),
+        "Change it in the plan itself. Beside planRef there can be version, and green with its taskDefinition",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn references_are_read_and_written_as_they_are() {
+        for text in [
+            "ssm:/teal/plans/checkout",
+            "ssm:/teal/plans/checkout:3",
+            "ssm:checkout:live",
+            "s3://plans.example/checkout/plan.yaml",
+            "s3://plans/a b.yaml?versionId=3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
+        ] {
+            assert_eq!(text.parse::<PlanRef>().map(|found| found.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused_with_a_remedy() {
+        for text in [
+            "",
+            "checkout",
+            "file:///plan.yaml",
+            "ssm:",
+            "ssm:/a b",
+            "ssm:/a:",
+            "ssm:arn:aws:ssm:eu-central-1:123456789012:parameter/a",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3://BUCKET/key",
+            "s3://bucket/key?versionId=",
+        ] {
+            let invalid = text.parse::<PlanRef>().unwrap_err();
+            assert!(invalid.remedy.contains("ssm:/teal/plans"), "{text}: {invalid}");
+        }
+    }
+
+    fn start(input: &Value) -> Result<StoredStart, Invalid> {
+        StoredStart::of(input).unwrap()
+    }
+
+    #[test]
+    fn a_plan_is_no_reference_to_one() {
+        assert_eq!(StoredStart::of(&json!({"service": "checkout"})), None);
+        assert_eq!(StoredStart::of(&json!("ssm:/a")), None);
+    }
+
+    #[test]
+    fn version_and_task_definition_take_the_place_of_the_plans() {
+        let given = json!({"planRef": "ssm:/p", "version": "2", "green": {"ecs": {"taskDefinition": "checkout:2"}}});
+        let mut plan = json!({"version": "1", "green": {"ecs": {"cluster": "prod", "taskDefinition": "checkout:1"}}});
+        start(&given).unwrap().apply(&mut plan).unwrap();
+        assert_eq!(
+            plan,
+            json!({"version": "2", "green": {"ecs": {"cluster": "prod", "taskDefinition": "checkout:2"}}})
+        );
+        let other = json!({"planRef": "ssm:/p", "green": {"lambda": {"taskDefinition": "checkout:2"}}});
+        assert!(start(&other).unwrap().apply(&mut plan).unwrap_err().reason.contains("green.lambda"));
+    }
+
+    #[test]
+    fn nothing_else_can_be_changed_and_the_field_is_named() {
+        for (input, field) in [
+            (json!({"planRef": "ssm:/p", "strategy": {}}), "strategy"),
+            (json!({"planRef": "ssm:/p", "plan": {}}), "plan"),
+            (json!({"planRef": "ssm:/p", "green": {"ecs": {"cluster": "other"}}}), "green.ecs.cluster"),
+            (json!({"planRef": "ssm:/p", "green": "checkout:2"}), "green"),
+            (json!({"planRef": "ssm:/p", "green": {"ecs": []}}), "green.ecs"),
+            (json!({"planRef": 3}), "planRef"),
+            (json!({"planRef": "checkout"}), "planRef: \"checkout\""),
+        ] {
+            let invalid = start(&input).unwrap_err();
+            assert!(invalid.reason.contains(field), "{input}: {invalid}");
+        }
+    }
+}
