@@ -36,7 +36,7 @@ pub use metrics::{Metric, MetricName, MetricSource, XRayGroups};
 pub use name::{ServiceName, Version};
 pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{PlanRef, StoredStart};
-pub use traffic::{AlbRoute, TestRoute, Traffic};
+pub use traffic::{AlbRoute, NlbRoute, RoutePlan, TestRoute, Traffic};
 pub use url::{BaseUrl, why_refused};
 pub use validate::{CheckPath, Expectation, HeaderName, HeaderValue, HttpCheck, Method, Validate};
 

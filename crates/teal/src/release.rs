@@ -16,7 +16,7 @@ use crate::state::State;
 use crate::story::Announcement;
 use crate::strategy::{Stage, Timeline};
 use crate::time::{Timestamp, after};
-use crate::units::Share;
+use crate::units::{Share, Span};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -96,6 +96,12 @@ pub struct Release {
     /// When green was ordered; from then on it is only watched, so that nothing Teal does keeps its deployment from finishing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub green_ordered_at: Option<Timestamp>,
+    /// When the test route was pointed at green.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_route_pointed_at: Option<Timestamp>,
+    /// When green was about to get production traffic for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_shift_at: Option<Timestamp>,
     /// Green's share of production traffic as last written and read back.
     pub green_share: Share,
     /// When that share was read back.
@@ -271,6 +277,12 @@ impl Release {
     pub fn judge_config(&self) -> TealResult<JudgeConfig> {
         judge_config(&self.plan.judge, &self.timeline)
             .map_err(|error| TealError::new(ErrorName::Internal, format!("the judge of release {}: {error}", self.id)))
+    }
+
+    /// How long after a shift its weight may not be in force everywhere.
+    #[must_use]
+    pub fn propagation(&self) -> Span {
+        self.timeline.pace().propagation
     }
 
     /// The stage whose weight is in force; nothing while green has no traffic.

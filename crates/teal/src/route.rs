@@ -4,12 +4,14 @@ mod action;
 mod colours;
 mod destination;
 mod difference;
+mod kind;
 mod meter;
 
 pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
 pub use colours::{Colour, Colours, NotShiftable, attach, discover};
 pub use destination::Destination;
 pub use difference::{Difference, differences};
+pub use kind::{Granularity, RouteKind};
 pub use meter::{Meter, RequestMetrics};
 
 use crate::plan::{ListenerArn, RuleArn};
@@ -26,7 +28,7 @@ pub enum PartRef {
 }
 
 impl PartRef {
-    /// What metrics call it: of a listener or rule the load balancer, as CloudWatch's dimension `LoadBalancer` has it (`app/name/id`).
+    /// What metrics call it: of a listener or rule the load balancer, as CloudWatch's dimension `LoadBalancer` has it (`app/name/id`, `net/name/id`).
     #[must_use]
     pub fn name_in_metrics(&self) -> &str {
         match self {
@@ -35,11 +37,12 @@ impl PartRef {
         }
     }
 
-    /// Who publishes metrics about its traffic.
+    /// Of which kind of route it is.
     #[must_use]
-    pub const fn meter(&self) -> Meter {
+    pub fn kind(&self) -> RouteKind {
         match self {
-            PartRef::Listener(_) | PartRef::Rule(_) => Meter::ApplicationLoadBalancer,
+            PartRef::Listener(arn) if arn.is_of_network_load_balancer() => RouteKind::Nlb,
+            PartRef::Listener(_) | PartRef::Rule(_) => RouteKind::Alb,
         }
     }
 

@@ -8,9 +8,13 @@ use teal::ports::{Endpoint, PortError, PortResult};
 /// The endpoint of a listener's default action.
 pub(super) fn of_listener(arn: &ListenerArn, listener: &Listener, dns_name: &str) -> PortResult<Endpoint> {
     let scheme = match listener.protocol {
-        Some(ProtocolEnum::Http) => "http",
-        Some(ProtocolEnum::Https) => "https",
-        _ => return Err(refused(format!("listener {arn} speaks neither HTTP nor HTTPS"))),
+        Some(ProtocolEnum::Http | ProtocolEnum::Tcp) => "http",
+        Some(ProtocolEnum::Https | ProtocolEnum::Tls) => "https",
+        _ => {
+            return Err(refused(format!(
+                "nobody can send HTTP to listener {arn}: it takes neither HTTP(S) nor TCP or TLS"
+            )));
+        }
     };
     let port = listener.port.ok_or_else(|| refused(format!("listener {arn} has no port")))?;
     Ok(Endpoint { url: format!("{scheme}://{dns_name}:{port}"), headers: Vec::new(), paths: Vec::new() })

@@ -316,6 +316,24 @@ async fn zones_are_those_of_the_load_balancer_that_the_arn_names() {
 }
 
 #[tokio::test]
+async fn a_network_load_balancer_is_spoken_to_in_http_behind_tcp_or_tls() {
+    let arn = LISTENER.replace(":listener/app/", ":listener/net/");
+    let part = PartRef::Listener(arn.parse().unwrap());
+    for (protocol, scheme) in [("TCP", Some("http")), ("TLS", Some("https")), ("UDP", None)] {
+        let balancers = "<LoadBalancers><member><DNSName>shop-1.elb.example</DNSName></member></LoadBalancers>";
+        let script = Script::default()
+            .answers(200, listener_xml("").replace("HTTPS", protocol))
+            .answers(200, xml("DescribeLoadBalancers", balancers));
+        let endpoint = script.aws().endpoint(&part).await;
+        match scheme {
+            Some(scheme) => assert_eq!(endpoint.unwrap().url, format!("{scheme}://shop-1.elb.example:8443")),
+            None => assert!(endpoint.unwrap_err().to_string().contains("nobody can send HTTP"), "{protocol}"),
+        }
+        assert_eq!(value(&script.sent()[0].form(), "ListenerArns.member.1"), Some(arn.as_str()));
+    }
+}
+
+#[tokio::test]
 async fn a_rule_is_reached_at_its_listener_with_what_its_conditions_ask_for() {
     let conditions = "<Conditions>\
         <member><Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>X-Release</HttpHeaderName>\

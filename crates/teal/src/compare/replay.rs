@@ -103,11 +103,11 @@ pub async fn replay<W: Router + Signals>(
         return Err(ReplayError::NothingCompared);
     }
     let mut parts = Vec::new();
-    for part in plan.traffic.parts() {
+    for part in plan.traffic.route.parts() {
         let actions = world.actions(&part).await?;
         parts.push((part, actions));
     }
-    let colours = discover(&parts, plan.traffic.pair().as_ref())?;
+    let colours = discover(&parts, plan.traffic.route.pair().as_ref())?;
     let Some((part, _)) = parts.first() else { return Err(ReplayError::NothingCompared) };
     let zones = world.zones(part).await?;
     if zones.len() < 2 {
@@ -115,7 +115,7 @@ pub async fn replay<W: Router + Signals>(
     }
     let blue = Place {
         colour: Colour::Blue,
-        meter: part.meter(),
+        meter: part.kind().meter(),
         load_balancer: part.name_in_metrics(),
         target_group: colours.blue.name_in_metrics(),
         service: "",

@@ -6,10 +6,10 @@ use crate::units::{Invalid, text_newtype};
 use std::fmt;
 
 text_newtype! {
-    /// The ARN of a listener of an Application Load Balancer.
+    /// The ARN of a listener of an Application or Network Load Balancer.
     ListenerArn {
         noun: "the ARN of a listener",
-        pattern: r"^arn:aws(-cn|-us-gov)?:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:listener/app/[A-Za-z0-9-]{1,32}/[0-9a-f]+/[0-9a-f]+$",
+        pattern: r"^arn:aws(-cn|-us-gov)?:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:listener/(app|net)/[A-Za-z0-9-]{1,32}/[0-9a-f]+/[0-9a-f]+$",
         examples: &["arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2"],
         check: check_listener,
     }
@@ -36,7 +36,13 @@ text_newtype! {
 }
 
 impl ListenerArn {
-    /// The load balancer as CloudWatch's dimension `LoadBalancer` has it: `app/name/id`.
+    /// Whether its load balancer is a Network Load Balancer.
+    #[must_use]
+    pub fn is_of_network_load_balancer(&self) -> bool {
+        self.load_balancer().starts_with("net/")
+    }
+
+    /// The load balancer as CloudWatch's dimension `LoadBalancer` has it: `app/name/id` or `net/name/id`.
     #[must_use]
     pub fn load_balancer(&self) -> &str {
         load_balancer(self.as_str())
@@ -183,13 +189,9 @@ fn check_elb(text: &str, kind: &str, form: &str) -> Result<(), Invalid> {
         let (family, names) = rest.split_first().unwrap_or((&"", &[]));
         match *family {
             "app" => names,
-            "net" => {
-                return Err(Invalid::new(
-                    "it belongs to a Network Load Balancer",
-                    "Name a listener or rule of an Application Load Balancer: \"…/app/…\"",
-                ));
-            }
-            other => return invalid(format!("{other:?} is not the kind of an Application Load Balancer")),
+            "net" if kind == "listener" => names,
+            "net" => return invalid("it belongs to a Network Load Balancer, which has no rules".to_owned()),
+            other => return invalid(format!("{other:?} is not a kind of load balancer that Teal shifts")),
         }
     };
     let (name, ids) = names.split_first().unwrap_or((&"", &[]));

@@ -1,19 +1,97 @@
 //! What splits the traffic between blue and green.
 
 use super::{BaseUrl, ListenerArn, RuleArn, TargetGroupArn};
-use crate::route::{Destination, Meter, PartRef};
+use crate::route::{Destination, PartRef, RouteKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What splits the traffic between blue and green, and how green is reached before it takes any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(try_from = "TrafficForm", into = "TrafficForm")]
 pub struct Traffic {
-    /// The Application Load Balancer's part of it.
-    pub alb: AlbRoute,
+    /// What splits production traffic.
+    pub route: RoutePlan,
+    /// How green is reached before it takes production traffic.
+    pub test: Option<TestRoute>,
+}
+
+/// What splits production traffic: one of the kinds of routes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoutePlan {
+    Alb(AlbRoute),
+    Nlb(NlbRoute),
+}
+
+/// What splits the traffic between blue and green (exactly one of `alb` and `nlb`), and how green is reached before it takes any.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TrafficForm {
+    /// An Application Load Balancer's part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alb: Option<AlbRoute>,
+    /// A Network Load Balancer's part of it. It splits flows, not requests, and takes up to ten minutes until new weights are in force
+    /// everywhere: every bake is longer by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nlb: Option<NlbRoute>,
     /// How green is reached before it takes production traffic. Needed when `validate` has checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<TestRoute>,
+    test: Option<TestRoute>,
+}
+
+impl TryFrom<TrafficForm> for Traffic {
+    type Error = &'static str;
+
+    fn try_from(form: TrafficForm) -> Result<Self, Self::Error> {
+        let route = match (form.alb, form.nlb) {
+            (Some(alb), None) => RoutePlan::Alb(alb),
+            (None, Some(nlb)) => RoutePlan::Nlb(nlb),
+            _ => return Err("exactly one thing splits the traffic"),
+        };
+        Ok(Self { route, test: form.test })
+    }
+}
+
+impl From<Traffic> for TrafficForm {
+    fn from(traffic: Traffic) -> Self {
+        let form = Self { test: traffic.test, ..Self::default() };
+        match traffic.route {
+            RoutePlan::Alb(alb) => Self { alb: Some(alb), ..form },
+            RoutePlan::Nlb(nlb) => Self { nlb: Some(nlb), ..form },
+        }
+    }
+}
+
+impl RoutePlan {
+    /// Which kind of route it is.
+    #[must_use]
+    pub const fn kind(&self) -> RouteKind {
+        match self {
+            RoutePlan::Alb(_) => RouteKind::Alb,
+            RoutePlan::Nlb(_) => RouteKind::Nlb,
+        }
+    }
+
+    /// The places where the traffic is split.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PartRef> {
+        match self {
+            RoutePlan::Alb(alb) => {
+                let listeners = alb.listeners.iter().cloned().map(PartRef::Listener);
+                listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect()
+            }
+            RoutePlan::Nlb(nlb) => nlb.listeners.iter().cloned().map(PartRef::Listener).collect(),
+        }
+    }
+
+    /// The two destinations that share the traffic, where the plan names them.
+    #[must_use]
+    pub fn pair(&self) -> Option<[Destination; 2]> {
+        match self {
+            RoutePlan::Alb(AlbRoute { target_groups, .. }) | RoutePlan::Nlb(NlbRoute { target_groups, .. }) => {
+                target_groups.clone().map(|groups| groups.map(Destination::from))
+            }
+        }
+    }
 }
 
 /// The listeners and rules of one Application Load Balancer that split the traffic between the same two target groups.
@@ -32,25 +110,16 @@ pub struct AlbRoute {
     pub target_groups: Option<[TargetGroupArn; 2]>,
 }
 
-impl Traffic {
-    /// The places where production traffic is split.
-    #[must_use]
-    pub fn parts(&self) -> Vec<PartRef> {
-        let listeners = self.alb.listeners.iter().cloned().map(PartRef::Listener);
-        listeners.chain(self.alb.rules.iter().cloned().map(PartRef::Rule)).collect()
-    }
-
-    /// The two destinations that share the traffic, where the plan names them.
-    #[must_use]
-    pub fn pair(&self) -> Option<[Destination; 2]> {
-        self.alb.target_groups.clone().map(|groups| groups.map(Destination::from))
-    }
-
-    /// Who publishes metrics about the traffic.
-    #[must_use]
-    pub const fn meter(&self) -> Meter {
-        Meter::ApplicationLoadBalancer
-    }
+/// The listeners of one Network Load Balancer that split the traffic between the same two target groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NlbRoute {
+    /// Listeners (TCP, TLS, UDP or TCP_UDP) whose default action forwards to the two target groups.
+    #[schemars(length(min = 1, max = 20))]
+    pub listeners: Vec<ListenerArn>,
+    /// The two target groups, in any order. Without this, Teal takes those that the actions forward to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_groups: Option<[TargetGroupArn; 2]>,
 }
 
 /// How green is reached before it takes production traffic.
@@ -58,7 +127,7 @@ impl Traffic {
 #[serde(rename_all = "camelCase")]
 pub enum TestRoute {
     /// A listener for tests. Its default action forwards to the same two target groups, like production; Teal points it at
-    /// green when green is ready.
+    /// green when green is ready. One of a Network Load Balancer is spoken to in HTTP behind TCP, in HTTPS behind TLS.
     Listener(ListenerArn),
     /// A rule for tests, for example one that asks for a header. Its action forwards to the same two target groups, like
     /// production; Teal points it at green when green is ready.

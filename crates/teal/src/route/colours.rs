@@ -50,13 +50,14 @@ pub enum NotShiftable {
     NoForward { part: PartRef, found: String },
     #[error(
         "{part} forwards to one target group only, {only}. Attach the second one at weight 0, or name both in \
-         traffic.alb.targetGroups and Teal attaches it"
+         traffic.{field}.targetGroups and Teal attaches it", field = part.kind().field()
     )]
     OneGroup { part: PartRef, only: Destination },
     #[error("{part} forwards to {count} target groups. Teal shifts between exactly two; take the others out")]
     TooManyGroups { part: PartRef, count: usize },
     #[error(
-        "{part} forwards to {found}, which traffic.alb.targetGroups does not name. Correct the plan, or the forward action"
+        "{part} forwards to {found}, which traffic.{field}.targetGroups does not name. Correct the plan, or the forward action",
+        field = part.kind().field()
     )]
     OtherGroup { part: PartRef, found: Destination },
     #[error(
@@ -69,7 +70,7 @@ pub enum NotShiftable {
          together, then start again"
     )]
     Disagree { part: PartRef, found: Destination, other: PartRef, expected: Destination },
-    #[error("the route has no listener and no rule; name at least one in traffic.alb")]
+    #[error("the route has no part; name at least one listener or rule in the plan's traffic")]
     Empty,
 }
 

@@ -5,6 +5,9 @@
 pub enum Meter {
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
     ApplicationLoadBalancer,
+    /// It counts flows; the metrics of a target group are about its targets' health.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html>
+    NetworkLoadBalancer,
 }
 
 /// The metrics that tell how a colour's requests went.
@@ -24,6 +27,7 @@ impl Meter {
     pub const fn namespace(self) -> &'static str {
         match self {
             Meter::ApplicationLoadBalancer => "AWS/ApplicationELB",
+            Meter::NetworkLoadBalancer => "AWS/NetworkELB",
         }
     }
 
@@ -36,6 +40,7 @@ impl Meter {
                 good: ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count"],
                 seconds: "TargetResponseTime",
             }),
+            Meter::NetworkLoadBalancer => None,
         }
     }
 
@@ -43,7 +48,7 @@ impl Meter {
     #[must_use]
     pub fn dimensions(self, route: &str, destination: &str) -> Vec<(String, String)> {
         let [of_route, of_destination] = match self {
-            Meter::ApplicationLoadBalancer => ["LoadBalancer", "TargetGroup"],
+            Meter::ApplicationLoadBalancer | Meter::NetworkLoadBalancer => ["LoadBalancer", "TargetGroup"],
         };
         vec![(of_route.to_owned(), route.to_owned()), (of_destination.to_owned(), destination.to_owned())]
     }

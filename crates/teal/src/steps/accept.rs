@@ -170,6 +170,8 @@ impl<W: World> Step<'_, W> {
             test_route,
             green: order,
             green_ordered_at: None,
+            test_route_pointed_at: None,
+            first_shift_at: None,
             green_share: Share::NONE,
             shifted_at: None,
             compared: Vec::new(),
@@ -197,12 +199,12 @@ impl<W: World> Step<'_, W> {
 
     async fn read_route(&self, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {
         let mut parts = Vec::new();
-        for part in plan.traffic.parts() {
+        for part in plan.traffic.route.parts() {
             let actions = self.world.actions(&part).await?;
             parts.push((part, actions));
         }
         let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
-        let colours = discover(&parts, plan.traffic.pair().as_ref()).map_err(not_shiftable)?;
+        let colours = discover(&parts, plan.traffic.route.pair().as_ref()).map_err(not_shiftable)?;
         let test_route = match plan.traffic.test.as_ref().and_then(TestRoute::part) {
             None => None,
             Some(part) => {
@@ -317,7 +319,7 @@ impl<W: World> Step<'_, W> {
         }
         if blue.sticky || green.sticky {
             list.push(format!(
-                "{noun}s are sticky: clients that hold the cookie stay with theirs until it expires, whatever the weight"
+                "{noun}s are sticky: clients stay with the one that answered them until that ends (a cookie, a source address), whatever the weight"
             ));
         }
         Ok(list)

@@ -81,6 +81,7 @@ impl<W: World> Step<'_, W> {
             self.require_unchanged(part, Some(target)).await?;
         }
 
+        release.first_shift_at.get_or_insert(self.call.now);
         self.intend(release, Act::Shift { share }).await?;
         for (part, target) in release.route.iter().zip(&targets) {
             self.world.set_actions(&part.part, target).await?;
@@ -116,6 +117,7 @@ impl<W: World> Step<'_, W> {
         self.verify(&part.part, &target).await?;
         self.note(Fact::Shifted { part: part.part.to_string(), share: Share::ALL });
         release.test_route = Some(RoutePart { expected: target, ..part });
+        release.test_route_pointed_at = Some(self.call.now);
         self.settle(release);
         Ok(())
     }

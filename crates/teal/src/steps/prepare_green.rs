@@ -44,6 +44,15 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
         return step.wait_for_green(&mut release, healthy, detail).await;
     }
     step.point_test_route(&mut release).await?;
+    let pointed_at = release.test_route_pointed_at.filter(|_| !release.propagation().is_zero());
+    if let Some(settled_at) = pointed_at.map(|at| after(at, release.propagation().as_seconds().into()))
+        && step.now() < settled_at
+    {
+        // Until then a check might be answered by blue.
+        step.save_and_announce(&mut release).await?;
+        let wait = poll().min(seconds_until(step.now(), settled_at));
+        return Ok(Answer::waiting(&release, State::WaitForGreen, wait));
+    }
     release.apply(&Event::GreenReady, step.now())?;
     step.note_phase(&release);
     step.save_and_announce(&mut release).await?;
@@ -82,7 +91,8 @@ impl<W: World> Step<'_, W> {
     /// Green's destination must be in the forward action before its targets are checked at all: outside of it they stay `unused`.
     async fn attach_green(&mut self, release: &mut Release) -> TealResult<()> {
         let is_attached = |part: &RoutePart| part.expected == part.original;
-        if release.route.iter().chain(&release.test_route).all(is_attached) {
+        let is_pointed = release.test_route_pointed_at.is_some();
+        if is_pointed || release.route.iter().chain(&release.test_route).all(is_attached) {
             return Ok(());
         }
         self.wait_for_others(release)?;

@@ -8,7 +8,7 @@ use crate::release::{Act, Event, Phase, Release, ReleaseId};
 use crate::route::Colour;
 use crate::state::State;
 use crate::story::Fact;
-use crate::time::seconds_until;
+use crate::time::{after, seconds_until};
 use serde::{Deserialize, Serialize};
 
 /// Whom to roll back, and the error that led here, as the state machine caught it.
@@ -110,7 +110,11 @@ impl<W: World> Step<'_, W> {
     async fn finish_rollback(&mut self, release: &mut Release) -> TealResult<Answer> {
         self.settle(release);
         self.note_restored(release);
-        if let Some(settled_at) = release.settled_at().filter(|at| *at > self.now()) {
+        // Until the weights are in force everywhere, green is still asked for by some.
+        let converged_at = release.restored_at.filter(|_| release.first_shift_at.is_some());
+        let converged_at = converged_at.map(|at| after(at, release.propagation().as_seconds().into()));
+        let ready_at = release.settled_at().into_iter().chain(converged_at).max();
+        if let Some(settled_at) = ready_at.filter(|at| *at > self.now()) {
             self.save_and_announce(release).await?;
             let seconds = seconds_until(self.now(), settled_at);
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));

@@ -13,6 +13,7 @@ fn pace() -> Pace {
         ready_within: Span::minutes(15),
         keep_blue: Span::hours(1),
         deadline: Span::hours(4),
+        propagation: Span::ZERO,
     }
 }
 

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Stage {
     /// Green's share of the traffic from the beginning of this stage.
     pub weight: Share,
-    /// How long green is judged at this weight; longer only while there is not enough traffic to judge it by.
+    /// How long green is judged at this weight, and before that waited until the weight is in force; longer only while there is not
+    /// enough traffic to judge it by.
     pub bake: Span,
     /// When evidence that green is good enough may end the bake early, where the plan allows it: before `bake`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,6 +37,14 @@ pub struct Pace {
     pub keep_blue: Span,
     /// How long the release may take until the bake at 100% is over.
     pub deadline: Span,
+    /// How long after a shift its weight may not be in force everywhere: every bake is longer by it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub propagation: Span,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(span: &Span) -> bool {
+    span.is_zero()
 }
 
 /// The whole way of a release's traffic: one or more stages, their weights rising, the last of them 100%.
@@ -55,6 +64,7 @@ pub fn compile(plan: &Plan) -> Timeline {
         ready_within: plan.green.ready_within(),
         keep_blue: plan.afterwards.keep_blue,
         deadline: plan.deadline,
+        propagation: plan.traffic.route.kind().propagation(),
     };
     Timeline::new(&plan.strategy, plan.afterwards.bake, pace)
 }
@@ -79,6 +89,10 @@ impl Timeline {
             }
         }
         stages.push(Stage::new(Share::ALL, Bake::For(after_bake), gate_before));
+        for stage in &mut stages {
+            stage.bake = stage.bake.plus(pace.propagation);
+            stage.earliest = stage.earliest.map(|earliest| earliest.plus(pace.propagation));
+        }
         Self { stages, pace }
     }
 

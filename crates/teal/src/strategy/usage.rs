@@ -125,7 +125,7 @@ impl Timeline {
         // interval after the one before.
         let within_deadline =
             pace.deadline.pieces(pace.every).saturating_add(u32::try_from(2 * self.stages().len()).unwrap_or(u32::MAX));
-        self.opening(pace.ready_within)
+        self.opening(pace.ready_within.plus(pace.propagation))
             + self.stages().iter().map(Self::shift).sum()
             + Self::looking(looking.looks.min(within_deadline), looking.comparisons.min(within_deadline))
             + self.ending(RETIREMENT_PATIENCE)

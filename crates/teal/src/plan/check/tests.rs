@@ -203,6 +203,61 @@ fn routes() {
     check("/traffic/alb/listeners", json!(many), "traffic.alb", "it names 22 listeners and rules");
 }
 
+const NETWORK: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/net/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
+
+/// A plan for a Network Load Balancer.
+fn network() -> Value {
+    let mut plan = full();
+    let test = NETWORK.replace("f2f7dc8efc522ab2", "aaaaaaaaaaaaaaaa");
+    plan["traffic"] = json!({"nlb": {"listeners": [NETWORK]}, "test": {"listener": test}});
+    plan["judge"] = json!({"alarms": ["checkout-errors"], "metrics": []});
+    plan
+}
+
+#[test]
+fn exactly_one_thing_splits_the_traffic() {
+    assert_eq!(problems(&network()), Vec::<String>::new());
+    let mut both = network();
+    both["traffic"]["alb"] = json!({"listeners": [LISTENER]});
+    assert!(problems(&both).iter().any(|found| found.starts_with("traffic: it has `alb` and `nlb`")));
+    check("/traffic", json!({"test": {"listener": TEST_LISTENER}}), "traffic", "nothing says what splits the traffic");
+    let mut other = network();
+    other["traffic"]["nlb"]["listeners"][0] = json!(LISTENER);
+    assert_eq!(problems(&other).len(), 1, "{:#?}", problems(&other));
+    assert!(problems(&other)[0].contains("Write it under `traffic.alb`"), "{:#?}", problems(&other));
+}
+
+#[test]
+fn a_network_load_balancer_tells_nothing_of_requests() {
+    let mut plan = network();
+    for (metrics, places) in [
+        (json!(["errors", {"latency": {}}]), vec!["judge.metrics[0]: ", "judge.metrics[1]: "]),
+        (json!([{"logs": {"namespace": "Shop", "metric": "Errors-${service}"}}]), vec!["judge.metrics[0]: "]),
+        (json!([{"xray": {"faults": "${service}-faults", "traces": "${service}"}}]), vec![]),
+    ] {
+        plan["judge"]["metrics"] = metrics;
+        let found = problems(&plan);
+        assert_eq!(found.len(), places.len(), "{found:#?}");
+        assert!(found.iter().zip(places).all(|(found, place)| found.starts_with(place)), "{found:#?}");
+    }
+    plan["judge"].as_object_mut().unwrap().remove("metrics");
+    assert!(problems(&plan)[0].starts_with("judge.metrics: without this field"), "{:#?}", problems(&plan));
+    plan["judge"]["metrics"] = json!([]);
+    plan["judge"]["limits"] = json!({"badShare": {"above": "1%"}});
+    assert!(problems(&plan)[0].starts_with("judge.limits: `traffic.nlb` counts flows"), "{:#?}", problems(&plan));
+}
+
+#[test]
+fn bakes_of_a_network_load_balancer_begin_when_its_weights_are_in_force() {
+    let checked = Plan::check(&network()).unwrap();
+    let bakes: Vec<String> = checked.timeline().stages().iter().map(|stage| stage.bake.to_string()).collect();
+    assert_eq!(bakes, ["15m", "20m", "20m"], "5m, 10m and 10m, each behind 10m of propagation");
+    let mut plan = network();
+    plan["deadline"] = json!("50m");
+    assert!(problems(&plan)[0].contains("each of them 10m longer than written"), "{:#?}", problems(&plan));
+}
+
 #[test]
 fn strategies() {
     check("/strategy/steps/1/weight", json!("0%"), "strategy.steps[1].weight", "nothing to judge");

@@ -20,7 +20,7 @@ impl<W: World> Step<'_, W> {
     /// A release under way that holds a part of the route. While it shifts the route, that it does is a better reason than that the
     /// route cannot be shifted.
     pub(super) async fn holder_of(&self, plan: &Plan) -> TealResult<Option<(String, ReleaseId)>> {
-        let wanted = plan.traffic.parts();
+        let wanted = plan.traffic.route.parts();
         for id in self.world.active().await? {
             let Some(other) = self.world.load(&id).await?.filter(|other| !other.phase.is_terminal()) else { continue };
             if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {

@@ -10,7 +10,7 @@ use crate::release::{Phase, Release};
 use crate::route::Colour;
 use crate::signals::{Readings, Wanted};
 use crate::steps::Step;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, after};
 use crate::verdict::{Decision, Reason, Verdict};
 
 /// What the metrics say.
@@ -36,7 +36,7 @@ impl Release {
     pub(in crate::steps) fn place(&self, colour: Colour) -> Place<'_> {
         Place {
             colour,
-            meter: self.plan.traffic.meter(),
+            meter: self.plan.traffic.route.kind().meter(),
             load_balancer: &self.load_balancer,
             target_group: self.colours.of(colour).name_in_metrics(),
             service: self.green.runner(colour).name(),
@@ -47,6 +47,8 @@ impl Release {
     /// When what happened, as far as the comparison is concerned; nothing while green has no traffic.
     fn moments(&self, now: Timestamp) -> Option<Moments> {
         let (stage, shifted_at) = (self.stage_in_force()?, self.shifted_at?);
+        // Before that, some of the traffic may still go by the weights of the step before.
+        let shifted_at = after(shifted_at, self.propagation().as_seconds().into());
         let is_all = stage >= self.last_stage();
         let step = if is_all { self.timeline.compared_stages() } else { stage + 1 };
         Some(Moments {

@@ -1,11 +1,12 @@
 //! What green is compared with blue by, and whether the comparison can come to anything.
 
 use super::super::{Fields, Findings};
-use super::check_duplicates;
 use super::watch::bakes;
+use super::{check_duplicates, route};
 use crate::plan::limits::{MAX_MATH_METRICS, MAX_SETTLE, METRIC_PERIOD};
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{CountMetric, CountSeries, InsufficientAction, MetricName, OnInsufficient, XRayGroups, defaults};
+use crate::route::RouteKind;
 use crate::units::{Percent, Span};
 use serde_json::{Map, Value};
 
@@ -33,7 +34,36 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
         }
         return;
     }
+    check_measured(fields, &metrics, findings);
     check_time(fields, &judge, findings);
+}
+
+/// Metrics that count among the requests of the route.
+const OF_REQUESTS: [&str; 3] = ["errors", "latency", "logs"];
+
+/// Reports metrics of requests on a route whose metrics do not tell the colours apart.
+fn check_measured(fields: &Fields<'_>, metrics: &Path, findings: &mut Findings) {
+    let blind = |kind: &RouteKind| kind.meter().of_requests().is_none();
+    let Some(kind) = route::kinds(fields).into_iter().find(blind) else { return };
+    let why = format!("`{}` counts flows, which have no status, and not by colour", kind.path());
+    let remedy = "Compare what the services count themselves (`cloudWatch`, `xray`), or write `judge.metrics: []` to compare nothing";
+    if fields.is_absent(metrics) {
+        let reason = format!("without this field green is compared by failed requests, but {why}");
+        findings.problem(Problem::new(metrics.clone(), reason, remedy));
+    }
+    for path in (0..fields.len(metrics)).map(|index| metrics.item(index)) {
+        let word = fields.get::<MetricName>(&path);
+        let of_requests = OF_REQUESTS.into_iter().find(|name| {
+            word.as_ref().is_some_and(|word| word.as_str() == *name) || fields.is_present(&path.field(name))
+        });
+        if let Some(name) = of_requests {
+            findings.problem(Problem::new(
+                path,
+                format!("`{name}` counts among the route's requests, but {why}"),
+                remedy,
+            ));
+        }
+    }
 }
 
 /// Whether green is compared with blue by anything: it is, unless the plan says otherwise.

@@ -1,7 +1,7 @@
 //! Time: the parts fit into the whole, and the whole into what Step Functions can record.
 
 use super::super::{Fields, Findings};
-use super::check_span;
+use super::{check_span, route};
 use crate::plan::defaults;
 use crate::plan::limits::{
     MAX_HISTORY_EVENTS, MAX_LOOK_INTERVAL, MAX_READY_WITHIN, MAX_RELEASE, MIN_LOOK_INTERVAL, MIN_READY_WITHIN,
@@ -48,7 +48,8 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
         return;
     };
     let (Some(every), Some(hold_for), Some(ready_within)) = (every, hold_for, ready_within) else { return };
-    let pace = Pace { every, hold_for, ready_within, keep_blue, deadline };
+    let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.propagation());
+    let pace = Pace { every, hold_for, ready_within, keep_blue, deadline, propagation };
     let timeline = Timeline::new(&strategy, after_bake, pace);
     check_deadline(&timeline, &deadline_path, findings);
     check_history(&strategy, after_bake, pace, &judge.field("every"), findings);
@@ -82,11 +83,17 @@ fn check_afterwards(after: &Path, bake: Option<Span>, keep_blue: Option<Span>, f
 fn check_deadline(timeline: &Timeline, path: &Path, findings: &mut Findings) {
     let deadline = timeline.pace().deadline;
     let baking = timeline.baking();
+    let propagation = timeline.pace().propagation;
+    let longer = if propagation.is_zero() {
+        String::new()
+    } else {
+        format!(", each of them {propagation} longer than written because weights are in force only then")
+    };
     if deadline <= baking {
         findings.problem(
             Problem::new(
                 path.clone(),
-                format!("all bakes together take {baking}, so the release would be rolled back before its end"),
+                format!("all bakes together take {baking}{longer}, so the release would be rolled back before its end"),
                 format!("Write more than \"{baking}\", with room for green to start and for gates"),
             )
             .showing(deadline),

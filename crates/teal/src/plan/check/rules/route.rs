@@ -5,13 +5,24 @@ use super::check_duplicates;
 use crate::plan::limits::MAX_ROUTE_PARTS;
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{Cluster, EcsServiceName, Home, ListenerArn, RuleArn, TargetGroupArn, TaskDefinition, TestRoute};
+use crate::route::RouteKind;
+use serde_json::{Map, Value};
 use std::fmt::Display;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
-    let alb = Path::of("traffic.alb");
-    let listeners = fields.items::<ListenerArn>(&alb.field("listeners"));
+    check_kind(fields, findings);
+    let alb = RouteKind::Alb.path();
+    let listeners: Vec<(Path, ListenerArn)> = [RouteKind::Alb, RouteKind::Nlb]
+        .into_iter()
+        .flat_map(|kind| {
+            let mut listeners = fields.items::<ListenerArn>(&kind.path().field("listeners"));
+            listeners.retain(|(path, listener)| check_family(kind, path, listener, findings));
+            listeners
+        })
+        .collect();
     let rules = fields.items::<RuleArn>(&alb.field("rules"));
-    let groups = fields.items::<TargetGroupArn>(&alb.field("targetGroups"));
+    let groups: Vec<(Path, TargetGroupArn)> =
+        RouteKind::ALL.into_iter().flat_map(|kind| fields.items(&kind.path().field("targetGroups"))).collect();
     let services = fields.items::<EcsServiceName>(&Path::of("green.ecs.services"));
 
     if fields.is_present(&alb) {
@@ -56,10 +67,60 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     parts.report(findings);
 }
 
+/// The kinds of routes that the plan names: one, where it is right.
+pub(super) fn kinds(fields: &Fields<'_>) -> Vec<RouteKind> {
+    RouteKind::ALL.into_iter().filter(|kind| fields.is_present(&kind.path())).collect()
+}
+
+impl RouteKind {
+    /// Where a plan has it.
+    pub(super) fn path(self) -> Path {
+        Path::of("traffic").field(self.field())
+    }
+}
+
+/// Reports traffic that nothing splits, or more than one thing.
+fn check_kind(fields: &Fields<'_>, findings: &mut Findings) {
+    let traffic = Path::of("traffic");
+    let names: Vec<String> = RouteKind::ALL.iter().map(|kind| format!("`{}`", kind.field())).collect();
+    match kinds(fields).as_slice() {
+        [_] => {}
+        // What is no object, or has a misspelt field, was reported.
+        [] if fields.get::<Map<String, Value>>(&traffic).is_none() => {}
+        [] if fields.names(&traffic).iter().any(|name| *name != "test") => {}
+        [] => findings.problem(Problem::new(
+            traffic,
+            "nothing says what splits the traffic",
+            format!("Add one of {}", names.join(" and ")),
+        )),
+        several => {
+            let given: Vec<String> = several.iter().map(|kind| format!("`{}`", kind.field())).collect();
+            findings.problem(Problem::new(
+                traffic,
+                format!("it has {}, which exclude each other", given.join(" and ")),
+                "Keep the one that the service's clients come by; a service behind several routes needs a release of each",
+            ));
+        }
+    }
+}
+
+/// Reports a listener of another kind of load balancer. Gives whether it is one of this kind.
+fn check_family(kind: RouteKind, path: &Path, listener: &ListenerArn, findings: &mut Findings) -> bool {
+    let (other, name) = match (kind, listener.is_of_network_load_balancer()) {
+        (RouteKind::Alb, true) => (RouteKind::Nlb, "a Network Load Balancer"),
+        (RouteKind::Nlb, false) => (RouteKind::Alb, "an Application Load Balancer"),
+        (RouteKind::Alb, false) | (RouteKind::Nlb, true) => return true,
+    };
+    let problem =
+        Problem::new(path.clone(), format!("it belongs to {name}"), format!("Write it under `{}`", other.path()));
+    findings.problem(problem.showing(listener));
+    false
+}
+
 fn check_number(fields: &Fields<'_>, alb: &Path, findings: &mut Findings) {
     let lists = [alb.field("listeners"), alb.field("rules")];
     // A list that is not a list was reported as such.
-    if lists.iter().any(|list| fields.is_present(list) && fields.get::<Vec<serde_json::Value>>(list).is_none()) {
+    if lists.iter().any(|list| fields.is_present(list) && fields.get::<Vec<Value>>(list).is_none()) {
         return;
     }
     let number: usize = lists.iter().map(|list| fields.len(list)).sum();

@@ -1,14 +1,18 @@
 //! The strategy: weights rise, every step has time, gates stand between steps.
 
 use super::super::{Fields, Findings};
-use super::check_span;
 use super::compare::is_compared;
+use super::{check_span, route};
 use crate::plan::limits::{MAX_RELEASE, MAX_STEPS, MIN_GATE};
 use crate::plan::problem::{Path, Problem};
+use crate::route::Granularity;
 use crate::strategy::Bake;
 use crate::units::{Share, Span};
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
+    for kind in route::kinds(fields) {
+        check_granularity(kind.field(), kind.granularity(), fields, findings);
+    }
     check_steps(fields, &Path::of("strategy.steps"), findings);
 
     let canary = Path::of("strategy.canary");
@@ -19,6 +23,24 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_weight(fields, &linear.field("by"), findings);
     check_bake(fields, &linear.field("bake"), findings);
     check_number(fields, &linear.field("by"), findings);
+}
+
+/// Reports steps of a route that gives one side everything or nothing.
+fn check_granularity(name: &str, granularity: Granularity, fields: &Fields<'_>, findings: &mut Findings) {
+    if granularity == Granularity::Permille {
+        return;
+    }
+    let strategy = Path::of("strategy");
+    for form in ["steps", "canary", "linear"] {
+        let path = strategy.field(form);
+        if fields.is_present(&path) {
+            findings.problem(Problem::new(
+                path,
+                format!("`traffic.{name}` sends everybody to one side or the other, so green cannot take a part of the traffic"),
+                "Write `allAtOnce: {}` and judge green in `afterwards.bake`; for steps, put a load balancer in front of both",
+            ));
+        }
+    }
 }
 
 fn check_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
@@ -105,5 +127,26 @@ fn check_number(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     if steps > MAX_STEPS {
         let reason = format!("it makes {steps} steps, more than {MAX_STEPS}");
         findings.problem(Problem::new(path.clone(), reason, "Write a larger share, such as \"5%\"").showing(by));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_route_that_cannot_be_split_takes_no_steps() {
+        let problems = |strategy: serde_json::Value, granularity| {
+            let document = json!({"strategy": strategy});
+            let mut findings = Findings::default();
+            check_granularity("cname", granularity, &Fields::new(&document), &mut findings);
+            findings.problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let canary = json!({"canary": {"weight": "10%", "bake": "10m"}});
+        assert_eq!(problems(canary.clone(), Granularity::Permille), Vec::<String>::new());
+        assert_eq!(problems(json!({"allAtOnce": {}}), Granularity::Whole), Vec::<String>::new());
+        let found = problems(canary, Granularity::Whole);
+        assert!(found[0].starts_with("strategy.canary: ") && found[0].contains("allAtOnce"), "{found:?}");
     }
 }

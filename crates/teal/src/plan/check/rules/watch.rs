@@ -2,7 +2,7 @@
 
 use super::super::{Fields, Findings};
 use super::compare::is_compared;
-use super::{check_duplicates, check_span};
+use super::{check_duplicates, check_span, route};
 use crate::plan::limits::{MAX_HOLD, MAX_LOOK_INTERVAL, MAX_SETTLE, METRIC_PERIOD, MIN_LOOK_INTERVAL};
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{AlarmName, defaults};
@@ -23,6 +23,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 
     let limits = judge.field("limits");
     if fields.is_present(&limits) {
+        check_measured(fields, &limits, findings);
         check_limits(fields, &limits, findings);
         check_look_interval(fields, &every, findings);
         check_judgeable(fields, &judge, findings);
@@ -39,6 +40,17 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
             };
             findings.warning(Problem::new(judge, reason, "Add `alarms`, or `limits` such as `badShare: {above: 1%}`"));
         }
+    }
+}
+
+/// Reports limits on a route whose metrics do not tell the colours apart.
+fn check_measured(fields: &Fields<'_>, limits: &Path, findings: &mut Findings) {
+    for kind in route::kinds(fields).into_iter().filter(|kind| kind.meter().of_requests().is_none()) {
+        findings.problem(Problem::new(
+            limits.clone(),
+            format!("`{}` counts flows, not requests, and not by colour: there is nothing to limit", kind.path()),
+            "Leave it out; write `alarms` on what the service itself counts",
+        ));
     }
 }
 
