@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::thread;
 
 /// After so many broken promises a thread stops.
-const ENOUGH: usize = 5;
+const ENOUGH: usize = 50;
 
 /// What many runs came to.
 #[derive(Clone, Debug, Default)]

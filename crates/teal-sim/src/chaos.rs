@@ -25,6 +25,8 @@ pub(crate) struct Chaos {
     /// What has its moment now; the scheduler carries it out.
     pub(crate) due: Vec<Happening>,
     pub(crate) matrix: Matrix,
+    /// Every call of a run that is scripted, in order.
+    pub(crate) points: Option<Vec<(Place, u32)>>,
 }
 
 impl Chaos {
@@ -32,15 +34,16 @@ impl Chaos {
     pub(crate) fn scripted(rng: Rng, planned: Vec<Planned>) -> Self {
         let (opportunities, deeds) = ([0; Place::COUNT], [0; Place::COUNT]);
         let (due, matrix) = (Vec::new(), Matrix::default());
-        Self { rng, planned, opportunities, deeds, throttled: 0.0, slow: false, due, matrix }
+        let points = Some(Vec::new());
+        Self { rng, planned, opportunities, deeds, throttled: 0.0, slow: false, due, matrix, points }
     }
 
     /// What a seed lets go wrong.
-    pub(crate) fn of_seed(seed: u64, mut rng: Rng) -> Self {
-        let planned = Planned::of_seed(seed, &mut rng);
+    pub(crate) fn of_seed(seed: u64, mut rng: Rng, alarming: bool) -> Self {
+        let planned = Planned::of_seed(seed, &mut rng, alarming);
         let throttled = if rng.u8(0..10) == 0 { 0.15 } else { 0.0 };
         let slow = rng.u8(0..5) == 0;
-        Self { throttled, slow, ..Self::scripted(rng, planned) }
+        Self { throttled, slow, points: None, ..Self::scripted(rng, planned) }
     }
 
     /// Nothing goes wrong any more.
@@ -96,6 +99,9 @@ impl Chaos {
         let count = &mut self.opportunities[place.index()];
         let nth = *count;
         *count += 1;
+        if let Some(points) = self.points.as_mut().filter(|_| op.is_some()) {
+            points.push((place, nth));
+        }
         let nth_deed = op.filter(|op| op.kind == OpKind::Deed).map(|_| {
             let count = &mut self.deeds[place.index()];
             *count += 1;

@@ -100,6 +100,7 @@ impl World {
     pub(crate) fn change_from_outside(&self, part: &str, change: impl FnOnce(&mut Vec<Action>)) {
         let (mut state, now) = (self.state(), self.now());
         let Some(mut actions) = state.parts.get(part).cloned() else { return };
+        self.watch.borrow_mut().before_change(&state, now);
         change(&mut actions);
         state.write_part(part, actions, now);
         state.outside.insert(part.to_owned(), now);

@@ -48,6 +48,18 @@ pub enum Happening {
     Rejected,
     /// Another release of the same service starts.
     SecondRelease,
+    /// Another release of the same service starts, and is to take the route over.
+    NewerRelease,
+    /// A raised alarm is OK for a moment, or for some minutes, and goes off again.
+    AlarmFlaps,
+    /// The execution takes longer than it may; its event comes soon, late, twice or never.
+    TimedOut,
+    /// A stack update sets every listener as it was before the first release.
+    StackUpdate,
+    /// Between releases somebody sends the traffic to the group that is idle.
+    Drifted,
+    /// Somebody takes all of blue's tasks.
+    BlueTaken,
     /// Somebody sets other weights, perhaps those from before the release.
     WeightsChanged,
     /// Somebody adds a third target group.
@@ -68,7 +80,7 @@ pub enum Happening {
 
 impl Happening {
     /// Everything that can happen, with how often it is drawn.
-    const WEIGHTED: [(Happening, u32); 23] = [
+    const WEIGHTED: [(Happening, u32); 29] = [
         (Happening::RunTwice, 6),
         (Happening::InvocationLost, 6),
         (Happening::AlarmRaised, 10),
@@ -83,7 +95,13 @@ impl Happening {
         (Happening::Aborted, 3),
         (Happening::Approved, 2),
         (Happening::Rejected, 2),
-        (Happening::SecondRelease, 6),
+        (Happening::SecondRelease, 4),
+        (Happening::NewerRelease, 5),
+        (Happening::AlarmFlaps, 3),
+        (Happening::TimedOut, 2),
+        (Happening::StackUpdate, 3),
+        (Happening::Drifted, 2),
+        (Happening::BlueTaken, 3),
         (Happening::WeightsChanged, 4),
         (Happening::GroupAdded, 3),
         (Happening::ActionsChanged, 3),

@@ -113,6 +113,7 @@ impl Input {
 
 /// Runs one function from its input to its answer; triggers have none.
 pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Rc<Input>) -> TealResult<Option<Answer>> {
+    let (world, who) = (link.world, link.who.clone());
     let mut step = Step::new(&link, &call);
     let answer = match input.as_ref() {
         Input::Accept(input) => steps::accept(&mut step, input).await?,
@@ -135,7 +136,11 @@ pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Rc<Input>) -
             let (error, cause) = (error.as_deref(), cause.as_deref());
             return steps::on_execution_end(&mut step, release, status, error, cause).await.map(|_| None);
         }
-        Input::Sweep => return steps::sweep(&mut step).await.map(|_| None),
+        Input::Sweep => {
+            let swept = steps::sweep(&mut step).await?;
+            world.watch.borrow_mut().swept(&world.state(), &swept.drifted, &who);
+            return Ok(None);
+        }
     };
     Ok(Some(answer))
 }

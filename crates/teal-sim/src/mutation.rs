@@ -5,8 +5,9 @@ use crate::function::Function;
 use crate::link::Link;
 use crate::state::State;
 use std::collections::BTreeMap;
-use teal::ports::Target;
+use teal::ports::{Scaling, Target, TargetHealth};
 use teal::release::{Act, Intent, Phase, Release, ReleaseId};
+use teal::request::{Ask, Request};
 use teal::route::{Action, Destination, PartRef};
 use teal::time::after;
 
@@ -45,6 +46,22 @@ pub enum Mutation {
     RestoresWholeList,
     /// A change of the route by others is not noticed.
     OutsideChangeOverlooked,
+    /// Of two releases that are to take the route over, the older ends the newer.
+    OlderTakesOver,
+    /// That somebody asks a release to end is not read.
+    AbortUnheard,
+    /// Sweep does not ask whether a release holds the route that it reads.
+    HeldRouteDrifts,
+    /// An alarm that is passed over is passed over for good.
+    PassedOverForGood,
+    /// on-alarm does not know which alarms are passed over.
+    NothingPassedOver,
+    /// Blue is taken for healthy when the route goes back to it.
+    BlueHealthNotRead,
+    /// Accept is not told of an alarm that it may pass over.
+    AcceptNotTold,
+    /// What automatic scaling may do with blue is read before the lock is held.
+    ScalingReadBeforeLock,
 }
 
 /// How old an entry is before the index shows it, in seconds.
@@ -54,13 +71,15 @@ const INDEX_LAG_SECONDS: u64 = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     targets: BTreeMap<String, Vec<Target>>,
+    pub(crate) scaling: BTreeMap<String, Scaling>,
+    active_read: bool,
     pub(crate) written: BTreeMap<String, Vec<Action>>,
     pub(crate) lost_a_race: bool,
 }
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Mutation; 16] = [
+    pub const ALL: [Mutation; 24] = [
         Mutation::NoIntent,
         Mutation::LockFreedEarly,
         Mutation::WatchersFromIndex,
@@ -77,6 +96,14 @@ impl Mutation {
         Mutation::ValidationIgnored,
         Mutation::RestoresWholeList,
         Mutation::OutsideChangeOverlooked,
+        Mutation::OlderTakesOver,
+        Mutation::AbortUnheard,
+        Mutation::HeldRouteDrifts,
+        Mutation::PassedOverForGood,
+        Mutation::NothingPassedOver,
+        Mutation::BlueHealthNotRead,
+        Mutation::AcceptNotTold,
+        Mutation::ScalingReadBeforeLock,
     ];
 }
 
@@ -96,6 +123,12 @@ impl Link<'_> {
         {
             record.setback = None;
         }
+        if self.is(Mutation::OlderTakesOver) && self.who.function == Function::Accept {
+            record.execution_started_at = None;
+        }
+        if self.is(Mutation::NothingPassedOver) && self.who.function == Function::OnAlarm {
+            record.alarming_since_start.clear();
+        }
         if self.is(Mutation::CompensationWithoutIntent) && self.remembered.borrow().lost_a_race {
             let (invocation, act_by) = (me.clone(), after(self.who.started, 30));
             record.intents.push(Intent { invocation, act: Act::Restore, act_by });
@@ -111,11 +144,39 @@ impl Link<'_> {
             || (self.is(Mutation::RetirementWithoutCondition) && retires)
     }
 
-    pub(crate) fn mutated_save(&self, mut record: Release) -> Release {
+    /// Whether a write is swallowed.
+    pub(crate) fn loses(&self, release: &Release) -> bool {
+        let tells_accept = self.who.function == Function::OnAlarm && release.phase == Phase::Accept;
+        self.is(Mutation::AcceptNotTold) && tells_accept
+    }
+
+    pub(crate) fn mutated_save(&self, stored: &Release, mut record: Release) -> Release {
         if self.is(Mutation::NoIntent) {
             record.intents.clear();
         }
+        if self.is(Mutation::PassedOverForGood) && !stored.alarming_since_start.is_empty() {
+            record.alarming_since_start.clone_from(&stored.alarming_since_start);
+        }
         record
+    }
+
+    pub(crate) fn mutated_requests(&self, mut found: Vec<Request>) -> Vec<Request> {
+        if self.is(Mutation::AbortUnheard) {
+            found.retain(|request| request.ask != Ask::Abort);
+        }
+        found
+    }
+
+    /// Releases under way. Sweep reads them once for what it recovers, and again for each part of a route that has drifted.
+    pub(crate) fn mutated_active(&self, found: Vec<ReleaseId>) -> Vec<ReleaseId> {
+        let read_before = std::mem::replace(&mut self.remembered.borrow_mut().active_read, true);
+        let overlooks = self.is(Mutation::HeldRouteDrifts) && self.who.function == Function::Sweep && read_before;
+        if overlooks { Vec::new() } else { found }
+    }
+
+    pub(crate) fn mutated_scaling(&self, service: &str, found: Option<Scaling>) -> Option<Scaling> {
+        let before = self.remembered.borrow().scaling.get(service).copied();
+        if self.is(Mutation::ScalingReadBeforeLock) { before.or(found) } else { found }
     }
 
     pub(crate) fn gives_up_locks(&self, record: &Release) -> bool {
@@ -146,11 +207,7 @@ impl Link<'_> {
     }
 
     pub(crate) fn mutated_write(&self, part: &PartRef, actions: Vec<Action>) -> Vec<Action> {
-        let restores = matches!(
-            self.who.function,
-            Function::RollBack | Function::OnAlarm | Function::OnExecutionEnd | Function::Sweep
-        );
-        if self.is(Mutation::RestoresWholeList) && restores {
+        if self.is(Mutation::RestoresWholeList) && self.restores() {
             let state = self.world.state();
             let records = state.records.values().filter(|record| !record.phase.is_terminal());
             let mut parts = records.flat_map(|record| record.route.iter().chain(&record.test_route));
@@ -159,7 +216,20 @@ impl Link<'_> {
         actions
     }
 
+    fn restores(&self) -> bool {
+        matches!(self.who.function, Function::RollBack | Function::OnAlarm | Function::OnExecutionEnd | Function::Sweep)
+    }
+
+    fn is_blue(&self, group: &Destination) -> bool {
+        let state = self.world.state();
+        state.records.values().any(|record| !record.phase.is_terminal() && record.colours.blue == *group)
+    }
+
     pub(crate) fn mutated_targets(&self, group: &Destination, found: Vec<Target>) -> Vec<Target> {
+        if self.is(Mutation::BlueHealthNotRead) && self.restores() && self.is_blue(group) {
+            let target = Target { id: "t-0".to_owned(), port: Some(8080), health: TargetHealth::Healthy, reason: None };
+            return vec![target];
+        }
         if !self.is(Mutation::HealthNotReadBack) {
             return found;
         }

@@ -38,8 +38,8 @@ impl Planned {
         Self { at_write: true, ..Self::at_call(place, nth, what) }
     }
 
-    /// What a seed plans. Every second seed is aimed at one cell of the matrix, all of them in turn; the rest is drawn.
-    pub(crate) fn of_seed(seed: u64, rng: &mut Rng) -> Vec<Self> {
+    /// What a seed plans, where releases may start while an alarm is raised or not. Every second seed is aimed at one cell of the matrix, all of them in turn; the rest is drawn.
+    pub(crate) fn of_seed(seed: u64, rng: &mut Rng, alarming: bool) -> Vec<Self> {
         let count = [0, 1, 1, 2, 2, 3, 3, 4, 5, 7][rng.usize(0..10)];
         let mut planned: Vec<Planned> = Vec::with_capacity(count);
         if seed % 2 == 1 {
@@ -50,6 +50,11 @@ impl Planned {
         for _ in 0..count {
             let near = planned.last().copied().filter(|_| rng.u8(0..10) < 4);
             planned.push(Self::draw(rng, near));
+        }
+        if alarming && rng.bool() {
+            // Just when it is decided whether the alarm is passed over.
+            let flaps = Disturbance::World(Happening::AlarmFlaps);
+            planned.push(Self::at_call(Place::Runs(Function::Accept), rng.u32(4..12), flaps));
         }
         let preludes: Vec<Planned> = planned.iter().filter_map(|one| Self::prelude(rng, one.place)).collect();
         planned.extend(preludes);

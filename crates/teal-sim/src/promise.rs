@@ -17,8 +17,12 @@ pub enum Promise {
     HealthyWhenWeighted,
     /// 3: blue keeps its capacity until the point of no return.
     BlueKeepsCapacity,
+    /// Weights that are given back go to blue only where it serves no worse than green, and stay only where it would.
+    LesserEvil,
     /// 4: a release under way holds all its locks; nobody else acts on its route.
     OneHolder,
+    /// 4: a newer release that is to take a route over gets it in the end, from an older one and from no newer.
+    NewerTakesOver,
     /// 5: every act was announced in the record before, and happens before its `actBy`.
     IntentBeforeAct,
     /// 5: after acting the route is read back before anything is built on it.
@@ -29,6 +33,8 @@ pub enum Promise {
     PhasesInOrder,
     /// The first reason to roll back stands.
     FirstReasonStands,
+    /// An alarm that was raised when a release began as its plan allows ends nothing until it was OK once.
+    PassedOver,
     /// 6: on-alarm rolls back every release that watches the alarm, itself.
     AlarmActs,
     /// 6: at most three requests to a listener until it is restored.
@@ -37,6 +43,10 @@ pub enum Promise {
     NoDataNoAdvance,
     /// 8: what somebody else changed is not overwritten by a shift.
     NotBlindly,
+    /// What others do to a route between releases is told, and what releases do is not.
+    DriftTold,
+    /// 9: who asks a release to end is heard at the next look.
+    AbortHeard,
     /// 9: whatever happens to the execution, the release ends.
     AlwaysEnds,
     /// A person is only called when restoring is impossible.

@@ -11,8 +11,10 @@ use crate::deed::Late;
 use crate::link::later;
 use crate::matrix::Matrix;
 use crate::mutation::Mutation;
+use crate::place::Place;
 use crate::planned::Planned;
 use crate::promise::{Breach, Promise};
+use crate::watch::is_impossible;
 use crate::world::World;
 use executions::Exec;
 use fastrand::Rng;
@@ -20,7 +22,7 @@ use queue::{Event, Queue};
 use runs::{Invoke, Run};
 use setting::Setting;
 use std::collections::BTreeMap;
-use teal::release::Phase;
+use teal::release::{Phase, Release};
 use teal::time::Timestamp;
 
 /// Sweeps in all; no release is under way for so long.
@@ -43,6 +45,8 @@ pub struct Report {
     pub matrix: Matrix,
     /// Calls to the world.
     pub calls: u64,
+    /// Every call of a rehearsal in order: the function, and how many calls all its runs had made before.
+    pub points: Vec<(Place, u32)>,
     /// What happened, line by line, where that was asked for.
     pub story: Vec<String>,
 }
@@ -70,7 +74,7 @@ fn run(seed: u64, planned: Option<Vec<Planned>>, mutation: Option<Mutation>, tel
     let setting = Setting::draw(&mut rng);
     let chaos = match planned {
         Some(planned) => Chaos::scripted(rng.fork(), planned),
-        None => Chaos::of_seed(seed, rng.fork()),
+        None => Chaos::of_seed(seed, rng.fork(), setting.alarming),
     };
     let world = World::with(Some(chaos), mutation);
     if tell {
@@ -121,7 +125,10 @@ impl<'w> Simulation<'w> {
             }
         }
         let begin = self.rng.i64(0..60_000);
-        self.begin_release(begin);
+        self.begin_release(begin, false);
+        if self.setting.alarming {
+            self.begin_alarming();
+        }
         self.after(SWEEP_MILLIS, Event::Sweep);
         let mut events = 0;
         while !self.over && world.watch.borrow().breaches.is_empty() {
@@ -212,7 +219,11 @@ impl<'w> Simulation<'w> {
 
     fn is_settled(&self) -> bool {
         let state = self.world.state();
-        state.records.values().all(|record| record.phase.is_terminal() || record.phase == Phase::RollbackNeedsHuman)
+        let is_over = |record: &Release| match record.phase {
+            Phase::RollbackNeedsHuman => is_impossible(&state, record),
+            phase => phase.is_terminal(),
+        };
+        state.records.values().all(is_over)
     }
 
     fn report(self, seed: u64) -> Report {
@@ -221,10 +232,19 @@ impl<'w> Simulation<'w> {
             let phase = self.world.record(&execution.id).map(|record| record.phase.to_string());
             *endings.entry(phase.unwrap_or_else(|| "never on record".to_owned())).or_default() += 1;
         }
-        let matrix = self.world.chaos.borrow_mut().take().map(|chaos| chaos.matrix).unwrap_or_default();
+        let chaos = self.world.chaos.borrow_mut().take();
+        let (matrix, points) = chaos.map(|chaos| (chaos.matrix, chaos.points)).unwrap_or_default();
         let breaches = std::mem::take(&mut self.world.watch.borrow_mut().breaches);
         let calls = u64::try_from(self.world.calls()).unwrap_or(u64::MAX);
-        Report { seed, breaches, endings, matrix, calls, story: self.world.take_log() }
+        Report {
+            seed,
+            breaches,
+            endings,
+            matrix,
+            calls,
+            points: points.unwrap_or_default(),
+            story: self.world.take_log(),
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -165,12 +165,6 @@ impl State {
             .collect()
     }
 
-    /// Whether a group has a target that is healthy.
-    pub(crate) fn is_healthy(&self, group: &str, now: Timestamp) -> bool {
-        let mut behind = self.services.iter().filter(|(_, service)| service.group == group);
-        behind.any(|(name, service)| service.ready(now) > 0 && !self.sick.contains(name)) && self.is_attached(group)
-    }
-
     fn is_attached(&self, group: &str) -> bool {
         self.parts.values().flatten().flat_map(Action::groups).any(|weighted| weighted.destination.as_str() == group)
     }

@@ -1,20 +1,26 @@
 //! The watch: it sees everything that happens in the world, and says which promise it breaks. It knows the truth, which functions only
 //! read about.
 
+mod alarms;
+mod capacity;
 mod deeds;
+mod drift;
 mod endings;
 mod records;
+mod requests;
 
-pub(crate) use records::SKEW_MILLIS;
+pub(crate) use records::{SKEW_MILLIS, is_impossible};
 
 use crate::deed::short;
 use crate::link::Who;
 use crate::ports::READ_LAG;
 use crate::promise::{Breach, Promise};
-use crate::state::{GROUP_A, GROUP_B, State};
+use crate::state::{ALARM, State};
+use alarms::AlarmsKnown;
+use capacity::Standing;
 use std::collections::{BTreeMap, BTreeSet};
 use teal::plan::AlarmName;
-use teal::ports::{AlarmReading, AlarmState};
+use teal::ports::{AlarmReading, AlarmState, Scaling};
 use teal::release::{Release, ReleaseId};
 use teal::route::{Action, PartRef};
 use teal::time::Timestamp;
@@ -78,8 +84,10 @@ struct Opened {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     pub(crate) breaches: Vec<Breach>,
-    /// Since when a group has no healthy target.
-    down_since: BTreeMap<&'static str, Timestamp>,
+    /// How the two groups stand, and since when.
+    standing: BTreeMap<&'static str, (Standing, Timestamp)>,
+    /// Runs that could not read how a group stands.
+    health_unread: BTreeSet<String>,
     /// By release and invocation: until when an announced act may happen. From what was written, not from what records keep.
     announced: BTreeMap<ReleaseId, BTreeMap<String, Timestamp>>,
     written: Vec<Written>,
@@ -88,12 +96,21 @@ pub(crate) struct Watch {
     validated: BTreeSet<ReleaseId>,
     /// The highest share that a release's stages allow so far, in permille.
     reached: BTreeMap<ReleaseId, u16>,
-    /// When a release's accept read the alarms and found none raised.
-    alarms_fine_at: BTreeMap<ReleaseId, Timestamp>,
-    /// Until when restoring was impossible, where it is not any more.
-    pub(crate) impossible_until: Option<Timestamp>,
+    alarms: AlarmsKnown,
+    /// Until when restoring a release was impossible, where somebody has just made it possible again.
+    impossible_until: BTreeMap<ReleaseId, Timestamp>,
+    /// What automatic scaling might do with the service that served when the world began. Nobody but Teal changes it.
+    pub(crate) scaling_found: Option<Scaling>,
     /// Which release ended last on a listener.
     ended_last: BTreeMap<String, ReleaseId>,
+    /// When a release last gave a listener up, however it ended.
+    held_until: BTreeMap<String, Timestamp>,
+    /// When executions were started, and which of them are to take the route over.
+    began_at: BTreeMap<ReleaseId, Timestamp>,
+    superseding: BTreeSet<ReleaseId>,
+    abort_asked_at: BTreeMap<ReleaseId, Timestamp>,
+    /// Releases whose execution has taken longer than it may.
+    pub(crate) timed_out: BTreeSet<ReleaseId>,
 }
 
 impl Watch {
@@ -103,18 +120,18 @@ impl Watch {
 
     /// Keeps track of what changes by itself.
     pub(crate) fn observe(&mut self, state: &State, now: Timestamp) {
-        for group in [GROUP_A, GROUP_B] {
-            if state.is_healthy(group, now) {
-                self.down_since.remove(group);
-            } else {
-                self.down_since.entry(group).or_insert(now);
-            }
-        }
+        self.observe_standing(state, now);
+        let is_raised = state.alarms.get(ALARM).is_some_and(|reading| reading.state == AlarmState::Alarm);
+        self.observe_alarm(is_raised, now);
     }
 
-    /// Whether a group had no healthy target from `since` until now.
-    fn was_down(&self, group: &str, since: Timestamp) -> bool {
-        self.down_since.get(group).is_some_and(|at| *at <= since)
+    /// Somebody, or Teal itself, is about to change what may keep a route from being restored.
+    pub(crate) fn before_change(&mut self, state: &State, now: Timestamp) {
+        for release in state.records.values().filter(|release| !release.phase.is_terminal()) {
+            if is_impossible(state, release) {
+                self.impossible_until.insert(release.id.clone(), now);
+            }
+        }
     }
 
     pub(crate) fn opened(&mut self, state: &State, release: &Release, at: Timestamp) {
@@ -129,24 +146,6 @@ impl Watch {
             let what = format!("{} made request {requests} to {}", who.invocation, short(part.key()));
             self.breach(Promise::RequestBudget, what);
         }
-    }
-
-    /// on-alarm is done with an alarm that went off at `raised_at`.
-    pub(crate) fn alarm_handled(&mut self, state: &State, alarm: &AlarmName, raised_at: Timestamp) {
-        let names = |release: &&Release| release.plan.judge.alarms.contains(alarm);
-        for release in state.records.values().filter(names) {
-            let accepted_before = self.alarms_fine_at.get(&release.id).is_some_and(|at| *at < raised_at);
-            let unaffected = release.setback.is_none() && release.phase.can_roll_back();
-            if accepted_before && unaffected {
-                let what = format!("{alarm} went off at {raised_at}, and {} is still in {}", release.id, release.phase);
-                self.breach(Promise::AlarmActs, what);
-            }
-        }
-    }
-
-    /// on-alarm gave up although nothing went wrong with its calls.
-    pub(crate) fn alarm_given_up(&mut self, error: &str) {
-        self.breach(Promise::AlarmActs, format!("on-alarm gave up undisturbed: {error}"));
     }
 
     /// Whether somebody else has changed a listener since a moment, or so shortly before it that a read might not have told.

@@ -130,6 +130,9 @@ impl World {
         let by = "arn:aws:iam::123456789012:user/ada".to_owned();
         let request = Request { ask, by, at: self.now(), note: None };
         self.state().ask(release, &request);
+        if ask == Ask::Abort {
+            self.watch.borrow_mut().asked_to_abort(release, self.now());
+        }
     }
 
     /// The weight of a target group on a listener or rule.

@@ -1,11 +1,14 @@
 //! Every disturbance in every place that it can reach, each at least once; and every crash point of every function, alone and in
 //! pairs, while other functions run at the same time.
 
+use std::collections::BTreeSet;
 use std::thread;
 use teal_sim::{Disturbance, FaultKind, Function, Happening, Matrix, Place, Planned, Report, rehearse};
 
 /// Seeds that are tried for one cell: they differ in route, plan and latencies.
 const TRIES: u64 = 60;
+/// A seed with one listener and one weight before all.
+const CANARY: u64 = 1;
 /// The most calls that a function makes in one run of the plans that seeds draw.
 const CALLS: u32 = 16;
 
@@ -82,19 +85,67 @@ fn every_disturbance_is_met_in_every_place_it_can_reach() {
 
 const CRASHES: [FaultKind; 3] = [FaultKind::CrashBefore, FaultKind::CrashAfter, FaultKind::HangUntilLate];
 
-/// Each function is ended at each of its calls, while the others go on.
+fn at_look(happening: Happening) -> Planned {
+    Planned::at_call(Place::Runs(Function::EvaluateHealth), 1, Disturbance::World(happening))
+}
+
+/// Small courses of a release that together run every function.
+fn courses() -> Vec<Vec<Planned>> {
+    let at_shift = |happening| Planned::at_write(Place::Runs(Function::ShiftTraffic), 0, Disturbance::World(happening));
+    vec![
+        Vec::new(),
+        vec![at_shift(Happening::AlarmRaised)],
+        vec![at_look(Happening::Regression)],
+        vec![at_look(Happening::Stopped)],
+        vec![at_look(Happening::StoppedUnheard)],
+        vec![at_look(Happening::NewerRelease)],
+    ]
+}
+
+/// A crash at a call of a run.
+fn crash((place, nth): (Place, u32), kind: FaultKind) -> Planned {
+    Planned::at_call(place, nth, Disturbance::Call(kind))
+}
+
+/// Each function is ended at each of its calls, before it, after it, and while it is under way, and the others go on.
 #[test]
 fn every_crash_point_of_every_function() {
     let mut cases = Vec::new();
-    for function in Function::ALL {
-        let points = (0..CALLS).flat_map(|nth| CRASHES.map(|kind| (Place::Runs(function), nth, kind)));
-        cases.extend(points);
+    let mut met = BTreeSet::new();
+    for seed in [1, 2, 5] {
+        for course in courses() {
+            let points = rehearse(seed, course.clone()).points;
+            met.extend(points.iter().map(|(place, _)| *place));
+            let crashes = points.into_iter().flat_map(|point| CRASHES.map(|kind| crash(point, kind)));
+            cases.extend(crashes.map(|crash| (seed, [course.clone(), vec![crash]].concat())));
+        }
     }
-    on_every_core(&cases, |(place, nth, kind)| {
-        for seed in [1, 2, 5] {
-            let mut planned = way_to(*place, seed);
-            planned.push(Planned::at_call(*place, *nth, Disturbance::Call(*kind)));
-            holds(&rehearse(seed, planned.clone()), &planned);
+    let functions: BTreeSet<Place> = Function::ALL.into_iter().map(Place::Runs).collect();
+    assert_eq!(met, functions, "every function runs");
+    println!("{} schedules", cases.len());
+    on_every_core(&cases, |(seed, planned)| {
+        holds(&rehearse(*seed, planned.clone()), planned);
+        Matrix::default()
+    });
+}
+
+/// Each function is ended at each of its calls; and then whatever runs after that is ended at each call, too.
+#[test]
+fn every_pair_of_crash_points() {
+    let mut firsts = Vec::new();
+    for course in &courses()[..2] {
+        let points = rehearse(CANARY, course.clone()).points;
+        firsts.extend(
+            (0..points.len())
+                .map(|index| (index, [course.clone(), vec![crash(points[index], FaultKind::CrashAfter)]].concat())),
+        );
+    }
+    on_every_core(&firsts, |(index, planned)| {
+        // What comes after the first crash is not what would have come without it.
+        let after = rehearse(CANARY, planned.clone()).points.into_iter().skip(index + 1);
+        for point in after {
+            let planned = [planned.clone(), vec![crash(point, FaultKind::CrashAfter)]].concat();
+            holds(&rehearse(CANARY, planned.clone()), &planned);
         }
         Matrix::default()
     });
@@ -104,10 +155,8 @@ fn every_crash_point_of_every_function() {
 #[test]
 fn every_pair_of_crash_points_of_a_shift_and_its_rollback() {
     let functions = [Function::ShiftTraffic, Function::RollBack, Function::OnAlarm];
-    let points: Vec<(Function, u32)> =
-        functions.iter().flat_map(|function| (0..CALLS).map(|nth| (*function, nth))).collect();
-    let crash =
-        |(function, nth): (Function, u32), kind| Planned::at_call(Place::Runs(function), nth, Disturbance::Call(kind));
+    let points: Vec<(Place, u32)> =
+        functions.iter().flat_map(|function| (0..CALLS).map(|nth| (Place::Runs(*function), nth))).collect();
     let mut cases = Vec::new();
     for (index, first) in points.iter().enumerate() {
         for second in &points[index + 1..] {

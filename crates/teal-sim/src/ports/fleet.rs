@@ -18,6 +18,7 @@ impl Fleet for Link<'_> {
         let Green::Ecs(green) = green;
         self.call(Op::other("DescribeServices"), |_| {
             let state = self.world.state();
+            self.remembered.borrow_mut().scaling.clone_from(&state.scaling);
             let runner =
                 |name: &str| Runner::Ecs(EcsService { cluster: green.cluster.to_string(), service: name.to_owned() });
             let reading = |name: &str, service: &Service| RunnerReading {
@@ -45,8 +46,11 @@ impl Fleet for Link<'_> {
     }
 
     async fn scaling(&self, runner: &Runner) -> PortResult<Option<Scaling>> {
-        self.call(Op::other("DescribeScalableTargets"), |_| Ok(self.world.state().scaling.get(runner.name()).copied()))
-            .await
+        self.call(Op::other("DescribeScalableTargets"), |_| {
+            let found = self.world.state().scaling.get(runner.name()).copied();
+            Ok(self.mutated_scaling(runner.name(), found))
+        })
+        .await
     }
 
     async fn hold_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()> {

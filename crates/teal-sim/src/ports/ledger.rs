@@ -47,13 +47,16 @@ impl Ledger for Link<'_> {
     async fn save(&self, release: &mut Release, story: &[StoryEntry]) -> PortResult<()> {
         let saved = self
             .call(WRITE, |_| {
+                if self.loses(release) {
+                    return Ok(release.revision);
+                }
                 let mut state = self.world.state();
                 let is_as_read = state.records.get(&release.id).is_some_and(|stored| self.may_save(stored, release));
                 let Some(stored) = is_as_read.then(|| state.records.remove(&release.id)).flatten() else {
                     return Err(PortError::Stale { release: release.id.clone() });
                 };
                 let revision = stored.revision + 1;
-                let written = self.mutated_save(Release { revision, ..release.clone() });
+                let written = self.mutated_save(&stored, Release { revision, ..release.clone() });
                 state.stories.entry(release.id.clone()).or_default().extend_from_slice(story);
                 state.left.extend(RouteLeft::by(&written).into_iter().map(|left| (left.part.key().to_owned(), left)));
                 if self.gives_up_locks(&written) {
@@ -81,12 +84,19 @@ impl Ledger for Link<'_> {
     }
 
     async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
-        self.call(QUERY, |_| Ok(self.world.state().requests.get(release).cloned().unwrap_or_default())).await
+        self.call(QUERY, |_| {
+            let found = self.world.state().requests.get(release).cloned();
+            Ok(self.mutated_requests(found.unwrap_or_default()))
+        })
+        .await
     }
 
     async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()> {
         self.call(Op::other("PutItem"), |_| {
             self.world.state().ask(release, request);
+            let mut watch = self.world.watch.borrow_mut();
+            watch.asked_to_give_way(release, &request.by);
+            watch.asked_to_abort(release, self.world.now());
             Ok(())
         })
         .await
@@ -110,7 +120,7 @@ impl Ledger for Link<'_> {
                 state.locks.values().chain(untold.map(|record| &record.id)).cloned().collect();
             ids.sort();
             ids.dedup();
-            Ok(ids)
+            Ok(self.mutated_active(ids))
         })
         .await
     }

@@ -42,11 +42,16 @@ impl Router for Link<'_> {
     }
 
     async fn targets(&self, group: &Destination) -> PortResult<Vec<Target>> {
-        self.call(Op::other("DescribeTargetHealth"), |_| {
-            let found = self.world.state().targets(group, self.world.now());
-            Ok(self.mutated_targets(group, found))
-        })
-        .await
+        let answer = self
+            .call(Op::other("DescribeTargetHealth"), |_| {
+                let found = self.world.state().targets(group, self.world.now());
+                Ok(self.mutated_targets(group, found))
+            })
+            .await;
+        if answer.is_err() {
+            self.world.watch.borrow_mut().could_not_read_health(&self.who);
+        }
+        answer
     }
 
     async fn zones(&self, _part: &PartRef) -> PortResult<Vec<String>> {

@@ -11,6 +11,7 @@ use teal::release::{Phase, ReleaseId};
 use teal::request::Ask;
 use teal::state::State;
 use teal::steps::{AcceptInput, Answer, RollBackInput};
+use teal::time::Timestamp;
 
 /// One execution.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Exec {
     /// What it waits for now; answers to anything else find nobody.
     token: u64,
     begun: bool,
+    supersedes: bool,
+    started_at: Option<Timestamp>,
     status: Option<&'static str>,
     gates: BTreeSet<usize>,
 }
@@ -37,7 +40,7 @@ impl Exec {
                 plan: self.document.clone(),
                 execution: self.arn.clone(),
                 name: self.id.clone(),
-                started_at: None,
+                started_at: self.started_at.map(|at| at.to_string()),
             })),
             Some(Function::RollBack) | None => {
                 let (error, cause) = self.machine.caught();
@@ -57,16 +60,18 @@ impl Simulation<'_> {
     ///
     /// # Panics
     /// Never: the name is a good one.
-    pub(super) fn begin_release(&mut self, millis: i64) {
+    pub(super) fn begin_release(&mut self, millis: i64, supersedes: bool) {
         let number = self.executions.len() + 1;
         let id = ReleaseId::new(format!("r-{number}")).unwrap_or_else(|problem| panic!("{problem}"));
         self.executions.push(Exec {
             arn: format!("execution:{id}"),
             id,
-            document: self.setting.plan(number),
+            document: self.setting.plan(number, supersedes),
             machine: Execution::start(),
             token: 0,
             begun: false,
+            supersedes,
+            started_at: None,
             status: None,
             gates: BTreeSet::new(),
         });
@@ -75,8 +80,13 @@ impl Simulation<'_> {
 
     /// Does what the execution is to do now.
     pub(super) fn advance(&mut self, index: usize) {
+        let now = self.now();
         let execution = &mut self.executions[index];
         execution.begun = true;
+        if execution.started_at.is_none() {
+            execution.started_at = Some(now);
+            self.world.watch.borrow_mut().began(&execution.id, execution.supersedes, now);
+        }
         if execution.status.is_some() {
             return;
         }
@@ -169,6 +179,13 @@ impl Simulation<'_> {
     pub(super) fn stop(&mut self, index: usize, heard: bool) {
         self.world.log(|| format!("somebody stops {}", self.executions[index].id));
         self.end(index, "ABORTED", heard, None, None);
+    }
+
+    /// An execution takes longer than its machine allows.
+    pub(super) fn exceed_time(&mut self, index: usize) {
+        self.world.log(|| format!("{} has timed out", self.executions[index].id));
+        self.world.watch.borrow_mut().timed_out.insert(self.executions[index].id.clone());
+        self.end(index, "TIMED_OUT", true, None, None);
     }
 
     fn end(&mut self, index: usize, status: &'static str, heard: bool, error: Option<String>, cause: Option<String>) {

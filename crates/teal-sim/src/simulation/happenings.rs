@@ -7,8 +7,9 @@ use crate::disturbance::Happening;
 use crate::function::Input;
 use crate::link::later;
 use crate::state::{ALARM, GROUP_A, GROUP_B, GROUP_C, forward};
+use teal::drift::RouteLeft;
 use teal::ports::AlarmState;
-use teal::release::{Release, ReleaseId};
+use teal::release::{Phase, Release, ReleaseId};
 use teal::request::Ask;
 use teal::route::{Action, ActionKind, WeightedDestination};
 
@@ -74,14 +75,29 @@ impl Simulation<'_> {
                     self.stop(index, happening == Happening::Stopped);
                 }
             }
+            Happening::TimedOut => {
+                let oldest = (0..self.executions.len()).find(|index| self.executions[*index].is_running());
+                if let Some(index) = oldest {
+                    self.exceed_time(index);
+                }
+            }
             Happening::Aborted => self.ask_all(|_| vec![Ask::Abort]),
             Happening::Approved => self.ask_all(|record| stages(record, |stage| Ask::Approve { stage })),
             Happening::Rejected => self.ask_all(|record| stages(record, |stage| Ask::Reject { stage })),
-            Happening::SecondRelease => {
+            Happening::SecondRelease | Happening::NewerRelease => {
                 if self.executions.len() < 4 {
                     let after = self.delay();
-                    self.begin_release(after);
+                    self.begin_release(after, happening == Happening::NewerRelease);
                 }
+            }
+            Happening::AlarmFlaps => self.flap_alarm(),
+            Happening::StackUpdate => self.update_stack(),
+            Happening::Drifted => self.drift(),
+            Happening::BlueTaken => {
+                let (blue, _) = self.services();
+                let now = self.now();
+                // That there is no such service changes nothing.
+                let _ = self.world.state().take_in(&blue, now);
             }
             Happening::ClockJump => {
                 let most = [60_000, 1_800_000, 10_800_000][self.rng.usize(0..3)];
@@ -105,10 +121,15 @@ impl Simulation<'_> {
 
     fn raise_alarm(&mut self) {
         let was = self.world.state().alarms.get(ALARM).map(|reading| reading.state);
-        if was == Some(AlarmState::Alarm) {
-            return;
+        if was != Some(AlarmState::Alarm) {
+            self.begin_alarming();
         }
+    }
+
+    /// The alarm is raised, and its event goes on its way.
+    pub(super) fn begin_alarming(&mut self) {
         self.world.set_alarm(ALARM, AlarmState::Alarm);
+        self.world.observe();
         if let Ok(alarm) = ALARM.parse() {
             let input = Input::Alarm { alarm, reason: "Threshold Crossed".to_owned() };
             let invoke = Invoke::by_event(input, Some(self.now()));
@@ -116,6 +137,34 @@ impl Simulation<'_> {
         }
         if self.rng.u8(0..10) < 7 {
             self.heal_later(Heal::Alarm);
+        }
+    }
+
+    fn flap_alarm(&mut self) {
+        self.raise_alarm();
+        self.heal(Heal::Alarm);
+        let after = self.delay();
+        self.after(after, Event::Happen(Happening::AlarmRaised));
+    }
+
+    /// What a stack knows of its listeners is what they were before the first release.
+    fn update_stack(&mut self) {
+        for (part, actions) in self.setting.parts() {
+            self.world.change_from_outside(part, |found| *found = actions);
+        }
+    }
+
+    /// While a release is under way this waits for its end.
+    fn drift(&mut self) {
+        if self.under_way().is_some_and(|release| release.phase != Phase::RollbackNeedsHuman) {
+            let after = self.rng.i64(60_000..600_000);
+            self.after(after, Event::Happen(Happening::Drifted));
+            return;
+        }
+        let left: Vec<RouteLeft> = self.world.state().left.values().cloned().collect();
+        if let Some(left) = self.rng.choice(left) {
+            let weights = if left.idle.as_str() == GROUP_A { (100, 0) } else { (0, 100) };
+            self.world.change_from_outside(left.part.key(), |actions| set_weights(actions, weights));
         }
     }
 
@@ -158,8 +207,8 @@ impl Simulation<'_> {
             Heal::Services => state.sick.clear(),
             Heal::Checks => state.green_answers = (200, "ok".to_owned()),
             Heal::Permission => {
+                self.world.watch.borrow_mut().before_change(&state, self.world.now());
                 state.denied = false;
-                self.world.watch.borrow_mut().impossible_until = Some(self.world.now());
             }
         }
         drop(state);
@@ -182,11 +231,16 @@ impl Simulation<'_> {
         self.world.state().records.values().find(|record| !record.phase.is_terminal()).cloned()
     }
 
-    fn sicken(&mut self, blue: bool) {
+    /// The services that are blue and green now.
+    fn services(&self) -> (String, String) {
         let names = self
             .under_way()
             .map(|release| (release.green.blue.name().to_owned(), release.green.green.name().to_owned()));
-        let (blue_service, green_service) = names.unwrap_or(("checkout-a".to_owned(), "checkout-b".to_owned()));
+        names.unwrap_or(("checkout-a".to_owned(), "checkout-b".to_owned()))
+    }
+
+    fn sicken(&mut self, blue: bool) {
+        let (blue_service, green_service) = self.services();
         self.world.state().sick.insert(if blue { blue_service } else { green_service });
         if blue || self.rng.bool() {
             self.heal_later(Heal::Services);

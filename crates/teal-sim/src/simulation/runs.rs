@@ -178,6 +178,9 @@ impl<'w> Simulation<'w> {
         if run.who.function == Function::OnAlarm && undisturbed && error.name == ErrorName::RecordChanged {
             self.world.watch.borrow_mut().alarm_given_up(&error.to_string());
         }
+        if let Input::Accept(input) = run.invoke.input.as_ref() {
+            self.world.watch.borrow_mut().not_accepted(&self.world.state(), &input.name, error);
+        }
         let name = error.name.as_str();
         let report = json!({"errorType": name, "errorMessage": error.message}).to_string();
         self.ended_badly(run, name, &report);

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use std::fmt;
 use teal::ports::Scaling;
+use teal::route::Action;
 
 /// The kind of route and plan.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Setting {
     lone_group: bool,
     /// The services are scaled automatically.
     scaled: bool,
+    /// Releases may start while their alarm is raised, as it is in the beginning.
+    pub(crate) alarming: bool,
     /// How long tasks take to start, in seconds.
     task_seconds: u64,
 }
@@ -35,26 +38,27 @@ impl Setting {
             canary: rng.bool(),
             lone_group: rng.u8(0..5) == 0,
             scaled: rng.bool(),
+            alarming: rng.u8(0..6) == 0,
             task_seconds: rng.u64(0..60),
         }
     }
 
     pub(crate) fn furnish(self, world: &World) {
         let mut state = world.state();
-        let groups: &[(&str, u16)] = if self.lone_group { &[(GROUP_A, 1)] } else { &[(GROUP_A, 100), (GROUP_B, 0)] };
-        for listener in self.listeners() {
-            state.parts.insert(listener.to_owned(), vec![forward(groups)]);
-        }
-        if self.test_listener {
-            state.parts.insert(TEST_LISTENER.to_owned(), vec![forward(groups)]);
-        }
+        state.parts.extend(self.parts().map(|(part, actions)| (part.to_owned(), actions)));
         state.task_seconds = self.task_seconds;
         if self.scaled {
-            state.scaling.insert(
-                "checkout-a".to_owned(),
-                Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false },
-            );
+            let found = Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false };
+            state.scaling.insert("checkout-a".to_owned(), found);
+            world.watch.borrow_mut().scaling_found = Some(found);
         }
+    }
+
+    /// Every listener as it is before the first release.
+    pub(crate) fn parts(self) -> impl Iterator<Item = (&'static str, Vec<Action>)> {
+        let groups: &[(&str, u16)] = if self.lone_group { &[(GROUP_A, 1)] } else { &[(GROUP_A, 100), (GROUP_B, 0)] };
+        let test = self.test_listener.then_some(TEST_LISTENER);
+        self.listeners().into_iter().chain(test).map(|listener| (listener, vec![forward(groups)]))
     }
 
     /// The listeners of the route.
@@ -63,7 +67,7 @@ impl Setting {
     }
 
     /// The plan of the nth release.
-    pub(crate) fn plan(self, number: usize) -> Value {
+    pub(crate) fn plan(self, number: usize, supersedes: bool) -> Value {
         let mut steps = vec![json!({"weight": "10%", "bake": "4m"})];
         if self.gate {
             steps.push(json!({"gate": {"name": "QA", "within": "20m"}}));
@@ -91,6 +95,12 @@ impl Setting {
             "afterwards": {"bake": "4m", "keepBlue": "6m"},
             "deadline": "2h",
         });
+        if supersedes {
+            plan["onBusy"] = json!("supersede");
+        }
+        if self.alarming {
+            plan["judge"]["startWhileAlarming"] = json!(true);
+        }
         if self.lone_group {
             plan["traffic"]["alb"]["targetGroups"] = json!([GROUP_A, GROUP_B]);
         }

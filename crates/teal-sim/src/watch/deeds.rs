@@ -52,15 +52,14 @@ impl Watch {
         let Some(current) = state.parts.get(part.key()) else { return };
         let colours = &release.colours;
         let raced = Self::changed_by_others(state, part.key(), who.started);
-        if weight_in(current, &colours.blue).is_none() && weight_in(actions, &colours.blue).is_some() {
-            // Written over what was not read: somebody had just taken blue out.
-            self.impossible_until = Some(now);
-        }
+        // Written over what was not read, it may bring back a blue that somebody had just taken out.
+        self.before_change(state, now);
         if !raced && frame(current, colours) != frame(actions, colours) {
             let what = format!("{} writes {actions:?} over {current:?}", who.invocation);
             self.breach(Promise::OnlyTwoWeights, what);
         }
         let Some(known) = release.route.iter().find(|known| known.part == *part) else { return };
+        self.before_giving_back(release, part, current, actions, who);
         let green = weight_in(actions, &colours.green).unwrap_or_default();
         if green == 0 {
             return;

@@ -69,8 +69,8 @@ impl Watch {
                 _ => (Colour::Blue, release.green.blue.name()),
             };
             let rule = state.scaling.get(serves).copied();
-            if !busy && let Some(hold) = release.green.hold.filter(|hold| rule != Some(hold.found)) {
-                let what = format!("{id} has ended, and {serves} is left with {rule:?} instead of {:?}", hold.found);
+            if !busy && rule != self.scaling_found {
+                let what = format!("{id} has ended, and {serves} is left with {rule:?}, not {:?}", self.scaling_found);
                 self.breach(Promise::NothingLeftBehind, what);
             }
             if !busy && !self.is_foreign(state, &part) && !is_whole(actions, &release.colours, colour) {

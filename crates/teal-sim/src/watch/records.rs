@@ -2,10 +2,12 @@
 
 use super::{Seen, Watch};
 use crate::deed::short;
+use crate::function::Function;
 use crate::link::{Who, later};
 use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
+use teal::error::ErrorName;
 use teal::release::{Phase, Release};
 use teal::request::Ask;
 use teal::route::{Colour, Colours, weight_in};
@@ -26,7 +28,9 @@ impl Watch {
         now: Timestamp,
     ) {
         seen.requests.clear();
-        self.check_reasons(old, new);
+        self.check_reasons(old, new, who);
+        self.check_alarms(old, new, seen);
+        self.check_kept(old, new, who);
         self.check_locks(state, new);
         self.note_intents(new, who, now);
         if old.restored_at.is_none() && new.restored_at.is_some() && !self.others_may_act(new, who, now) {
@@ -36,14 +40,23 @@ impl Watch {
             self.check_advance(old, new, seen);
         }
         if old.phase != new.phase {
+            self.check_heard(old, new, who);
             self.phase_changed(state, old, new, who, seen, now);
         }
     }
 
-    fn check_reasons(&mut self, old: &Release, new: &Release) {
+    fn check_reasons(&mut self, old: &Release, new: &Release, who: &Who) {
         if old.setback.is_some() && old.setback != new.setback {
             let what = format!("{}: {:?} became {:?}", new.id, old.setback, new.setback);
             self.breach(Promise::FirstReasonStands, what);
+        }
+        let by_its_end = matches!(who.function, Function::OnExecutionEnd | Function::Sweep);
+        if let (None, Some(setback)) = (&old.setback, &new.setback)
+            && by_its_end
+            && self.timed_out.contains(&new.id)
+            && setback.error != ErrorName::DeadlineExceeded
+        {
+            self.breach(Promise::EndingExplained, format!("{} has timed out, and says {setback:?}", new.id));
         }
         let goes_on =
             !matches!(new.phase, Phase::RollBack | Phase::RolledBack | Phase::RollbackNeedsHuman | Phase::Refused);
@@ -97,7 +110,7 @@ impl Watch {
             (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(old, new, seen),
             (Phase::AwaitApproval { stage }, next) if next != Phase::RollBack => {
                 let raised = seen.alarms.is_some_and(|alarms| alarms.any_raised);
-                if raised || !state.has_asked(&new.id, Ask::Approve { stage }) {
+                if (raised && !self.alarms_allow(new, seen)) || !state.has_asked(&new.id, Ask::Approve { stage }) {
                     let what = format!("{} went through the gate before stage {stage} unasked", new.id);
                     self.breach(Promise::WeightOfStage, what);
                 }
@@ -110,18 +123,9 @@ impl Watch {
                 self.reached.insert(new.id.clone(), share);
             }
             Phase::Promote => _ = self.reached.insert(new.id.clone(), 1000),
-            Phase::RollbackNeedsHuman => self.check_impossible(state, new, who),
+            Phase::RollbackNeedsHuman => self.check_impossible(state, new, who, now),
             phase if phase.is_terminal() => self.ended(state, new, who, now),
             _ => {}
-        }
-    }
-
-    fn accepted(&mut self, new: &Release, seen: &Seen) {
-        match seen.alarms {
-            Some(alarms) if !alarms.any_raised => _ = self.alarms_fine_at.insert(new.id.clone(), alarms.at),
-            Some(_) => self.breach(Promise::NoDataNoAdvance, format!("{} began while an alarm was raised", new.id)),
-            None if new.plan.judge.alarms.is_empty() => {}
-            None => self.breach(Promise::NoDataNoAdvance, format!("{} began without its alarms being read", new.id)),
         }
     }
 
@@ -150,7 +154,7 @@ impl Watch {
     }
 
     fn check_advance(&mut self, old: &Release, new: &Release, seen: &Seen) {
-        let alarms = new.plan.judge.alarms.is_empty() || seen.alarms.is_some_and(|alarms| alarms.all_ok);
+        let alarms = self.alarms_allow(new, seen);
         // Once the bake at 100 % was passed, blue is merely kept and nothing is measured any more.
         let measured = seen.metrics_read || old.bake_passed_at.is_some();
         if !alarms || !measured {
@@ -160,9 +164,9 @@ impl Watch {
         }
     }
 
-    fn check_impossible(&mut self, state: &State, new: &Release, who: &Who) {
-        let was = self.impossible_until.is_some_and(|until| until + READ_LAG >= who.started);
-        if !was && !is_impossible(state, new) {
+    fn check_impossible(&mut self, state: &State, new: &Release, who: &Who, now: Timestamp) {
+        let was = self.impossible_until.get(&new.id).is_some_and(|until| *until + READ_LAG >= who.started);
+        if !was && !is_impossible(state, new) && !self.blue_stays_down(new, who, now) {
             self.breach(Promise::HumanOnlyWhenImpossible, format!("{} calls for a person, and could restore", new.id));
         }
     }
@@ -171,6 +175,9 @@ impl Watch {
         if self.others_may_act(new, who, now) {
             let what = format!("{} ended as {} while another run may still act", new.id, new.phase);
             self.breach(Promise::SettledBeforeEnd, what);
+        }
+        for part in new.parts() {
+            self.held_until.insert(part.key().to_owned(), now);
         }
         match new.phase {
             Phase::Promoted => self.check_whole(state, new, Colour::Green, who),
@@ -223,11 +230,9 @@ pub(super) fn is_whole(actions: &[teal::route::Action], colours: &Colours, colou
 }
 
 /// Whether Teal cannot restore a route now.
-pub(super) fn is_impossible(state: &State, release: &Release) -> bool {
+pub(crate) fn is_impossible(state: &State, release: &Release) -> bool {
     let lost = |part: &teal::route::PartRef| {
         state.parts.get(part.key()).is_none_or(|actions| weight_in(actions, &release.colours.blue).is_none())
     };
-    let blue_is_down =
-        state.sick.contains(release.green.blue.name()) || !state.services.contains_key(release.green.blue.name());
-    state.denied || blue_is_down || release.parts().any(lost)
+    state.denied || release.parts().any(lost)
 }

@@ -142,14 +142,14 @@ impl<W: World> Step<'_, W> {
         for note in Self::sticky_notes(&route) {
             self.note(Fact::Noted { note });
         }
-        let rule = self.world.scaling(&survey.blue.runner).await?;
         let order = GreenOrder {
             blue: survey.blue.runner,
             green: survey.green,
             runs: survey.runs,
             colours: colours.clone(),
             desired: survey.blue.desired,
-            hold: rule.map(|found| CapacityHold::of(found, survey.blue.desired)),
+            // Read with the lock held: the release before may hold it still.
+            hold: None,
         };
         let load_balancer = route.first().map(|part| part.part.name_in_metrics().to_owned()).unwrap_or_default();
         let mut release = Release {
@@ -242,6 +242,8 @@ impl<W: World> Step<'_, W> {
             }
         }
         self.require_healthy(release, Colour::Blue).await?;
+        let scaling = self.world.scaling(&release.green.blue).await?;
+        release.green.hold = scaling.map(|found| CapacityHold::of(found, release.green.desired));
         self.review_alarms(release).await
     }
 

@@ -54,24 +54,13 @@ pub async fn on_alarm<W: World>(
         let id = release.id.clone();
         // What could not be written of another release is none of this one's story.
         step.unsaved.clear();
-        if passes_over(&release, alarm) {
-            effects.push(AlarmEffect { release: id, outcome: AlarmOutcome::PassedOver });
-            continue;
-        }
         let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {alarm} is in ALARM ({reason})"));
-        match step.restore_despite_races(release, error).await {
+        match step.restore_despite_races(release, alarm, error).await {
             Ok(outcome) => effects.push(AlarmEffect { release: id, outcome }),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
     failure.map_or(Ok(effects), Err)
-}
-
-/// Whether the release began, or begins, while the alarm was in ALARM, as its plan allows. While it is being accepted nobody has
-/// read the alarm's state yet; accept does so after this watch was written.
-fn passes_over(release: &Release, alarm: &AlarmName) -> bool {
-    let begins = release.phase == Phase::Accept && release.plan.judge.start_while_alarming;
-    begins || release.alarming_since_start.contains(alarm)
 }
 
 /// How often an alarm tries again at once when other functions write the record meanwhile. Looks, and whoever else rolls back,
@@ -81,16 +70,40 @@ const RACES: usize = 10;
 impl<W: World> Step<'_, W> {
     /// Puts a release back on blue even while other functions write its record: waiting for the next delivery of the event would
     /// leave users on green for a minute.
-    async fn restore_despite_races(&mut self, mut release: Release, error: TealError) -> TealResult<AlarmOutcome> {
+    async fn restore_despite_races(
+        &mut self,
+        mut release: Release,
+        alarm: &AlarmName,
+        error: TealError,
+    ) -> TealResult<AlarmOutcome> {
         for _ in 0..RACES {
             let id = release.id.clone();
-            match self.restore_now(release, error.clone()).await {
+            match self.restore_or_pass_over(release, alarm, error.clone()).await {
                 Err(error) if error.name == ErrorName::RecordChanged => {
                     self.unsaved.clear();
                     release = self.load(&id).await?;
                 }
                 other => return other,
             }
+        }
+        self.restore_or_pass_over(release, alarm, error).await
+    }
+
+    /// Passes over a release that began, or begins, while the alarm was in ALARM, as its plan allows.
+    async fn restore_or_pass_over(
+        &mut self,
+        mut release: Release,
+        alarm: &AlarmName,
+        error: TealError,
+    ) -> TealResult<AlarmOutcome> {
+        if release.phase == Phase::Accept && release.plan.judge.start_while_alarming {
+            // Accept may have read that all is well just before. With the record changed it reads the alarms again, and
+            // then knows this one.
+            self.save(&mut release).await?;
+            return Ok(AlarmOutcome::PassedOver);
+        }
+        if release.alarming_since_start.contains(alarm) {
+            return Ok(AlarmOutcome::PassedOver);
         }
         self.restore_now(release, error).await
     }

@@ -1,0 +1,108 @@
+//! Capacity: how the two groups stand, and what that lets a rollback do.
+
+use super::Watch;
+use super::records::SKEW_MILLIS;
+use crate::deed::short;
+use crate::link::{Who, later};
+use crate::promise::Promise;
+use crate::state::{GROUP_A, GROUP_B, State};
+use teal::ports::TargetHealth;
+use teal::release::Release;
+use teal::route::{Action, PartRef, weight_in};
+use teal::time::Timestamp;
+
+/// How long a rollback waits for blue before it calls for a person, in milliseconds.
+const BLUE_PATIENCE_MILLIS: i64 = 900_000;
+
+/// What a group can do for requests, from the worst to the best. The same as Teal reads out of its targets; said again here,
+/// since the watch is to notice when Teal reads it wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    Empty,
+    NoneHealthy,
+    Healthy,
+}
+
+impl Standing {
+    fn of(state: &State, group: &str, now: Timestamp) -> Self {
+        let targets = group.parse().map(|group| state.targets(&group, now)).unwrap_or_default();
+        let standing = targets.iter().map(|target| match target.health {
+            TargetHealth::Healthy => Standing::Healthy,
+            TargetHealth::Unused => Standing::Empty,
+            _ => Standing::NoneHealthy,
+        });
+        standing.max().unwrap_or(Standing::Empty)
+    }
+}
+
+impl Watch {
+    pub(super) fn observe_standing(&mut self, state: &State, now: Timestamp) {
+        for group in [GROUP_A, GROUP_B] {
+            let stands = Standing::of(state, group, now);
+            let known = self.standing.entry(group).or_insert((stands, now));
+            if known.0 != stands {
+                *known = (stands, now);
+            }
+        }
+    }
+
+    /// How a group has stood from `since` until now, where that has not changed.
+    fn stood(&self, group: &str, since: Timestamp) -> Option<Standing> {
+        self.standing.get(group).filter(|(_, at)| *at <= since).map(|(standing, _)| *standing)
+    }
+
+    /// Whether a group had no healthy target from `since` until now.
+    pub(super) fn was_down(&self, group: &str, since: Timestamp) -> bool {
+        self.stood(group, since).is_some_and(|standing| standing != Standing::Healthy)
+    }
+
+    /// A run was not told how a group stands: it then goes back to blue.
+    pub(crate) fn could_not_read_health(&mut self, who: &Who) {
+        self.health_unread.insert(who.invocation.clone());
+    }
+
+    /// Weight is about to be taken from green.
+    pub(super) fn before_giving_back(
+        &mut self,
+        release: &Release,
+        part: &PartRef,
+        current: &[Action],
+        actions: &[Action],
+        who: &Who,
+    ) {
+        let green = |actions| weight_in(actions, &release.colours.green).unwrap_or_default();
+        if green(current) == 0 || green(actions) > 0 || self.health_unread.contains(&who.invocation) {
+            return;
+        }
+        let stood = |group: &str| self.stood(group, who.started);
+        let (blue, green) = (stood(release.colours.blue.as_str()), stood(release.colours.green.as_str()));
+        if let (Some(blue), Some(green)) = (blue, green)
+            && green > blue
+        {
+            let what = format!(
+                "{} gives {} back to blue ({blue:?}), and green is {green:?}",
+                who.invocation,
+                short(part.key())
+            );
+            self.breach(Promise::LesserEvil, what);
+        }
+    }
+
+    /// A rollback decided to leave the weights for now.
+    pub(super) fn check_kept(&mut self, old: &Release, new: &Release, who: &Who) {
+        let begins = old.kept_on_green_since.is_none() && new.kept_on_green_since.is_some();
+        if begins && self.stood(new.colours.blue.as_str(), who.started) == Some(Standing::Healthy) {
+            let what = format!("{} keeps {} on green, and blue is healthy", who.invocation, new.id);
+            self.breach(Promise::LesserEvil, what);
+        }
+    }
+
+    /// Whether a person may be called because of blue: it has not come up in all the time that it was given, and was not
+    /// healthy at least at one moment while the run that calls looked.
+    pub(super) fn blue_stays_down(&self, release: &Release, who: &Who, now: Timestamp) -> bool {
+        let waited_out = release
+            .kept_on_green_since
+            .is_some_and(|since| later(since, BLUE_PATIENCE_MILLIS - 2 * SKEW_MILLIS) <= now);
+        waited_out && self.stood(release.colours.blue.as_str(), who.started) != Some(Standing::Healthy)
+    }
+}
