@@ -312,6 +312,22 @@ fn what_somebody_else_changes_is_reported_and_left_alone() {
 }
 
 #[test]
+fn a_stack_update_that_sets_the_old_weights_is_recognised_and_other_weights_are_not_taken_for_one() {
+    for (weights, is_update) in [([100, 0], true), ([90, 10], false)] {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::Bake);
+        let actions = vec![forward(&[(GROUP_A, weights[0]), (GROUP_B, weights[1])])];
+        assert_ne!(world.state().parts[LISTENER], actions);
+        world.state().parts.insert(LISTENER.to_owned(), actions);
+        let ending = machine.finish();
+        assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::RouteChanged)), "{ending:?}");
+        let cause = ending.cause.unwrap_or_default();
+        assert_eq!(cause.contains("a stack update or an apply"), is_update, "{cause}");
+    }
+}
+
+#[test]
 fn a_lone_group_is_joined_by_green_at_weight_nothing() {
     let world = World::new();
     world.state().parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 1)])]);

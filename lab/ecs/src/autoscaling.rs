@@ -119,6 +119,22 @@ impl AutoScaling {
         }
     }
 
+    /// What a scaling policy does whose metric is low: it takes tasks from the service, down to the minimum, unless scaling in is
+    /// suspended or a deployment is under way.
+    pub(crate) fn scale_in(&self, cluster: &str, service: &str) {
+        let is_it = |resource: &Resource| resource.cluster == cluster && resource.service == service;
+        for (resource, target) in self.targets().iter().filter(|(resource, _)| is_it(resource)) {
+            self.bring_within(resource, |service| {
+                let deploys = service.deployments.iter().any(|it| it.rollout == Rollout::InProgress);
+                if target.suspended.scale_in || deploys {
+                    service.desired_count
+                } else {
+                    service.desired_count.min(target.min_capacity)
+                }
+            });
+        }
+    }
+
     /// Changes the desired count of an ACTIVE service; nothing happens to one that is not.
     fn bring_within(&self, resource: &Resource, count: impl FnOnce(&Service) -> u32) {
         let now = self.fleet.clock.now_millis();

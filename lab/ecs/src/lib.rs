@@ -119,6 +119,11 @@ impl Ecs {
         })
     }
 
+    /// Lets the scaling policies of a service scale in as far as they may, as they do when their metric is low.
+    pub fn scale_in(&self, cluster: &str, service: &str) {
+        self.autoscaling.scale_in(cluster, service);
+    }
+
     /// Every task that has not stopped, oldest first.
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskView> {

@@ -61,6 +61,18 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The ARNs among its input's values, at the top or in a list there.
+    pub(crate) fn arns(&self) -> impl Iterator<Item = String> {
+        let values = self.input.as_object().into_iter().flat_map(Map::values);
+        let texts = values.flat_map(|value| match value {
+            Value::Array(items) => items.as_slice(),
+            value => std::slice::from_ref(value),
+        });
+        texts.filter_map(Value::as_str).filter(|text| text.starts_with("arn:")).map(str::to_owned)
+    }
+}
+
 /// Access key id and service of a SigV4 signature: `Credential=AKID/date/region/service/aws4_request`.
 fn credential(headers: &HeaderMap) -> Option<(String, String)> {
     let authorization = headers.get(AUTHORIZATION)?.to_str().ok()?;

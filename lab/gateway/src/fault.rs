@@ -14,6 +14,32 @@ pub struct CallPattern {
     pub operation: Option<String>,
     /// The caller's name, for example a function's logical id.
     pub caller: Option<String>,
+    /// A text in the request's path or body: a name, an ARN. Of events, in the event.
+    pub about: Option<String>,
+}
+
+/// A call as far as faults look at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) caller: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) body: &'a [u8],
+}
+
+impl CallPattern {
+    fn matches(&self, call: &Subject<'_>) -> bool {
+        let wanted = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        wanted(&self.service, call.service)
+            && wanted(&self.operation, call.operation)
+            && wanted(&self.caller, call.caller)
+            && self.about.as_ref().is_none_or(|text| call.path.contains(text.as_str()) || mentions(call.body, text))
+    }
+}
+
+fn mentions(body: &[u8], text: &str) -> bool {
+    text.is_empty() || body.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// What happens to a call.
@@ -33,6 +59,18 @@ pub enum FaultKind {
     Latency { millis: u64 },
     /// The call has its effect, but the connection is closed before the answer.
     LostAnswer,
+    /// The process that calls is killed with SIGKILL. Whoever uses the account's root key is spared: the lab itself.
+    Kill(Moment),
+}
+
+/// When a calling process is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Moment {
+    /// Before the call has an effect.
+    Before,
+    /// When it has had its effect, before the answer.
+    After,
 }
 
 /// A fault and how often it strikes.
@@ -101,15 +139,11 @@ impl Faults {
     }
 
     /// What happens to this call: the first rule that matches and strikes decides.
-    pub(crate) fn strike(&self, service: &str, operation: &str, caller: &str) -> Option<FaultKind> {
+    pub(crate) fn strike(&self, call: &Subject<'_>) -> Option<FaultKind> {
         let mut state = self.state();
         let State { rules, random, .. } = &mut *state;
         rules.iter_mut().find_map(|(_, rule, progress)| {
-            let wanted = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
-            let matches = wanted(&rule.calls.service, service)
-                && wanted(&rule.calls.operation, operation)
-                && wanted(&rule.calls.caller, caller);
-            if !matches || rule.times.is_some_and(|times| progress.hits >= times) {
+            if !rule.calls.matches(call) || rule.times.is_some_and(|times| progress.hits >= times) {
                 return None;
             }
             if progress.passed < rule.after {
@@ -141,7 +175,10 @@ mod tests {
         let text = r#"{"match": {"service": "elasticloadbalancing", "operation": "ModifyListener", "caller": "RollBack"},
                        "kind": "throttle", "after": 1, "times": 2}"#;
         let id = faults.inject(rule(text));
-        let strike = |operation, caller| faults.strike("elasticloadbalancing", operation, caller).is_some();
+        let strike = |operation, caller| {
+            let call = Subject { service: "elasticloadbalancing", operation, caller, path: "/", body: b"" };
+            faults.strike(&call).is_some()
+        };
         assert!(!strike("DescribeRules", "RollBack"));
         assert!(!strike("ModifyListener", "OnAlarm"));
         assert_eq!([(); 4].map(|()| strike("ModifyListener", "RollBack")), [false, true, true, false]);
@@ -150,11 +187,23 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_about_something_strikes_the_calls_that_mention_it() {
+        let faults = Faults::new(1);
+        faults.inject(rule(r#"{"match": {"about": "shop"}, "kind": {"kill": "after"}}"#));
+        let strike =
+            |path, body| faults.strike(&Subject { service: "s", operation: "o", caller: "c", path, body }).is_some();
+        assert!(strike("/functions/shop", b""));
+        assert!(strike("/", b"\x00\x04shop-a\xff"));
+        assert!(!strike("/", b"sho"));
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_choices() {
         let choices = |seed| {
             let faults = Faults::new(seed);
             faults.inject(rule(r#"{"kind": {"latency": {"millis": 5}}, "probability": 0.5}"#));
-            (0..64).map(|_| faults.strike("s", "o", "c").is_some()).collect::<Vec<_>>()
+            let call = Subject { service: "s", operation: "o", caller: "c", path: "/", body: b"" };
+            (0..64).map(|_| faults.strike(&call).is_some()).collect::<Vec<_>>()
         };
         assert_eq!(choices(7), choices(7));
         assert_ne!(choices(7), choices(8));

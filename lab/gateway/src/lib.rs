@@ -9,6 +9,7 @@
 
 mod call;
 mod call_log;
+mod caller_process;
 mod events;
 mod fault;
 mod iam;
@@ -21,15 +22,16 @@ mod wildcard;
 
 pub use call_log::{CallKey, CallRecord};
 pub use events::{DeliveryOutcome, DeliveryRecord};
-pub use fault::{CallPattern, FaultId, FaultKind, FaultRule};
+pub use fault::{CallPattern, FaultId, FaultKind, FaultRule, Moment};
 pub use iam::{PermissionUse, PolicyError, PolicyReport, ResourceTags, Violation};
 pub use identity::{ROOT_ACCESS_KEY, execution_access_key};
 pub use service::{BoxFuture, Service};
 
 use call::Call;
 use call_log::CallLog;
+use caller_process::Connection;
 use events::{Delivery, delivery_call};
-use fault::Faults;
+use fault::{Faults, Subject};
 use iam::Ledger;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -206,13 +208,18 @@ impl EventSender {
         let happened = core.clock.now_millis();
         let delivery = async move {
             let CallKey { caller, service, operation } = delivery_call();
-            let lost = match core.faults.strike(&service, &operation, &caller) {
+            let body = event.to_string();
+            let call =
+                Subject { service: &service, operation: &operation, caller: &caller, path: "/", body: body.as_bytes() };
+            let lost = match core.faults.strike(&call) {
                 None => false,
                 Some(FaultKind::Latency { millis }) => {
                     tokio::time::sleep(Duration::from_millis(millis)).await;
                     false
                 }
-                Some(FaultKind::Error { .. } | FaultKind::Throttle | FaultKind::LostAnswer) => true,
+                Some(FaultKind::Error { .. } | FaultKind::Throttle | FaultKind::LostAnswer | FaultKind::Kill(_)) => {
+                    true
+                }
             };
             core.delivery.deliver(&event, happened, lost, &core.upstream, &core.clock).await;
         };
@@ -222,16 +229,40 @@ impl EventSender {
 
 impl Core {
     /// Answers a request; `None` is a connection that is to be closed without an answer.
-    async fn answer(&self, request: AwsRequest) -> Option<AwsAnswer> {
+    /// `connection` is the caller's end and ours.
+    async fn answer(&self, request: AwsRequest, connection: Option<Connection>) -> Option<AwsAnswer> {
         let started = Instant::now();
         let (at, real_time) = (self.clock.now_millis(), SystemTime::now());
         let call = Call::read(&request);
         let caller = self.ledger.caller(&call.access_key);
-        let fault = self.faults.strike(&call.service, &call.operation, &caller);
-        let answer = self.answer_with(request, &call, &caller, fault.as_ref()).await;
-        let lost = fault == Some(FaultKind::LostAnswer);
+        let subject = Subject {
+            service: &call.service,
+            operation: &call.operation,
+            caller: &caller,
+            path: request.uri.path(),
+            body: &request.body,
+        };
+        let fault = self.faults.strike(&subject);
+        let kill = || {
+            if let Some(connection) = connection.filter(|_| caller != LAB) {
+                caller_process::kill(connection);
+            }
+        };
+        let answer = if fault == Some(FaultKind::Kill(Moment::Before)) {
+            kill();
+            None
+        } else {
+            Some(self.answer_with(request, &call, &caller, fault.as_ref()).await)
+        };
+        if fault == Some(FaultKind::Kill(Moment::After)) {
+            kill();
+        }
+        let answer = answer.filter(|_| !matches!(fault, Some(FaultKind::LostAnswer | FaultKind::Kill(_))));
         let mut resources: Vec<String> =
             iam::needed(&call).into_iter().flatten().map(|needed| needed.resource).filter(|arn| arn != "*").collect();
+        // What a call only reads has no resource in its permission.
+        resources.extend(call.arns());
+        resources.sort_unstable();
         resources.dedup();
         self.log.add(CallRecord {
             at,
@@ -240,11 +271,11 @@ impl Core {
             service: call.service,
             operation: call.operation,
             resources,
-            status: if lost { 0 } else { answer.status.as_u16() },
-            error_code: refusal::code_of(&answer),
+            status: answer.as_ref().map_or(0, |answer| answer.status.as_u16()),
+            error_code: answer.as_ref().and_then(refusal::code_of),
             duration: started.elapsed(),
         });
-        (!lost).then_some(answer)
+        answer
     }
 
     async fn forward(&self, request: AwsRequest, call: &Call, caller: &str) -> AwsAnswer {
@@ -277,7 +308,7 @@ impl Core {
             }
             Some(FaultKind::Throttle) => return refusal::answer(call, &refusal::throttled(call)),
             Some(FaultKind::Latency { millis }) => tokio::time::sleep(Duration::from_millis(*millis)).await,
-            Some(FaultKind::LostAnswer) | None => {}
+            Some(FaultKind::LostAnswer | FaultKind::Kill(_)) | None => {}
         }
         if let Err(message) = self.ledger.check(caller, call, self.clock.now_millis()) {
             return refusal::answer(call, &refusal::access_denied(call, message));

@@ -1,6 +1,7 @@
 //! The HTTP side.
 
 use crate::Core;
+use crate::caller_process::Connection;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -55,17 +56,23 @@ pub(crate) async fn start(core: Arc<Core>) -> io::Result<(SocketAddr, JoinHandle
 async fn serve(stream: TcpStream, core: Arc<Core>) {
     // Small answers are not to wait for more. An error here only costs time.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| respond(request, Arc::clone(&core)));
+    let connection = Connection::of(&stream);
+    let service = service_fn(move |request| respond(request, connection, Arc::clone(&core)));
     // A connection's end, whatever its reason, is the client's to notice.
     let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn respond(request: Request<Incoming>, core: Arc<Core>) -> Result<Response<Full<Bytes>>, Ended> {
+async fn respond(
+    request: Request<Incoming>,
+    connection: Option<Connection>,
+    core: Arc<Core>,
+) -> Result<Response<Full<Bytes>>, Ended> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let request = AwsRequest { method: head.method, uri: head.uri, headers: head.headers, body };
     // A task of its own: as on AWS, a call that has arrived takes effect even if its client goes away.
-    let answer = tokio::spawn(async move { core.answer(request).await }).await?.ok_or(Ended::LostAnswer)?;
+    let answer = tokio::spawn(async move { core.answer(request, connection).await });
+    let answer = answer.await?.ok_or(Ended::LostAnswer)?;
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;

@@ -37,6 +37,13 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
             None => Check::new("seconds from the first trouble to blue", bounds, "it never came to that", false),
         });
     }
+    if let Some(bounds) = &expected.restoring_requests {
+        let what = "requests of on-alarm for one listener or rule, from its intent until it had read it back";
+        checks.push(match result.restoring_requests {
+            Some(found) => within(what, bounds, found as f64),
+            None => Check::new(what, bounds, "it restored nothing", false),
+        });
+    }
     if let Some(found) = result.green_after_blue {
         checks.push(Check::new(
             "requests that green answered after all traffic was back on blue",
@@ -140,7 +147,7 @@ fn within(what: &str, bounds: &Bounds, found: f64) -> Check {
 }
 
 impl Check {
-    fn new(what: impl Into<String>, expected: impl Display, found: impl Display, passed: bool) -> Self {
+    pub(crate) fn new(what: impl Into<String>, expected: impl Display, found: impl Display, passed: bool) -> Self {
         Self { what: what.into(), expected: format!("{expected}"), found: format!("{found}"), passed }
     }
 }

@@ -14,6 +14,7 @@ use crate::stage::Stage;
 use crate::watch::Nobody;
 use crate::{LabError, Places, Progress};
 use serde::Serialize;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -125,12 +126,16 @@ pub async fn up(scale: f64) -> Result<bool, LabError> {
 /// Lists the scenarios that come with the lab.
 ///
 /// # Errors
-/// If one of them cannot be read.
+/// If one of them cannot be read, or the list cannot be written. A reader who has seen enough is no error.
 pub fn list() -> Result<bool, LabError> {
     let places = Places::find()?;
+    let mut output = std::io::stdout().lock();
     for file in Scenario::shipped(&places.repository)? {
         let scenario = Scenario::read(&file)?;
-        println!("{:<18} {}", scenario.name, scenario.description);
+        match writeln!(output, "{:<21} {}", scenario.name, scenario.description) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
+            written => written.map_err(LabError::io("writing the list"))?,
+        }
     }
     Ok(true)
 }

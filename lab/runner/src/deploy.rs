@@ -1,6 +1,7 @@
 //! Teal's own stack: template.yaml as it stands, deployed through CloudFormation with the SAM transform.
 //!
-//! Only what `sam package` changes anyway is changed: where the code and the state machine's definition lie.
+//! Only what `sam package` changes anyway is changed: where the code and the state machine's definition lie. And on a fast clock
+//! functions time out sooner.
 
 use crate::binaries::Binaries;
 use crate::{Aws, LabError, Places, Progress};
@@ -14,6 +15,8 @@ const STACK: &str = "teal";
 const BUCKET: &str = "teal-lab-packages";
 /// The bucket for plans that scenarios name.
 pub(crate) const PLAN_BUCKET: &str = "teal-lab-plans";
+/// Up to this scale functions have the template's timeouts; above it they are shortened to as many lab seconds.
+const FULL_TIMEOUTS_UP_TO: f64 = 5.0;
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The deployed stack.
@@ -46,6 +49,7 @@ pub(crate) async fn deploy(
     aws: &Aws,
     places: &Places,
     binaries: &Binaries,
+    scale: f64,
     progress: &Progress,
 ) -> Result<Deployment, LabError> {
     let file = places.repository.join("template.yaml");
@@ -55,6 +59,7 @@ pub(crate) async fn deploy(
         aws.put_s3(bucket, Bytes::new()).await?;
     }
     let functions = package(aws, places, binaries, &file, &mut template).await?;
+    shorten_timeouts(&mut template, scale);
     progress.say(format!("deploying template.yaml with {} functions", functions.len()));
     let parameters = json!({
         "StackName": STACK,
@@ -112,6 +117,25 @@ async fn package(
         }
     }
     Ok(functions)
+}
+
+/// What a function may still do when it is killed or cut off is waited for until its timeout, which is real time. Unchanged it
+/// would be hours of a fast clock, and no retry of the state machine lasts so long.
+fn shorten_timeouts(template: &mut Value, scale: f64) {
+    let factor = (FULL_TIMEOUTS_UP_TO / scale).min(1.0);
+    let shorten = |timeout: &mut Value| {
+        if let Some(seconds) = timeout.as_f64() {
+            *timeout = ((seconds * factor).ceil() as u64).into();
+        }
+    };
+    let default = template.pointer_mut("/Globals/Function/Timeout").into_iter();
+    default.for_each(shorten);
+    let resources = template.get_mut("Resources").and_then(Value::as_object_mut);
+    for resource in resources.into_iter().flat_map(|resources| resources.values_mut()) {
+        if resource["Type"] == "AWS::Serverless::Function" {
+            resource.pointer_mut("/Properties/Timeout").into_iter().for_each(shorten);
+        }
+    }
 }
 
 async fn wait_until_complete(aws: &Aws) -> Result<BTreeMap<String, String>, LabError> {
@@ -217,6 +241,20 @@ fn document(encoded: &Value) -> Result<Value, LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timeouts_are_as_in_the_template_unless_the_clock_is_fast() {
+        let function = |properties: Value| json!({"Type": "AWS::Serverless::Function", "Properties": properties});
+        let resources = json!({"One": function(json!({"Timeout": 60})), "Other": function(json!({}))});
+        let template = json!({"Globals": {"Function": {"Timeout": 30}}, "Resources": resources});
+        for (scale, default, own) in [(1.0, 30, 60), (5.0, 30, 60), (25.0, 6, 12), (40.0, 4, 8)] {
+            let mut template = template.clone();
+            shorten_timeouts(&mut template, scale);
+            assert_eq!(template["Globals"]["Function"]["Timeout"], default, "at scale {scale}");
+            assert_eq!(template["Resources"]["One"]["Properties"]["Timeout"], own, "at scale {scale}");
+            assert_eq!(template["Resources"]["Other"]["Properties"], json!({}));
+        }
+    }
 
     #[test]
     fn a_policy_document_is_url_decoded() {

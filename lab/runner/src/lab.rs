@@ -84,7 +84,7 @@ impl Lab {
         };
         let ministack = Ministack::start(&options, &progress).await?;
         let aws = Aws::new(endpoint.clone());
-        let deployment = deploy(&aws, &places, &binaries, &progress).await?;
+        let deployment = deploy(&aws, &places, &binaries, scale, &progress).await?;
         let callers = register_functions(&emulators.gateway, &deployment)?;
         let ledger = Ledger::new(&endpoint, &deployment.table, clock.clone()).await?;
         let sweeper = tokio::spawn(sweep_by_schedule(aws.clone(), clock.clone(), sweep_function(&deployment)));
@@ -169,6 +169,11 @@ impl Lab {
         ]
     }
 
+    /// Invokes sweep besides its schedule.
+    pub(crate) async fn sweep_now(&self) -> Result<Value, LabError> {
+        self.aws.invoke(&sweep_function(&self.deployment), &scheduled_event()).await
+    }
+
     pub(crate) fn weight_changes(&self) -> Vec<WeightChange> {
         self.emulators.elb.weight_changes()
     }
@@ -179,6 +184,10 @@ impl Lab {
 
     pub(crate) fn kill_task(&self, task: &str) -> bool {
         self.emulators.ecs.kill_task(task)
+    }
+
+    pub(crate) fn scale_in(&self, cluster: &str, service: &str) {
+        self.emulators.ecs.scale_in(cluster, service);
     }
 
     pub(crate) fn gateway(&self) -> &Gateway {
@@ -268,9 +277,12 @@ fn sweep_function(deployment: &Deployment) -> String {
 
 /// Invokes sweep as its schedule does. An error is sweep's own and is in its log; the next one comes anyway.
 async fn sweep_by_schedule(aws: Aws, clock: LabClock, function: String) {
-    let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
     loop {
         clock.sleep(SWEEP_EVERY).await;
-        let _ = aws.invoke(&function, &event).await;
+        let _ = aws.invoke(&function, &scheduled_event()).await;
     }
+}
+
+fn scheduled_event() -> Value {
+    json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
 }

@@ -37,6 +37,9 @@ pub struct ScenarioResult {
     pub seconds_to_blue: Option<f64>,
     /// Requests that green answered although they were due after that moment.
     pub green_after_blue: Option<u64>,
+    /// The most requests that on-alarm sent for one listener or rule from its intent's record until it had read it back,
+    /// without those that were refused for their rate; absent if it restored nothing.
+    pub restoring_requests: Option<u64>,
     /// Traffic over time, in intervals of 30 lab seconds.
     pub traffic: Vec<TrafficInterval>,
     /// AWS calls by function: operation and count.

@@ -51,6 +51,8 @@ pub(crate) struct Run<'a> {
     begun_at: Millis,
     /// Faults to be ended with the run.
     faults: Vec<FaultId>,
+    /// What events of the scenario checked.
+    checked: Vec<Check>,
     weights_seen: usize,
     story_seen: Vec<usize>,
     watcher: &'a mut dyn Watcher,
@@ -90,6 +92,7 @@ impl<'a> Run<'a> {
             calls_before: lab.call_counts(),
             begun_at: lab.clock().now_millis(),
             faults: Vec::new(),
+            checked: Vec::new(),
             weights_seen: lab.weight_changes().len(),
             story_seen: Vec::new(),
             watcher,
@@ -103,7 +106,11 @@ impl<'a> Run<'a> {
         lab.clock().sleep(AFTERMATH).await;
         let tally = load.stop().await;
         for part in &mut run.route {
-            part.after = read_actions(lab, &part.part).await?;
+            part.after = match read_actions(lab, &part.part).await {
+                // Somebody took it away.
+                Err(LabError::Aws { code, .. }) if code.ends_with("NotFound") => Value::Null,
+                found => found?,
+            };
         }
         let mut result = run.collect(&tally, begun.elapsed()).await?;
         result.expectations = run.checks(&result);
@@ -202,7 +209,7 @@ impl<'a> Run<'a> {
 
     /// Whether every release has ended, also those whose execution was stopped and which Teal ends behind it.
     async fn has_ended(&self) -> Result<bool, LabError> {
-        if self.releases.is_empty() || self.schedule.starts_releases() {
+        if self.releases.is_empty() || self.schedule.has_more() {
             return Ok(false);
         }
         for running in &self.releases {
@@ -269,6 +276,7 @@ impl<'a> Run<'a> {
         for (running, release) in self.releases.iter().skip(1).zip(&result.other_releases) {
             checks.extend(check_release(&running.expected, release));
         }
+        checks.extend(self.checked.iter().cloned());
         checks
     }
 }

@@ -161,13 +161,34 @@ pub enum Action {
     KillTask { service: String },
     /// Any AWS operation, as the account's administrator.
     Call { service: String, action: String, parameters: Value },
-    /// From now on calls of this kind go wrong, until `endFaults` or the scenario's end. Faults hit everybody in the lab:
-    /// such a scenario needs a lab of its own.
+    /// From now on calls of this kind go wrong, until `endFaults` or the scenario's end: those that mention the scenario's
+    /// name, as its resources and releases do, unless `about` names another text.
     InjectFault(FaultRule),
     /// All injected faults end.
     EndFaults,
+    /// An event as EventBridge delivers it.
+    SendEvent(Value),
+    /// Automatic scaling takes tasks from an ECS service, as far as it may.
+    ScaleIn { service: String },
+    /// Sweep runs besides its schedule: every lab minute, until its answer contains this text.
+    Sweep { until: String },
+    /// What an AWS call answers now must be this.
+    Check(AnswerCheck),
     /// Another release starts, its plan like the first with these changes, and must come out like this.
     StartRelease { plan_changes: Value, expect: Expectation },
+}
+
+/// An AWS call, and what its answer is to hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnswerCheck {
+    pub service: String,
+    pub action: String,
+    pub parameters: Value,
+    /// Where in the answer to look, as a JSON pointer.
+    pub at: String,
+    /// What must be there; `null` for nothing.
+    pub is: Value,
 }
 
 fn default_scale() -> f64 {
@@ -359,6 +380,7 @@ expect: {outcome: rolledBack}
             ("BadShareAlarmA", "x-a-bad-share".to_owned()),
             ("BadShareAlarmB", "x-b-bad-share".to_owned()),
             ("LoadBalancer5xxAlarm", "x-5xx".to_owned()),
+            ("AnyAlarm", "x-any".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();

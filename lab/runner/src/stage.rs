@@ -100,7 +100,8 @@ impl Stage {
     /// The names of the alarms.
     pub(crate) fn alarms(&self) -> impl Iterator<Item = &str> {
         let resources = self.stack.resources.values();
-        resources.filter(|resource| resource.kind == "AWS::CloudWatch::Alarm").map(|resource| resource.id.as_str())
+        let alarms = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
+        resources.filter(move |resource| alarms.contains(&resource.kind.as_str())).map(|resource| resource.id.as_str())
     }
 
     /// Text for people: the ARNs of this stage's resources by the names that the template gives them.

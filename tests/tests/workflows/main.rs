@@ -21,12 +21,23 @@ fn lab() -> &'static (Runtime, Lab) {
     })
 }
 
-fn ends_as_expected(name: &str) {
+/// Runs scenarios at the same time: most of a scenario is waiting.
+fn end_as_expected(names: &[&str]) {
     let (runtime, lab) = lab();
-    let file = lab.places().repository.join(format!("lab/scenarios/{name}.yaml"));
-    let scenario = Scenario::read(&file).unwrap_or_else(|problem| panic!("{problem}"));
-    let result = runtime.block_on(lab.run(&scenario, &mut Nobody)).unwrap_or_else(|problem| panic!("{problem}"));
-    assert!(result.passed, "{}", shortfalls(&result));
+    let run = |name: &&str| {
+        let file = lab.places().repository.join(format!("lab/scenarios/{name}.yaml"));
+        let scenario = Scenario::read(&file).unwrap_or_else(|problem| panic!("{problem}"));
+        runtime.spawn(async move { lab.run(&scenario, &mut Nobody).await })
+    };
+    let running: Vec<_> = names.iter().map(run).collect();
+    let shortfalls: Vec<_> = running
+        .into_iter()
+        .map(|run| runtime.block_on(run).unwrap_or_else(|problem| panic!("{problem}")))
+        .map(|result| result.unwrap_or_else(|problem| panic!("{problem}")))
+        .filter(|result| !result.passed)
+        .map(|result| shortfalls(&result))
+        .collect();
+    assert!(shortfalls.is_empty(), "{}", shortfalls.join("\n"));
 }
 
 fn shortfalls(result: &ScenarioResult) -> String {
@@ -41,38 +52,47 @@ fn shortfalls(result: &ScenarioResult) -> String {
 }
 
 macro_rules! scenarios {
-    ($($test:ident: $name:literal,)*) => {
-        $(#[test] fn $test() { ends_as_expected($name); })*
+    ($($test:ident: $($name:literal),+;)*) => {
+        $(#[test] fn $test() { end_as_expected(&[$($name),+]); })*
 
-        const TESTED: &[&str] = &[$($name),*];
+        const TESTED: &[&str] = &[$($($name),+),*];
     };
 }
 
 scenarios! {
-    good: "good",
-    bad_5xx: "bad-5xx",
-    slow: "slow",
-    validation_fails: "validation-fails",
-    green_never_healthy: "green-never-healthy",
-    gate_approved: "gate-approved",
-    gate_rejected: "gate-rejected",
-    gate_expired: "gate-expired",
-    abort: "abort",
-    plan_errors: "plan-errors",
-    busy_route: "busy-route",
-    supersede: "supersede",
-    console_start: "console-start",
-    console_start_refused: "console-start-refused",
-    rule_route: "rule-route",
-    two_listeners: "two-listeners",
-    sticky_and_auth: "sticky-and-auth",
-    judge_regression: "judge-regression",
-    judge_same_errors: "judge-same-errors",
-    judge_shared_burst: "judge-shared-burst",
-    judge_crash: "judge-crash",
-    judge_never_fails: "judge-never-fails",
-    judge_no_traffic: "judge-no-traffic",
-    judge_calibrated: "judge-calibrated",
+    good: "good";
+    bad_5xx: "bad-5xx";
+    slow: "slow";
+    validation_fails: "validation-fails";
+    green_never_healthy: "green-never-healthy";
+    gate_approved: "gate-approved";
+    gate_rejected: "gate-rejected";
+    gate_expired: "gate-expired";
+    abort: "abort";
+    plan_errors: "plan-errors";
+    busy_route: "busy-route";
+    supersede: "supersede";
+    console_start: "console-start";
+    console_start_refused: "console-start-refused";
+    rule_route: "rule-route";
+    two_listeners: "two-listeners";
+    sticky_and_auth: "sticky-and-auth";
+    judge_regression: "judge-regression";
+    judge_same_errors: "judge-same-errors";
+    judge_shared_burst: "judge-shared-burst";
+    judge_crash: "judge-crash";
+    judge_never_fails: "judge-never-fails";
+    judge_no_traffic: "judge-no-traffic";
+    judge_calibrated: "judge-calibrated";
+    stopped_from_outside: "stop-execution", "lost-end-event", "timed-out";
+    alarm_before_and_between_shifts: "alarm-preparing", "alarm-at-gate", "alarm-lost";
+    alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated";
+    alarms_of_other_kinds: "composite-alarm", "firing-at-start";
+    route_changed_by_somebody_else: "weights-changed", "group-added", "weights-reset", "drift-after";
+    blue_and_its_capacity: "unhealthy-blue", "scale-in";
+    a_person_is_needed: "listener-deleted", "restore-denied";
+    calls_that_go_wrong: "throttled-elb", "flaky-aws";
+    functions_that_are_killed: "killed-shifting", "killed-restoring";
 }
 
 #[test]

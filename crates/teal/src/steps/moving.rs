@@ -128,7 +128,15 @@ impl<W: World> Step<'_, W> {
         if found == part.expected || or.is_some_and(|other| found == other) {
             return Ok(());
         }
-        Err(changed(&differences(&part.part, &part.expected, &found)))
+        let error = changed(&differences(&part.part, &part.expected, &found));
+        if found == part.original {
+            let message = format!(
+                "a stack update or an apply has probably set the weights from before the release again: {}",
+                error.message
+            );
+            return Err(TealError::new(error.name, message));
+        }
+        Err(error)
     }
 
     async fn verify(&self, part: &PartRef, target: &[Action]) -> TealResult<()> {

@@ -59,7 +59,8 @@ pub(super) async fn create(
             (target.join("|"), BTreeMap::new())
         }
         "AWS::ApplicationAutoScaling::ScalingPolicy" => scaling_policy(aws, physical, properties).await?,
-        "AWS::CloudWatch::Alarm" => alarm(aws, physical, properties).await?,
+        "AWS::CloudWatch::Alarm" => alarm(aws, "PutMetricAlarm", physical, properties).await?,
+        "AWS::CloudWatch::CompositeAlarm" => alarm(aws, "PutCompositeAlarm", physical, properties).await?,
         // The lab has no networks, roles, logs or log-ins of the user's; what refers to them gets a name.
         "AWS::EC2::SecurityGroup"
         | "AWS::EC2::SecurityGroupIngress"
@@ -140,11 +141,12 @@ async fn scaling_policy(
 
 async fn alarm(
     aws: &Aws,
+    operation: &str,
     physical: &str,
     mut properties: Map<String, Value>,
 ) -> Result<(String, BTreeMap<String, String>), LabError> {
     let name = text(properties.entry("AlarmName").or_insert_with(|| physical.into()));
-    aws.call("monitoring", "PutMetricAlarm", properties.into()).await?;
+    aws.call("monitoring", operation, properties.into()).await?;
     let arn = Value::from(format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"));
     let named = attributes([("Arn", &arn)]);
     Ok((name, named))
@@ -230,7 +232,11 @@ pub(super) async fn delete(aws: &Aws, resources: impl Iterator<Item = &Resource>
                 })),
                 Err(error) => first_error = first_error.or(Some(error)),
             },
-            "AWS::CloudWatch::Alarm" => calls.push((0, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]}))),
+            // An alarm that a composite one refers to stays until that is gone.
+            "AWS::CloudWatch::CompositeAlarm" => {
+                calls.push((0, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]})));
+            }
+            "AWS::CloudWatch::Alarm" => calls.push((1, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]}))),
             "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
                 calls.push((1, ELB, "DeleteLoadBalancer", json!({"LoadBalancerArn": id})));
             }

@@ -3,9 +3,16 @@
 use super::Run;
 use crate::LabError;
 use crate::merge::merge;
-use crate::scenario::{Action, EventSpec, Scenario};
+use crate::result::Check;
+use crate::scenario::{Action, AnswerCheck, EventSpec, Scenario, fill};
 use serde_json::{Value, json};
+use std::time::Duration;
 use teal::request::Ask;
+
+/// How often sweep runs until it tells of what is waited for: it looks at some routes only at a time.
+const SWEEPS: usize = 30;
+/// From one sweep to the next (lab time).
+const SWEEP_PAUSE: Duration = Duration::from_secs(60);
 
 /// The events that have not happened yet.
 #[derive(Debug)]
@@ -36,9 +43,9 @@ impl Schedule {
         due.into_iter().map(|(event, _): (EventSpec, _)| event.action).collect()
     }
 
-    /// Whether another release is still to be started at a known time.
-    pub(super) fn starts_releases(&self) -> bool {
-        self.waiting.iter().any(|(event, due)| due.is_some() && matches!(event.action, Action::StartRelease { .. }))
+    /// Whether something is still to happen at a known time.
+    pub(super) fn has_more(&self) -> bool {
+        self.waiting.iter().any(|(_, due)| due.is_some())
     }
 }
 
@@ -61,13 +68,29 @@ impl Run<'_> {
                 format!("{service} {action} is called by somebody else")
             }
             Action::InjectFault(fault) => {
-                self.faults.push(self.lab.gateway().inject(fault.clone()));
+                let mut fault = fault.clone();
+                fault.calls.about.get_or_insert_with(|| self.scenario.name.clone());
+                self.faults.push(self.lab.gateway().inject(fault));
                 "a fault is in force from now on".into()
             }
             Action::EndFaults => {
                 let hits = self.end_faults();
                 format!("the faults end; {hits} calls were hit")
             }
+            Action::SendEvent(event) => {
+                let event = self.filled(event)?;
+                let kind = event["detail-type"].as_str().unwrap_or("event").to_owned();
+                self.lab.gateway().send_event(event);
+                format!("EventBridge delivers: {kind}")
+            }
+            Action::ScaleIn { service } => {
+                let service = self.filled(&json!(service))?;
+                let cluster = self.stage.names.get("ClusterName").map(String::as_str).unwrap_or_default();
+                self.lab.scale_in(cluster, service.as_str().unwrap_or_default());
+                format!("automatic scaling would take tasks from {service}")
+            }
+            Action::Sweep { until } => self.sweep(until).await?,
+            Action::Check(check) => self.check_answer(check).await?,
             Action::StartRelease { plan_changes, expect } => {
                 let mut plan = self.plan.clone();
                 merge(&mut plan, &self.filled(plan_changes)?);
@@ -78,9 +101,46 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// With what exists once the release has started, too.
     fn filled(&self, value: &Value) -> Result<Value, LabError> {
-        let file = format!("scenario {}", self.scenario.name);
-        self.stage.filled(value).map_err(|problem| LabError::document(file, problem))
+        let mut names = self.stage.names.clone();
+        let deployment = self.lab.deployment();
+        names.insert("stateMachine".into(), deployment.state_machine.clone());
+        names.insert("table".into(), deployment.table.clone());
+        if let Some(running) = self.releases.first() {
+            names.insert("execution".into(), running.observer.execution.clone());
+            names.insert("release".into(), running.observer.name().to_owned());
+        }
+        fill(value, &names).map_err(|problem| LabError::document(format!("scenario {}", self.scenario.name), problem))
+    }
+
+    async fn sweep(&mut self, until: &str) -> Result<String, LabError> {
+        let wanted = self.filled(&json!(until))?;
+        let wanted = wanted.as_str().unwrap_or_default();
+        let mut told = String::new();
+        for _ in 0..SWEEPS {
+            // An error of sweep's own is one of its answers.
+            told = self.lab.sweep_now().await.map_or_else(|error| error.to_string(), |answer| answer.to_string());
+            if told.contains(wanted) {
+                break;
+            }
+            self.lab.clock().sleep(SWEEP_PAUSE).await;
+        }
+        let passed = told.contains(wanted);
+        self.checked.push(Check::new("sweep tells of", wanted, &told, passed));
+        Ok(format!("sweep runs: {}", self.stage.readable(&told)))
+    }
+
+    async fn check_answer(&mut self, check: &AnswerCheck) -> Result<String, LabError> {
+        let parameters = self.filled(&check.parameters)?;
+        let expected = self.filled(&check.is)?;
+        let answer = self.lab.aws().call(&check.service, &check.action, parameters).await?;
+        let found = answer.pointer(&check.at).cloned().unwrap_or_default();
+        let what = format!("at {:.0} s, {} of {}", self.timeline.now(), check.at, check.action);
+        let line = format!("{what} is {found}");
+        let passed = expected == found;
+        self.checked.push(Check::new(what, expected, found, passed));
+        Ok(line)
     }
 
     /// Answers at the gate where the release waits.

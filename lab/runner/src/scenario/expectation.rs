@@ -52,6 +52,10 @@ pub struct Expectation {
     /// Lab seconds from the first alarm or bad verdict until every listener and rule was wholly on blue.
     #[serde(default)]
     pub seconds_to_blue: Option<Bounds>,
+    /// The most requests that on-alarm sent for one listener or rule from the moment its intent was recorded until it had
+    /// read it back; those that were refused for their rate are not counted.
+    #[serde(default)]
+    pub restoring_requests: Option<Bounds>,
     /// Lab seconds from the start of the execution to its end.
     #[serde(default)]
     pub seconds: Option<Bounds>,
