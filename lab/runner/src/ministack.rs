@@ -28,6 +28,10 @@ main()
 const SERVICES: &str =
     "appconfig,cloudformation,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,scheduler,sns,sqs,ssm,states,sts";
 
+/// How long Lambda waits before it tries an asynchronous invocation again; twice as long before the third and last try.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
+const ASYNC_RETRY: Duration = Duration::from_secs(60);
+
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What ministack and the functions in it are to be told.
@@ -83,7 +87,8 @@ impl Ministack {
             .env("AWS_MAX_ATTEMPTS", "3")
             .env("SERVICES", SERVICES)
             .env("SFN_WAIT_SCALE", format!("{}", 1.0 / options.scale))
-            .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", format!("{}", 1.0 / options.scale))
+            .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", format!("{}", ASYNC_RETRY.as_secs_f64() / options.scale))
+            .env("LAMBDA_ASYNC_RETRY_MAX_SECONDS", format!("{}", 2.0 * ASYNC_RETRY.as_secs_f64() / options.scale))
             .envs(options.environment.iter().cloned())
             .current_dir(&options.directory)
             .stdin(Stdio::piped())
