@@ -24,6 +24,8 @@ const DEPLOY_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct Deployment {
     pub state_machine: String,
     pub table: String,
+    /// The ARN of the policy for people who release.
+    pub operator_policy: String,
     pub functions: Vec<Function>,
 }
 
@@ -82,7 +84,12 @@ pub(crate) async fn deploy(
         let name = physical.get(&logical).cloned().unwrap_or_default();
         deployed.push(describe_function(aws, binary, name).await?);
     }
-    Ok(Deployment { state_machine: output("StateMachineArn")?, table: output("TableName")?, functions: deployed })
+    Ok(Deployment {
+        state_machine: output("StateMachineArn")?,
+        table: output("TableName")?,
+        operator_policy: output("OperatorPolicyArn")?,
+        functions: deployed,
+    })
 }
 
 /// Uploads code and definition, and points the template at them. Gives logical id and binary of each function.
@@ -208,12 +215,17 @@ async fn policies_of(aws: &Aws, role: &str) -> Result<Vec<Value>, LabError> {
         if arn.starts_with("arn:aws:iam::aws:") {
             continue;
         }
-        let described = aws.call("iam", "GetPolicy", json!({"PolicyArn": arn})).await?;
-        let version = &described["Policy"]["DefaultVersionId"];
-        let version = aws.call("iam", "GetPolicyVersion", json!({"PolicyArn": arn, "VersionId": version})).await?;
-        documents.push(document(&version["PolicyVersion"]["Document"])?);
+        documents.push(policy_document(aws, arn).await?);
     }
     Ok(documents)
+}
+
+/// The document of a managed policy.
+pub(crate) async fn policy_document(aws: &Aws, arn: &str) -> Result<Value, LabError> {
+    let described = aws.call("iam", "GetPolicy", json!({"PolicyArn": arn})).await?;
+    let version = &described["Policy"]["DefaultVersionId"];
+    let version = aws.call("iam", "GetPolicyVersion", json!({"PolicyArn": arn, "VersionId": version})).await?;
+    document(&version["PolicyVersion"]["Document"])
 }
 
 /// IAM answers with documents as URL-encoded JSON.

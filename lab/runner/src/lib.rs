@@ -16,6 +16,7 @@ mod load;
 mod merge;
 mod ministack;
 mod observe;
+mod operator;
 mod places;
 mod progress;
 mod result;

@@ -1,12 +1,12 @@
-//! The command line as people use it: the real `teal` on the lab, through releases with a gate. Nothing here waits for a time,
-//! only for what a release has come to.
+//! The command line as people use it: the real `teal` on the lab, through releases with a gate, by a user who has the template's
+//! OperatorPolicy and nothing else. Nothing here waits for a time, only for what a release has come to.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod teal;
 
 use serde_json::{Value, json};
-use teal::{Service, teal};
+use teal::{Service, checked_calls, teal};
 
 #[test]
 fn a_release_is_started_approved_and_watched_until_it_is_promoted() {
@@ -71,6 +71,11 @@ fn a_release_is_started_approved_and_watched_until_it_is_promoted() {
     assert!(rows[0].contains("good") && rows[0].contains("100%") && rows[0].ends_with("Promoted"), "{list}");
     let list = teal(&["releases", "--service", "cli-promoted", "--json"], "").json_lines().pop().unwrap();
     assert_eq!(list[0]["id"], "good");
+    let (allowed, refused) = checked_calls();
+    assert!(
+        allowed > 0 && refused.is_empty(),
+        "OperatorPolicy allows all of it: {allowed} calls, refused: {refused:?}"
+    );
 }
 
 #[test]

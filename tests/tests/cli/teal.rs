@@ -44,15 +44,24 @@ release:
 expect: {outcome: promoted}
 "#;
 
+/// A lab, and the environment of somebody who may do with it what OperatorPolicy allows.
+type OperatedLab = (Runtime, Lab, Vec<(&'static str, String)>);
+
 /// One lab for all tests of this process; it ends with the process.
-fn lab() -> &'static (Runtime, Lab) {
-    static LAB: OnceLock<(Runtime, Lab)> = OnceLock::new();
+fn lab() -> &'static OperatedLab {
+    static LAB: OnceLock<OperatedLab> = OnceLock::new();
     LAB.get_or_init(|| {
         let runtime = Runtime::new().unwrap();
         let options = LabOptions { scale: SCALE, progress: Progress::on_stderr() };
         let lab = runtime.block_on(Lab::start(options)).unwrap_or_else(|problem| panic!("the lab: {problem}"));
-        (runtime, lab)
+        let operator = runtime.block_on(lab.operator()).unwrap_or_else(|problem| panic!("the operator: {problem}"));
+        (runtime, lab, operator)
     })
+}
+
+/// How many calls OperatorPolicy allowed so far, and what it did not allow.
+pub(crate) fn checked_calls() -> (u64, Vec<String>) {
+    lab().1.checks_of_operator()
 }
 
 /// The program, built with the tests' own profile.
@@ -91,10 +100,12 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Runs `teal` in the environment that `cargo lab up` prints, and nothing else of this machine's.
+/// Runs `teal` in the environment that `cargo lab up` prints, by a user who has OperatorPolicy only, and with nothing else of this
+/// machine's.
 pub(crate) fn teal(arguments: &[&str], input: &str) -> Answer {
     let mut command = Command::new(program());
-    command.args(arguments).env_clear().envs(lab().1.environment());
+    let (_, lab, operator) = lab();
+    command.args(arguments).env_clear().envs(lab.environment()).envs(operator.iter().cloned());
     // Whatever profile the user of this machine has is not to be read.
     command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -113,7 +124,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn set(name: &str) -> Self {
-        let (runtime, lab) = lab();
+        let (runtime, lab, _) = lab();
         let scenario =
             Scenario::parse(&format!("name: {name}{SCENARIO}")).unwrap_or_else(|problem| panic!("{problem}"));
         let stage = Stage::set(lab.aws(), lab.clock(), &lab.places().repository, &scenario);

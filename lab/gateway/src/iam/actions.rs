@@ -1,7 +1,7 @@
 //! Which permissions a call needs.
 //!
 //! Source: the service authorization reference, one page per service ("Actions, resources, and condition keys for ...").
-//! Condition keys that no call gives here (`dynamodb:LeadingKeys`, say) count as absent.
+//! Condition keys that no call gives here (`dynamodb:Attributes`, say) count as absent.
 
 #[cfg(test)]
 mod tests;
@@ -244,7 +244,8 @@ fn dynamodb(operation: &str, input: &Value) -> Vec<Needed> {
                 .flat_map(|(kind, item)| {
                     let operation =
                         if kind == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{kind}Item") };
-                    on("dynamodb", &operation, text(item, "TableName").map(table).into_iter().collect())
+                    let needed = on("dynamodb", &operation, text(item, "TableName").map(table).into_iter().collect());
+                    with_leading_key(needed, item)
                 })
                 .collect()
         }
@@ -256,8 +257,17 @@ fn dynamodb(operation: &str, input: &Value) -> Vec<Needed> {
         _ => {
             let index = text(input, "IndexName").map(|index| format!("/index/{index}")).unwrap_or_default();
             let resource = text(input, "TableName").map(|name| format!("{}{index}", table(name)));
-            on("dynamodb", operation, resource.into_iter().collect())
+            with_leading_key(on("dynamodb", operation, resource.into_iter().collect()), input)
         }
+    }
+}
+
+/// The partition of the item that a request names. Tables in the lab are Teal's, where it is the attribute `pk`.
+fn with_leading_key(needed: Vec<Needed>, request: &Value) -> Vec<Needed> {
+    let key = ["/Item/pk/S", "/Key/pk/S"].iter().find_map(|path| request.pointer(path)?.as_str());
+    match key {
+        Some(key) => with_context(needed, "dynamodb:LeadingKeys", key),
+        None => needed,
     }
 }
 

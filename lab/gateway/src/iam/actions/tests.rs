@@ -184,3 +184,18 @@ fn an_objects_version_is_read_by_a_permission_of_its_own() {
     assert_eq!(needed_for(&format!("PUT {path}"), json!({})), Some(("s3:PutObject".to_owned(), object)));
     assert_eq!(needed_for("PUT /plans", Value::Null), None);
 }
+
+#[test]
+fn a_write_tells_its_partition_to_conditions() {
+    let keys = |operation: &str, input: Value| -> Vec<Option<Vec<String>>> {
+        let needed = needed(&call("dynamodb", operation, input)).unwrap();
+        needed.iter().map(|needed| needed.context.get("dynamodb:LeadingKeys").cloned()).collect()
+    };
+    let item = |pk: &str| json!({"TableName": "releases", "Item": {"pk": {"S": pk}, "sk": {"S": "abort"}}});
+    let of = |pk: &str| Some(vec![pk.to_owned()]);
+    assert_eq!(keys("PutItem", item("request#r-1")), [of("request#r-1")]);
+    let deleted = json!({"TableName": "releases", "Key": {"pk": {"S": "lock#x"}}});
+    let both = json!({"TransactItems": [{"Put": item("release#r-1")}, {"Delete": deleted}]});
+    assert_eq!(keys("TransactWriteItems", both), [of("release#r-1"), of("lock#x")]);
+    assert_eq!(keys("Query", json!({"TableName": "releases"})), [None]);
+}
