@@ -16,6 +16,7 @@ mod eventbridge;
 mod fleet;
 mod http;
 mod json;
+mod logs;
 mod plans;
 mod rest;
 mod router;
@@ -39,6 +40,7 @@ pub struct Aws {
     settings: AwsSettings,
     autoscaling: OnceLock<json::Client>,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
+    cloudwatch_logs: OnceLock<json::Client>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     ecs: OnceLock<json::Client>,
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
@@ -65,6 +67,7 @@ impl Aws {
             settings,
             autoscaling: OnceLock::new(),
             cloudwatch: OnceLock::new(),
+            cloudwatch_logs: OnceLock::new(),
             dynamodb: OnceLock::new(),
             ecs: OnceLock::new(),
             elb: OnceLock::new(),
@@ -85,6 +88,10 @@ impl Aws {
 
     fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
         self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
+    }
+
+    fn cloudwatch_logs(&self) -> &json::Client {
+        self.cloudwatch_logs.get_or_init(|| json::Client::new(&self.config, &logs::LOGS))
     }
 
     fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {

@@ -1,12 +1,15 @@
 //! Green against blue in a release: what the judge is given, from CloudWatch's series to one judgement.
 
 mod calibrate;
+mod messages;
 mod metric;
 mod periods;
 mod replay;
 mod source;
 
 pub(crate) use calibrate::{History, edges, usual_edges};
+pub(crate) use messages::Novelty;
+pub use messages::{Messages, NewMessage};
 pub use metric::{Compared, evidence};
 pub(crate) use periods::{Comparison, Moments};
 pub use replay::{Firing, Replay, ReplayError, Summary, replay};

@@ -12,6 +12,7 @@ pub mod defaults;
 mod green;
 mod judge;
 pub mod limits;
+mod logs;
 mod metrics;
 mod name;
 mod problem;
@@ -32,7 +33,8 @@ pub use green::{Cluster, EcsGreen, EcsServiceName, Green, TaskDefinition};
 pub use judge::{
     AdvanceOn, AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit,
 };
-pub use metrics::{Metric, MetricName, MetricSource, XRayGroups};
+pub use logs::{LogCommands, LogField, LogGroup, LogQuery, LogSource, LogText, NewMessageAction, NewMessages};
+pub use metrics::{Metric, MetricName, MetricSource, Noise, XRayGroups};
 pub use name::{ServiceName, Version};
 pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{PlanRef, StoredStart};

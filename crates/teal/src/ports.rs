@@ -59,8 +59,8 @@ impl From<PortError> for TealError {
 pub type PortResult<T> = Result<T, PortError>;
 
 /// Everything at once: what a step runs against.
-pub trait World: Ledger + Router + Fleet + Signals + Prober + Announcer + PlanStore {}
-impl<T: Ledger + Router + Fleet + Signals + Prober + Announcer + PlanStore> World for T {}
+pub trait World: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore {}
+impl<T: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore> World for T {}
 
 /// What opening a release came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +180,56 @@ pub struct Series {
     pub id: String,
     /// The beginning of the period, and its value.
     pub points: Vec<(Timestamp, f64)>,
+}
+
+/// What services write into their logs.
+pub trait Logs {
+    /// What each search finds, in their order. Lines that arrived moments ago may not be found yet.
+    ///
+    /// # Errors
+    /// [`PortError::Unavailable`] too when a search takes longer than a look may wait for it.
+    async fn search_logs(&self, searches: &[LogSearch]) -> PortResult<Vec<LogFinding>>;
+}
+
+/// What to look for in logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSearch {
+    /// Names of log groups.
+    pub groups: Vec<String>,
+    /// Commands of Logs Insights that leave the lines that are meant.
+    pub commands: String,
+    /// Lines written from then on.
+    pub from: Timestamp,
+    /// Lines written before.
+    pub to: Timestamp,
+    pub gives: LogGives,
+}
+
+/// What of the lines is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogGives {
+    /// How many there are in each period of so many seconds.
+    Counts { period: u32 },
+    /// The newest ones themselves: so many, each with the field that has the message and the field that tells requests apart.
+    Lines { most: u32, message: String, request: Option<String> },
+}
+
+/// What a search has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogFinding {
+    /// The beginnings of periods, each with the number of lines; none where there are no lines.
+    Counts(Vec<(Timestamp, u64)>),
+    Lines(Vec<LogLine>),
+}
+
+/// A line of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    pub at: Timestamp,
+    /// Its message.
+    pub text: String,
+    /// The request that it is about.
+    pub request: Option<String>,
 }
 
 /// Executions of the state machine.

@@ -1,16 +1,22 @@
-//! What one look wants to know of CloudWatch, gathered into one call.
+//! What one look wants to know of CloudWatch: all metrics gathered into one call, and searches of logs.
 
-use crate::ports::{MetricQuery, Reads, Series, Statistic};
+use crate::ports::{LogFinding, LogLine, LogSearch, MetricQuery, Reads, Series, Statistic};
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A series that is wanted: its place in the call.
+/// A series that is wanted: its place in the call, or among the searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SeriesKey(usize);
+pub(crate) enum SeriesKey {
+    Metric(usize),
+    Log(usize),
+}
 
 impl SeriesKey {
     fn id(self) -> String {
-        format!("s{}", self.0)
+        match self {
+            Self::Metric(place) => format!("s{place}"),
+            Self::Log(place) => format!("l{place}"),
+        }
     }
 }
 
@@ -18,6 +24,7 @@ impl SeriesKey {
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
     queries: Vec<MetricQuery>,
+    searches: Vec<LogSearch>,
 }
 
 impl Wanted {
@@ -42,17 +49,29 @@ impl Wanted {
 
     fn add(&mut self, reads: Reads, period: u32, returned: bool) -> SeriesKey {
         let known = self.queries.iter().position(|query| query.reads == reads && query.period == period);
-        let key = SeriesKey(known.unwrap_or(self.queries.len()));
-        match self.queries.get_mut(key.0) {
+        let place = known.unwrap_or(self.queries.len());
+        let key = SeriesKey::Metric(place);
+        match self.queries.get_mut(place) {
             Some(query) => query.returned |= returned,
             None => self.queries.push(MetricQuery { id: key.id(), reads, period, returned }),
         }
         key
     }
 
+    /// Wants what a search of logs finds.
+    pub(crate) fn search(&mut self, search: LogSearch) -> SeriesKey {
+        self.searches.push(search);
+        SeriesKey::Log(self.searches.len() - 1)
+    }
+
     /// The queries of the call.
     pub(crate) fn queries(&self) -> &[MetricQuery] {
         &self.queries
+    }
+
+    /// The searches of logs.
+    pub(crate) fn searches(&self) -> &[LogSearch] {
+        &self.searches
     }
 }
 
@@ -60,11 +79,14 @@ impl Wanted {
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
     series: BTreeMap<String, BTreeMap<Timestamp, f64>>,
+    lines: BTreeMap<SeriesKey, Vec<LogLine>>,
+    unread: BTreeSet<SeriesKey>,
 }
 
 impl Readings {
     pub(crate) fn new(series: Vec<Series>) -> Self {
-        Self { series: series.into_iter().map(|series| (series.id, series.points.into_iter().collect())).collect() }
+        let series = series.into_iter().map(|series| (series.id, series.points.into_iter().collect())).collect();
+        Self { series, ..Self::default() }
     }
 
     /// Adds what another call has brought.
@@ -72,6 +94,35 @@ impl Readings {
         for series in series {
             self.series.entry(series.id).or_default().extend(series.points);
         }
+    }
+
+    /// Adds what the searches of logs have found, in their order.
+    pub(crate) fn found(&mut self, findings: Vec<LogFinding>) {
+        for (place, finding) in findings.into_iter().enumerate() {
+            let key = SeriesKey::Log(place);
+            match finding {
+                LogFinding::Counts(counts) => {
+                    let points = counts.into_iter().map(|(at, lines)| (at, lines as f64));
+                    self.series.insert(key.id(), points.collect());
+                }
+                LogFinding::Lines(lines) => _ = self.lines.insert(key, lines),
+            }
+        }
+    }
+
+    /// Says that none of the searches has brought anything.
+    pub(crate) fn not_found(&mut self, searches: &[LogSearch]) {
+        self.unread.extend((0..searches.len()).map(SeriesKey::Log));
+    }
+
+    /// Whether it is unknown what there is.
+    pub(crate) fn is_unread(&self, key: SeriesKey) -> bool {
+        self.unread.contains(&key)
+    }
+
+    /// The lines that a search has found.
+    pub(crate) fn lines(&self, key: SeriesKey) -> &[LogLine] {
+        self.lines.get(&key).map_or(&[], Vec::as_slice)
     }
 
     /// The datum of the period that begins then, if there is one.

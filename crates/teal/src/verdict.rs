@@ -51,6 +51,10 @@ pub enum Reason {
     NoPeriodYet { readable_in_seconds: u64 },
     /// Green was compared with blue: the strongest evidence against it.
     Compared { judgement: Judgement },
+    /// Green writes a message into its log that blue never wrote: the one that it wrote most often.
+    NewMessage { metric: String, text: String, count: u64, others: usize, at_least: u32, rolls_back: bool },
+    /// Blue writes so many different messages that none can be called new.
+    MessagesTooVarious { metric: String },
     /// The plan wants evidence that green is good enough, and there is not enough yet.
     AcceptWanted,
     /// The bake is not over.
@@ -117,7 +121,7 @@ impl Reason {
     /// Whether this says, by numbers, that green is worse than it may be.
     fn is_regression(&self) -> bool {
         match self {
-            Self::AboveLimit { .. } => true,
+            Self::AboveLimit { .. } | Self::NewMessage { rolls_back: true, .. } => true,
             Self::Compared { judgement } => judgement.verdict == judge::Verdict::RollBack,
             _ => false,
         }
@@ -171,6 +175,21 @@ impl fmt::Display for Reason {
                 write!(f, "the first whole metric period since the shift can be read in {readable_in_seconds} s")
             }
             Reason::Compared { judgement } => write!(f, "{judgement}"),
+            Reason::NewMessage { metric, text, count, others, at_least, rolls_back } => {
+                write!(f, "{metric}: green wrote {text:?} {}, blue never did", times(*count))?;
+                match others {
+                    0 => {}
+                    1 => f.write_str(" (and 1 more such message)")?,
+                    others => write!(f, " (and {others} more such messages)")?,
+                }
+                if *rolls_back {
+                    write!(f, "; the plan rolls back from {at_least} on")?;
+                }
+                Ok(())
+            }
+            Reason::MessagesTooVarious { metric } => {
+                write!(f, "{metric}: blue writes so many different messages that none of green's can be called new")
+            }
             Reason::AcceptWanted => {
                 f.write_str("the plan advances on evidence that green is good enough (`advanceOn: accept`), of which there is too little")
             }
@@ -179,6 +198,10 @@ impl fmt::Display for Reason {
             Reason::Unjudged => f.write_str("the plan says to go on unjudged"),
         }
     }
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn percent(bad: u64, of: u64) -> f64 {
@@ -210,6 +233,28 @@ mod tests {
             forwards.reverse();
             assert_eq!(Verdict::all(forwards.into_iter().map(verdict)).decision, expected, "{parts:?} reversed");
         }
+    }
+
+    #[test]
+    fn a_new_message_is_a_regression_where_the_plan_rolls_back_for_it() {
+        let new = |rolls_back| Reason::NewMessage {
+            metric: "logs".to_owned(),
+            text: "price # is negative".to_owned(),
+            count: 7,
+            others: 1,
+            at_least: 5,
+            rolls_back,
+        };
+        let verdict = Verdict::because(Decision::RollBack, new(true));
+        assert_eq!(
+            verdict.to_string(),
+            "roll back: logs: green wrote \"price # is negative\" 7 times, blue never did (and 1 more such message); the plan rolls \
+             back from 5 on"
+        );
+        assert_eq!(verdict.error(), ErrorName::Regression);
+        let reported = Verdict::because(Decision::Advance, new(false));
+        assert!(reported.to_string().ends_with("never did (and 1 more such message)"), "{reported}");
+        assert_eq!(reported.error(), ErrorName::InsufficientData);
     }
 
     #[test]

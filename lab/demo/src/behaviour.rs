@@ -59,6 +59,9 @@ pub struct Phase {
     pub drop_every: Option<NonZeroU64>,
     /// Share of requests never answered, with the connection kept open, 0 to 1.
     pub hang_rate: f64,
+    /// Lines that some requests leave in the log, whatever they are answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogLine>,
     /// What `/health` says.
     pub health: Health,
     /// Ends the process with this status when the phase begins, requests under way included.
@@ -75,10 +78,23 @@ impl Default for Phase {
             latency: Latency::default(),
             drop_every: None,
             hang_rate: 0.0,
+            logs: Vec::new(),
             health: Health::default(),
             exit: None,
         }
     }
+}
+
+/// A line in the log: JSON with `level`, `service`, `version`, `request` (its number) and `message`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogLine {
+    /// `error`, `info`, ...
+    pub level: String,
+    /// The message; `#` in it becomes the number of the request.
+    pub message: String,
+    /// Share of requests that leave it, 0 to 1.
+    pub rate: f64,
 }
 
 /// How long answers take. Real time, whatever the lab clock's scale; precise to about a millisecond.
@@ -128,7 +144,8 @@ impl Behaviour {
         let mut problems = Vec::new();
         for (index, phase) in self.phases.iter().enumerate() {
             let mut problem = |text: String| problems.push(format!("phases[{index}]: {text}"));
-            for (name, rate) in [("errorRate", phase.error_rate), ("hangRate", phase.hang_rate)] {
+            let rates = [("errorRate", phase.error_rate), ("hangRate", phase.hang_rate)];
+            for (name, rate) in rates.into_iter().chain(phase.logs.iter().map(|line| ("logs.rate", line.rate))) {
                 if !(0.0..=1.0).contains(&rate) {
                     problem(format!("{name} is {rate}, not a share from 0 to 1"));
                 }
@@ -193,7 +210,8 @@ mod tests {
     fn every_form_of_latency_and_crash_reads_and_writes_the_same() {
         let text = r#"{"seed": 3, "since": 1790000000000, "start": {"delay": "1m30s", "until": "unavailable"}, "phases": [
             {"latency": {"constant": "5ms"}},
-            {"from": "1s", "latency": {"uniform": {"min": "1ms", "max": "9ms"}}, "dropEvery": 7, "hangRate": 0.25},
+            {"from": "1s", "latency": {"uniform": {"min": "1ms", "max": "9ms"}}, "dropEvery": 7, "hangRate": 0.25,
+             "logs": [{"level": "error", "message": "order # lost", "rate": 0.5}]},
             {"from": "2s", "latency": {"lognormal": {"median": "20ms", "p99": "200ms"}}, "health": "hanging"},
             {"from": "3s", "exit": 1}]}"#;
         let behaviour = parse(text);

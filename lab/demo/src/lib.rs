@@ -12,6 +12,7 @@
 //! | `TEAL_DEMO_LISTEN` | address and port; port 0 takes a free one | `127.0.0.1:0` |
 //! | `TEAL_LAB_CLOCK` | `<origin_millis>:<scale>`, the lab's clock | the wall's clock |
 //! | `TEAL_LAB_TASK` | what `x-task` says; the lab gives the task's id | the process id |
+//! | `TEAL_LAB_SERVICE` | what lines in the log say of `service`; the lab gives the ECS service's name | empty |
 //! | `TEAL_LAB_TASK_NUMBER` | the task's number in its service; varies the seed between tasks | 0 |
 //!
 //! An environment that cannot be understood ends the process with status 2 and one sentence on standard error.
@@ -40,6 +41,8 @@
 //! with 200 (or `errorStatus`), the headers `x-version` and `x-task`, and a JSON body naming version, task and the
 //! number of the request.
 //!
+//! A phase's `logs` are lines on standard output, as JSON, that a share of the requests leaves there.
+//!
 //! # Life
 //!
 //! When it listens (or, if connections are to be refused at first, when it has its port), the service prints one line
@@ -55,7 +58,7 @@ mod duration_text;
 mod server;
 mod settings;
 
-pub use behaviour::{Behaviour, Health, Latency, Phase, Start, Until};
+pub use behaviour::{Behaviour, Health, Latency, LogLine, Phase, Start, Until};
 pub use clock::LabTime;
 pub use server::{ServeError, serve};
 pub use settings::{Settings, SettingsError};

@@ -1,7 +1,7 @@
 //! HTTP/1.1 with the behaviour of the phase that applies.
 
 use crate::draw::Draws;
-use crate::{Behaviour, Health, LabTime, Phase, Settings, Until};
+use crate::{Behaviour, Health, LabTime, LogLine, Phase, Settings, Until};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -43,6 +43,7 @@ struct Service {
     clock: LabTime,
     version: String,
     task: String,
+    service: String,
     version_header: HeaderValue,
     task_header: HeaderValue,
     seed: u64,
@@ -132,6 +133,7 @@ impl Service {
             clock: settings.clock,
             version: settings.version,
             task: settings.task,
+            service: settings.service,
             requests: AtomicU64::new(0),
             no_phase: Phase::default(),
         })
@@ -181,6 +183,19 @@ impl Service {
         self.answer_in(phase).await
     }
 
+    fn log(&self, line: &LogLine, request: u64) {
+        let message = line.message.replace('#', &request.to_string());
+        let line = serde_json::json!({
+            "level": line.level,
+            "service": self.service,
+            "version": self.version,
+            "request": format!("{}-{request}", self.task),
+            "message": message,
+        });
+        // Nobody may be listening any more.
+        let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+
     async fn answer_in(&self, phase: &Phase) -> Result<Response<Full<Bytes>>, Dropped> {
         // The first request is number 1.
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
@@ -188,6 +203,9 @@ impl Service {
         // Always the same draws in the same order: a rate that changes leaves the others as they were.
         let (fails, hangs) = (draws.happens(phase.error_rate), draws.happens(phase.hang_rate));
         let latency = draws.latency(phase.latency);
+        for line in phase.logs.iter().filter(|line| draws.happens(line.rate)) {
+            self.log(line, number);
+        }
         if phase.drop_every.is_some_and(|every| number % every == 0) {
             return Err(Dropped);
         }

@@ -9,6 +9,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub version: String,
     pub task: String,
+    /// The ECS service; empty where there is none.
+    pub service: String,
     /// The task's number in its service.
     pub task_number: u64,
     pub behaviour: Behaviour,
@@ -60,6 +62,7 @@ impl Settings {
             )?,
             version: variable("TEAL_DEMO_VERSION").unwrap_or_else(|| "unversioned".to_owned()),
             task: variable("TEAL_LAB_TASK").unwrap_or_else(|| std::process::id().to_string()),
+            service: variable("TEAL_LAB_SERVICE").unwrap_or_default(),
             task_number: parsed(
                 named("TEAL_LAB_TASK_NUMBER"),
                 |text| text.parse().ok(),

@@ -14,6 +14,8 @@
 //! * It is RUNNING, and registered in the service's target groups, when it has printed its line (see
 //!   [`EcsOptions::task_binary`]). Stopping it deregisters it first, waits until its targets have drained, sends
 //!   SIGTERM, and SIGKILL after the container's `stopTimeout` (30 s of lab time by default).
+//! * What it prints from then on goes to the container's log group, with the stream names of the driver `awslogs`
+//!   (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>).
 //! * A task that ends by itself is replaced, after a growing pause if that happens again and again.
 //! * A new deployment (other task definition, `forceNewDeployment`, other load balancers, ...) replaces tasks within
 //!   `minimumHealthyPercent` and `maximumPercent`; the deployment circuit breaker works on tasks that fail to start.
@@ -40,14 +42,14 @@ use crate::scheduler::Fleet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, TargetRegistry};
+use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, LogSink, TargetRegistry};
 
 /// How the lab runs tasks.
 #[derive(Clone, Debug)]
 pub struct EcsOptions {
     /// What a task runs, without arguments.
     ///
-    /// Its environment is the container's, and `TEAL_LAB_CLOCK`, `TEAL_LAB_TASK`, `TEAL_LAB_TASK_NUMBER`,
+    /// Its environment is the container's, and `TEAL_LAB_CLOCK`, `TEAL_LAB_TASK`, `TEAL_LAB_TASK_NUMBER`, `TEAL_LAB_SERVICE`,
     /// `TEAL_DEMO_LISTEN` (a loopback address with port 0) and, unless the container sets it, `TEAL_DEMO_VERSION`
     /// (`family:revision`); nothing of the lab's own environment. It must print one line of JSON with its address,
     /// `{"listening": "127.0.0.1:40123"}`, and must end when its standard input closes: that is how no task outlives
@@ -55,13 +57,15 @@ pub struct EcsOptions {
     pub task_binary: PathBuf,
     /// How many tasks run at most, over all services; further ones wait, as when a cluster has no capacity left.
     pub task_limit: usize,
+    /// Where lines go that tasks print after their first one, if their container has the log driver `awslogs`.
+    pub logs: Option<Arc<dyn LogSink>>,
 }
 
 impl EcsOptions {
     /// Tasks that run `task_binary`, at most 64 of them.
     #[must_use]
     pub fn new(task_binary: impl Into<PathBuf>) -> Self {
-        Self { task_binary: task_binary.into(), task_limit: 64 }
+        Self { task_binary: task_binary.into(), task_limit: 64, logs: None }
     }
 }
 

@@ -241,10 +241,11 @@ impl Fleet {
 }
 
 /// What every process gets besides its container's environment.
-fn task_environment(fleet: &Fleet, id: &str, number: u64) -> [(String, String); 4] {
+fn task_environment(fleet: &Fleet, id: &str, service: &str, number: u64) -> [(String, String); 5] {
     [
         ("TEAL_LAB_CLOCK".to_owned(), fleet.clock_text()),
         ("TEAL_LAB_TASK".to_owned(), id.to_owned()),
+        ("TEAL_LAB_SERVICE".to_owned(), service.to_owned()),
         ("TEAL_LAB_TASK_NUMBER".to_owned(), number.to_string()),
         ("TEAL_DEMO_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
     ]

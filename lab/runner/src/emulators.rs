@@ -7,13 +7,14 @@ use teal_lab_cloudwatch::CloudWatch;
 use teal_lab_ecs::{Ecs, EcsOptions};
 use teal_lab_elb::{Elb, ElbOptions};
 use teal_lab_gateway::Gateway;
-use teal_lab_wire::{LabClock, MetricSink, TargetRegistry};
+use teal_lab_logs::Logs;
+use teal_lab_wire::{LabClock, LogSink, MetricSink, TargetRegistry};
 use tokio::task::JoinHandle;
 
 /// Makes the choices of weights and faults repeatable.
 const SEED: u64 = 1;
 
-/// The gateway with load balancing, metrics, alarms and containers behind it.
+/// The gateway with load balancing, metrics, alarms, containers and their logs behind it.
 pub(crate) struct Emulators {
     pub(crate) gateway: Gateway,
     pub(crate) elb: Arc<Elb>,
@@ -32,7 +33,9 @@ impl Emulators {
         let options = ElbOptions { throttle: clock.scale() <= 1.0, seed: Some(SEED) };
         let elb = Elb::new(clock.clone(), Arc::clone(&cloudwatch) as Arc<dyn MetricSink>, options);
         let registry = Arc::clone(&elb) as Arc<dyn TargetRegistry>;
-        let ecs = Ecs::new(clock.clone(), registry, EcsOptions::new(task_binary));
+        let logs = Arc::new(Logs::new(clock.clone()));
+        let options = EcsOptions { logs: Some(Arc::clone(&logs) as Arc<dyn LogSink>), ..EcsOptions::new(task_binary) };
+        let ecs = Ecs::new(clock.clone(), registry, options);
 
         let service = Arc::clone(&elb);
         gateway.serve("elasticloadbalancing", move |request| {
@@ -53,6 +56,10 @@ impl Emulators {
         gateway.serve("application-autoscaling", move |request| {
             let service = Arc::clone(&service);
             async move { service.handle_autoscaling(request).await }
+        });
+        gateway.serve("logs", move |request| {
+            let service = Arc::clone(&logs);
+            async move { service.handle(&request) }
         });
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
         Ok(Self { gateway, elb, ecs, alarms })

@@ -313,6 +313,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::FILLED_BY_TEAL;
 
     const SMALL: &str = "
 name: small
@@ -384,6 +385,7 @@ expect: {outcome: rolledBack}
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        names.extend(FILLED_BY_TEAL.map(|name| (name.to_owned(), format!("${{{name}}}"))));
         for service in scenario.services.keys() {
             names.insert(format!("taskDefinition.{service}"), format!("x:{}", service.len()));
         }

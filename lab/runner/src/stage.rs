@@ -24,6 +24,9 @@ const MAX_IN_FLIGHT: usize = 200;
 /// A user who waits longer has given up (real time).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Placeholders of a plan that Teal itself fills, for each colour: they stay as they are.
+pub(crate) const FILLED_BY_TEAL: [&str; 4] = ["colour", "loadBalancer", "service", "targetGroup"];
+
 /// The user's side of a scenario, up and serving.
 #[derive(Debug)]
 pub struct Stage {
@@ -189,7 +192,9 @@ fn task_definition(service: &str) -> String {
 
 /// What placeholders stand for: parameters, resources and their attributes, outputs, and the task definitions by service.
 fn names(stack: &Stack, services: &BTreeMap<String, ServiceSpec>) -> BTreeMap<String, String> {
-    let mut names = stack.parameters.clone();
+    let mut names: BTreeMap<String, String> =
+        FILLED_BY_TEAL.map(|name| (name.to_owned(), format!("${{{name}}}"))).into();
+    names.extend(stack.parameters.clone());
     for (logical, resource) in &stack.resources {
         names.insert(logical.clone(), resource.id.clone());
         let attributes = resource.attributes.iter();

@@ -1,6 +1,6 @@
 //! What the lab's emulated AWS services share.
 //!
-//! The gateway is the one endpoint; each service behind it (`teal-lab-elb`, `teal-lab-cloudwatch`, `teal-lab-ecs`)
+//! The gateway is the one endpoint; each service behind it (`teal-lab-elb`, `teal-lab-cloudwatch`, `teal-lab-ecs`, `teal-lab-logs`)
 //! takes an [`AwsRequest`] and gives an [`AwsAnswer`]. Services meet only through the traits here, so that each one
 //! can be built and tested alone.
 
@@ -10,7 +10,7 @@ mod links;
 
 pub use clock::{LabClock, Millis};
 pub use exchange::{AwsAnswer, AwsFault, AwsRequest};
-pub use links::{MetricSample, MetricSink, TargetAddress, TargetRegistry};
+pub use links::{LogSink, MetricSample, MetricSink, TargetAddress, TargetRegistry};
 
 /// The account every lab resource belongs to.
 pub const ACCOUNT: &str = "000000000000";

@@ -21,6 +21,15 @@ pub trait MetricSink: Send + Sync {
     fn record(&self, sample: MetricSample);
 }
 
+/// Where containers' lines go, as by the `awslogs` driver.
+pub trait LogSink: std::fmt::Debug + Send + Sync {
+    /// Makes a log group; one that exists stays as it is.
+    fn create_group(&self, group: &str);
+
+    /// Writes one line to a stream of a group, both made if they do not exist.
+    fn write(&self, group: &str, stream: &str, line: &str);
+}
+
 /// A target as the lab's load balancers know it: a real loopback address, and the Availability Zone it claims.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TargetAddress {

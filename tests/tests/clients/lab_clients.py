@@ -13,7 +13,7 @@ import botocore.session
 import service_model
 
 # The services that the lab's gateway answers itself, as botocore calls them.
-OWN_SERVICES = ("elbv2", "cloudwatch", "ecs", "application-autoscaling")
+OWN_SERVICES = ("elbv2", "cloudwatch", "ecs", "application-autoscaling", "logs")
 # Each protocol in which CloudWatch's clients speak: boto3's first choice, and that of the SDK for Rust.
 CLOUDWATCH_PROTOCOLS = ("json", "smithy-rpc-v2-cbor")
 CONFIG = botocore.config.Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
@@ -121,7 +121,10 @@ def load_balanced_service(clients, name):
     cluster = ecs.create_cluster(clusterName=name, tags=[{"key": "team", "value": "shop"}])["cluster"]["clusterArn"]
     task_definition = ecs.register_task_definition(
         family=name, networkMode="awsvpc", cpu="256", memory="512", requiresCompatibilities=["FARGATE"],
-        containerDefinitions=[{"name": "web", "image": "demo", "portMappings": [{"containerPort": 8080}]}],
+        containerDefinitions=[{
+            "name": "web", "image": "demo", "portMappings": [{"containerPort": 8080}],
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": f"/ecs/{name}"}},
+        }],
     )["taskDefinition"]["taskDefinitionArn"]
     service = ecs.create_service(
         cluster=cluster, serviceName=name, taskDefinition=task_definition, desiredCount=2, launchType="FARGATE",

@@ -56,6 +56,11 @@ fn every_answer_of_ecs_and_application_auto_scaling_fits_their_models() {
 }
 
 #[test]
+fn every_answer_of_cloudwatch_logs_fits_its_model() {
+    passes("logs_operations.py");
+}
+
+#[test]
 fn the_check_against_the_model_finds_what_is_wrong() {
     passes("service_model_test.py");
 }

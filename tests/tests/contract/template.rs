@@ -33,6 +33,7 @@ const WITHOUT_RESOURCE: &[&str] = &[
     "logs:DescribeLogGroups",
     "logs:DescribeResourcePolicies",
     "logs:GetLogDelivery",
+    "logs:GetQueryResults",
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",

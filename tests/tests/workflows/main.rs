@@ -93,6 +93,10 @@ scenarios! {
     a_person_is_needed: "listener-deleted", "restore-denied";
     calls_that_go_wrong: "throttled-elb", "flaky-aws";
     functions_that_are_killed: "killed-shifting", "killed-restoring";
+    judge_slower: "judge-slower";
+    judge_accept: "judge-accept";
+    judge_custom_metric: "judge-custom-metric";
+    judge_logs: "judge-logs", "judge-new-message";
 }
 
 #[test]

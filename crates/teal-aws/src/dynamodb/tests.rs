@@ -126,7 +126,15 @@ fn compared() -> Compared {
     let interval = Interval { step: 1, period_end: Timestamp::UNIX_EPOCH, begun_after_shift: true, green, blue };
     state.observe(&JudgeConfig::default(), &calibration, &interval);
     let source = CountSource::Slower { than_seconds: 0.25 };
-    Compared { name: "m".into(), bad_means: "were slow".into(), weight: 1.0 / 3.0, source, calibration, state }
+    Compared {
+        name: "m".into(),
+        bad_means: "were slow".into(),
+        weight: 1.0 / 3.0,
+        source,
+        calibration,
+        state,
+        messages: None,
+    }
 }
 
 #[tokio::test]

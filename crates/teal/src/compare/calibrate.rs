@@ -43,12 +43,17 @@ impl History {
 
     /// Wants what blue served in each zone.
     pub(crate) fn want_zones<'a>(
+        self,
         wanted: &mut Wanted,
         source: &CountSource,
         blue: &Place<'a>,
         zones: &'a [String],
     ) -> Vec<CountKeys> {
-        zones.iter().map(|zone| source.want(wanted, &Place { zone: Some(zone.as_str()), ..blue.clone() })).collect()
+        let over = (self.from, self.to);
+        zones
+            .iter()
+            .map(|zone| source.want(wanted, &Place { zone: Some(zone.as_str()), ..blue.clone() }, over))
+            .collect()
     }
 
     /// Wants the percentiles of blue's latency, hour by hour.
@@ -146,7 +151,7 @@ mod tests {
         let history = History::before(at(10 * 3600 + 130), 120);
         let names: Vec<String> = (0..requests.len()).map(|zone| zone.to_string()).collect();
         let mut wanted = Wanted::default();
-        let keys = History::want_zones(&mut wanted, &CountSource::Errors, &BLUE, &names);
+        let keys = history.want_zones(&mut wanted, &CountSource::Errors, &BLUE, &names);
         let series = wanted.queries().iter().map(|query| {
             let Reads::Statistic(statistic) = &query.reads else { panic!("{query:?}") };
             let zone: usize = statistic.dimensions[2].1.parse().unwrap();

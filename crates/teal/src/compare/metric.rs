@@ -1,10 +1,11 @@
 //! One compared metric in a release's record.
 
 use super::CountSource;
+use super::messages::Messages;
 use crate::judge::{
     Calibration, CalibrationBasis, ConfigError, EDGE_PERCENTILES, Evidence, JudgeConfig, MetricState, Reading, Weight,
 };
-use crate::plan::{CloudWatchPair, Metric, MetricSource};
+use crate::plan::{CloudWatchPair, LogSource, Metric, MetricSource};
 use serde::{Deserialize, Serialize};
 
 /// A metric by which green is compared with blue: what it is, how noisy, and what was seen of it so far. Of constant size,
@@ -23,6 +24,9 @@ pub struct Compared {
     pub calibration: Calibration,
     /// What was seen so far.
     pub state: MetricState,
+    /// What blue writes into its log, where the plan asks for messages that it never wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Messages>,
 }
 
 impl Compared {
@@ -41,6 +45,7 @@ impl Compared {
             source,
             calibration,
             state: MetricState::default(),
+            messages: None,
         };
         let name = metric.name.to_string();
         match &metric.source {
@@ -48,7 +53,12 @@ impl Compared {
             MetricSource::CloudWatch(pair) => {
                 vec![one(name, "were bad", weight, CountSource::CloudWatch(pair.clone()))]
             }
-            MetricSource::Logs(metric) => {
+            MetricSource::Logs(LogSource::Query(query)) => {
+                let messages = query.new_messages.as_ref().map(Messages::of);
+                let source = CountSource::Logs(query.clone());
+                vec![Self { messages, ..one(name, "left such a line in the log", weight, source) }]
+            }
+            MetricSource::Logs(LogSource::Filter(metric)) => {
                 let pair = CloudWatchPair::of_log(metric);
                 vec![one(name, "left such a line in the log", weight, CountSource::CloudWatch(Box::new(pair)))]
             }

@@ -1,9 +1,11 @@
 //! Which metric periods the judge consumes, and in which order.
 
+use super::calibrate::HISTORY;
 use super::source::CountKeys;
-use super::{Compared, Place};
+use super::{Compared, CountSource, Place};
 use crate::judge::{Interval, JudgeConfig};
-use crate::signals::{Readings, Wanted};
+use crate::ports::LogGives;
+use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::Timestamp;
 
 /// When what happened, as far as it matters for periods.
@@ -34,7 +36,8 @@ impl Moments {
     fn due(&self, metric: &Compared) -> Span {
         let period = i64::from(metric.source.period()) * 1000;
         let shifted = self.shifted_at.as_millisecond();
-        let settle = i64::try_from(self.settle).unwrap_or(i64::MAX).saturating_mul(1000);
+        let settle = self.settle.max(metric.source.settle());
+        let settle = i64::try_from(settle).unwrap_or(i64::MAX).saturating_mul(1000);
         let begin = |millis: i64| millis.div_euclid(period) * period;
         let final_until = begin(self.now.as_millisecond().saturating_sub(settle));
         let last = metric.state.last_period_end();
@@ -52,7 +55,12 @@ pub(crate) struct Comparison {
     moments: Moments,
     /// For each metric: its periods, and the series of green and blue.
     due: Vec<(Span, CountKeys, CountKeys)>,
+    /// The lines of green and of blue, by the place of their metric.
+    lines: Vec<(usize, [SeriesKey; 2])>,
 }
+
+/// The most lines of a colour that are read at a look: what one answer of Logs Insights holds.
+const MOST_LINES: u32 = 10_000;
 
 impl Comparison {
     /// Wants what is due of each metric, for green and for blue.
@@ -62,11 +70,29 @@ impl Comparison {
         [green, blue]: [&Place<'_>; 2],
         moments: Moments,
     ) -> Self {
-        let spans = compared.iter().map(|metric| (metric, moments.due(metric)));
-        let due = spans
-            .map(|(metric, span)| (span, metric.source.want(wanted, green), metric.source.want(wanted, blue)))
-            .collect();
-        Self { moments, due }
+        let (mut due, mut lines) = (Vec::with_capacity(compared.len()), Vec::new());
+        for (place, metric) in compared.iter().enumerate() {
+            let span = moments.due(metric);
+            let over = (instant(span.from), instant(span.to.max(span.from)));
+            let mut want = |colour| metric.source.want(wanted, colour, over);
+            due.push((span, want(green), want(blue)));
+            if let (Some(messages), CountSource::Logs(query)) = (&metric.messages, &metric.source)
+                && span.from < span.to
+            {
+                let gives = || LogGives::Lines {
+                    most: MOST_LINES,
+                    message: messages.field.to_string(),
+                    request: messages.request_field.as_ref().map(ToString::to_string),
+                };
+                // What blue wrote before the release is read once, with the first minutes.
+                let past = if messages.has_learnt() { 0 } else { HISTORY as i64 * 1000 };
+                let since = instant(span.from.saturating_sub(past));
+                let of_green = wanted.search(green.search(query, over, gives()));
+                let of_blue = wanted.search(blue.search(query, (since, over.1), gives()));
+                lines.push((place, [of_green, of_blue]));
+            }
+        }
+        Self { moments, due, lines }
     }
 
     /// Whether any period is due at all.
@@ -84,7 +110,20 @@ impl Comparison {
 
     /// Shows the judge every due period, in order. Done twice it changes nothing.
     pub(crate) fn consume(&self, config: &JudgeConfig, compared: &mut [Compared], readings: &Readings) {
-        for ((span, green, blue), metric) in self.due.iter().zip(compared) {
+        for (place, keys) in &self.lines {
+            let ((span, ..), Some(metric)) = (&self.due[*place], compared.get_mut(*place)) else { continue };
+            let [green, blue] = keys.map(|key| readings.lines(key));
+            match &mut metric.messages {
+                Some(messages) if !keys.iter().any(|key| readings.is_unread(*key)) => {
+                    messages.take_in(blue, green, instant(span.to));
+                }
+                _ => {}
+            }
+        }
+        // What could not be read is still due at the next look.
+        let unread = |green: &CountKeys, blue: &CountKeys| green.is_unread(readings) || blue.is_unread(readings);
+        let read = self.due.iter().zip(compared).filter(|((_, green, blue), _)| !unread(green, blue));
+        for ((span, green, blue), metric) in read {
             let mut begin = span.from;
             while begin < span.to {
                 let end = begin.saturating_add(span.period);

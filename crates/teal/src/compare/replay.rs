@@ -146,7 +146,7 @@ pub async fn replay<W: Router + Signals>(
     }
     let mut wanted = Wanted::default();
     let keys: Vec<Vec<CountKeys>> =
-        compared.iter().map(|metric| History::want_zones(&mut wanted, &metric.source, &blue, &zones)).collect();
+        compared.iter().map(|metric| past.want_zones(&mut wanted, &metric.source, &blue, &zones)).collect();
     let readings = read(world, &wanted, past).await?;
     let config = judge_config(&plan.judge, timeline)?;
     let windows = Windows { config, timeline, window, compared: &compared, keys: &keys, readings: &readings };

@@ -2,8 +2,8 @@
 
 use crate::judge::{Counts, NotACount};
 use crate::plan::limits::METRIC_PERIOD;
-use crate::plan::{CloudWatchPair, CountMetric, CountSeries, LOAD_BALANCER_PLACEHOLDER};
-use crate::ports::Statistic;
+use crate::plan::{CloudWatchPair, CountMetric, CountSeries, LOAD_BALANCER_PLACEHOLDER, LogGroup, LogQuery};
+use crate::ports::{LogGives, LogSearch, Statistic};
 use crate::route::{Colour, Meter};
 use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::Timestamp;
@@ -22,6 +22,8 @@ pub enum CountSource {
     },
     /// Two counts of CloudWatch.
     CloudWatch(Box<CloudWatchPair>),
+    /// Bad lines in a colour's log among its requests.
+    Logs(Box<LogQuery>),
 }
 
 /// Where one colour's traffic is measured.
@@ -54,8 +56,16 @@ impl CountSource {
     /// The period of its series in seconds.
     pub(crate) fn period(&self) -> u32 {
         match self {
-            Self::Errors | Self::Slower { .. } => METRIC_PERIOD.as_seconds(),
+            Self::Errors | Self::Slower { .. } | Self::Logs(_) => METRIC_PERIOD.as_seconds(),
             Self::CloudWatch(pair) => pair.period.as_seconds(),
+        }
+    }
+
+    /// Seconds after its end that a period of it is final, if that takes longer than the plan's metrics take.
+    pub(crate) fn settle(&self) -> u64 {
+        match self {
+            Self::Errors | Self::Slower { .. } | Self::CloudWatch(_) => 0,
+            Self::Logs(query) => query.settle.as_seconds().into(),
         }
     }
 
@@ -64,8 +74,8 @@ impl CountSource {
         matches!(self, Self::Errors | Self::Slower { .. })
     }
 
-    /// Wants the series that its counts of one colour are made of.
-    pub(crate) fn want(&self, wanted: &mut Wanted, place: &Place<'_>) -> CountKeys {
+    /// Wants the series that its counts of one colour are made of, over `[from, to)`.
+    pub(crate) fn want(&self, wanted: &mut Wanted, place: &Place<'_>, (from, to): (Timestamp, Timestamp)) -> CountKeys {
         let period = self.period();
         match self {
             Self::Errors => place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Rest {
@@ -83,11 +93,24 @@ impl CountSource {
                 total: place.want(wanted, &pair.total, period),
                 bad: place.want(wanted, &pair.bad, period),
             },
+            Self::Logs(query) => place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Pair {
+                total: wanted.statistic(place.statistic(metrics.requests, "Sum"), period),
+                bad: wanted.search(place.search(query, (from, to), LogGives::Counts { period })),
+            }),
         }
     }
 }
 
 impl CountKeys {
+    /// Whether it is unknown what there is.
+    pub(crate) fn is_unread(self, readings: &Readings) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Pair { total, bad } => readings.is_unread(total) || readings.is_unread(bad),
+            Self::Rest { total, good } => good.into_iter().chain([total]).any(|key| readings.is_unread(key)),
+        }
+    }
+
     /// The counts of the period that begins then. Where there is no datum, nothing happened.
     ///
     /// # Errors
@@ -139,13 +162,21 @@ impl Place<'_> {
         }
     }
 
+    /// A search of the colour's log.
+    pub(super) fn search(&self, query: &LogQuery, (from, to): (Timestamp, Timestamp), gives: LogGives) -> LogSearch {
+        let groups = query.log_groups.iter().map(LogGroup::as_str).map(|group| self.fill(group)).collect();
+        LogSearch { groups, commands: self.fill(&query.commands()), from, to, gives }
+    }
+
+    fn fill(&self, text: &str) -> String {
+        text.replace("${targetGroup}", self.target_group)
+            .replace("${service}", self.service)
+            .replace("${colour}", &self.colour.to_string())
+            .replace(LOAD_BALANCER_PLACEHOLDER, self.load_balancer)
+    }
+
     fn filled(&self, metric: &CountMetric) -> Statistic {
-        let fill = |text: &str| {
-            text.replace("${targetGroup}", self.target_group)
-                .replace("${service}", self.service)
-                .replace("${colour}", &self.colour.to_string())
-                .replace(LOAD_BALANCER_PLACEHOLDER, self.load_balancer)
-        };
+        let fill = |text: &str| self.fill(text);
         Statistic {
             namespace: fill(metric.namespace.as_str()),
             metric: fill(metric.metric.as_str()),
@@ -180,7 +211,7 @@ mod tests {
         };
         let mut wanted = Wanted::default();
         for compared in Compared::of(&metric, [0.02, 0.25, 1.5]) {
-            compared.source.want(&mut wanted, &green);
+            compared.source.want(&mut wanted, &green, (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));
         }
         let line = |reads: &Reads| match reads {
             Reads::Expression(expression) => expression.clone(),

@@ -15,7 +15,7 @@ pub struct CloudWatchPair {
     pub bad: CountSeries,
     /// How many there were, bad ones among them. Where there is no datum, nothing happened.
     pub total: CountSeries,
-    /// The period in which both are published: 10s and 30s for high-resolution metrics, otherwise 1m.
+    /// The period in which both are published: 1s, 5s, 10s or 30s for high-resolution metrics, otherwise 1m.
     #[serde(default = "usual_period")]
     pub period: Span,
 }
@@ -239,6 +239,11 @@ fn check_cloudwatch_name(text: &str) -> Result<(), Invalid> {
 
 fn check_coloured_name(text: &str) -> Result<(), Invalid> {
     check_length(text, 255)?;
+    check_placeholders(text)
+}
+
+/// Refuses a placeholder that stands for nothing.
+pub(super) fn check_placeholders(text: &str) -> Result<(), Invalid> {
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         let end = rest[at..].find('}').map_or(rest.len(), |end| at + end + 1);

@@ -9,6 +9,11 @@ pub const MIN_LOOK_INTERVAL: Span = Span::seconds(10);
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 pub const METRIC_PERIOD: Span = Span::minutes(1);
 
+/// The periods of counts that are read: those of high-resolution metrics, and a minute.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html>
+pub const CLOUDWATCH_PERIODS: [Span; 5] =
+    [Span::seconds(1), Span::seconds(5), Span::seconds(10), Span::seconds(30), METRIC_PERIOD];
+
 /// The longest that a release may take in all, with keeping blue: the state machine times out after 30 days, and a day is
 /// left for rolling back.
 pub const MAX_RELEASE: Span = Span::days(29);

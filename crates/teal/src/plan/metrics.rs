@@ -1,6 +1,7 @@
 //! What the sequential judge compares: count metrics ("of so many requests, so many were bad"), one for each colour.
 
-use super::cloudwatch::{CloudWatchPair, ColouredName, CountMetric};
+use super::cloudwatch::{CloudWatchPair, ColouredName};
+use super::logs::LogSource;
 use crate::units::{Deviation, Invalid, Ratio, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,8 +40,8 @@ pub enum MetricSource {
     Latency,
     /// Two counts that CloudWatch has.
     CloudWatch(Box<CloudWatchPair>),
-    /// Log lines that a metric filter finds, among requests.
-    Logs(CountMetric),
+    /// Bad log lines among requests.
+    Logs(LogSource),
     /// Faulted traces among all, by X-Ray groups.
     XRay(XRayGroups),
 }
@@ -89,10 +90,10 @@ pub(super) struct MetricEntry {
     /// Two counts that CloudWatch has of each colour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cloud_watch: Option<Box<CloudWatchPair>>,
-    /// What a metric filter finds in each colour's log, among the colour's requests. Filters are made with the log groups:
-    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html>
+    /// Bad lines in each colour's log among the colour's requests: found by a query at every look, or by metric filters that
+    /// are made with the log groups: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html>
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    logs: Option<CountMetric>,
+    logs: Option<LogSource>,
     /// Faulted traces among all, counted by X-Ray groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     xray: Option<XRayGroups>,
@@ -152,7 +153,7 @@ impl TryFrom<MetricForm> for Metric {
             (Some(_), None, None, None, None) => (Some("errors"), MetricSource::Errors),
             (None, Some(_), None, None, None) => (Some("latency"), MetricSource::Latency),
             (None, None, Some(pair), None, None) => (None, MetricSource::CloudWatch(pair)),
-            (None, None, None, Some(metric), None) => (Some("logs"), MetricSource::Logs(metric)),
+            (None, None, None, Some(lines), None) => (Some("logs"), MetricSource::Logs(lines)),
             (None, None, None, None, Some(groups)) => (Some("xray"), MetricSource::XRay(groups)),
             _ => return Err("a metric has exactly one source"),
         };
@@ -177,8 +178,8 @@ impl From<Metric> for MetricForm {
                 entry.cloud_watch = Some(pair);
                 ""
             }
-            MetricSource::Logs(metric) => {
-                entry.logs = Some(metric);
+            MetricSource::Logs(lines) => {
+                entry.logs = Some(lines);
                 "logs"
             }
             MetricSource::XRay(groups) => {

@@ -2,8 +2,8 @@
 
 use super::{
     AlarmName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic, EcsServiceName, HeaderName,
-    HeaderValue, ListenerArn, MathExpression, MathId, MetricName, Percentile, RuleArn, ServiceName, TargetGroupArn,
-    TaskDefinition, Version,
+    HeaderValue, ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName, Percentile,
+    RuleArn, ServiceName, TargetGroupArn, TaskDefinition, Version,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -32,7 +32,7 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 25] = [
+const KINDS: [TextKind; 29] = [
     kind::<AlarmName>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
@@ -47,6 +47,10 @@ const KINDS: [TextKind; 25] = [
     TextKind { may_be_shown: false, ..kind::<HeaderValue>() },
     kind::<Latency>(),
     kind::<ListenerArn>(),
+    kind::<LogCommands>(),
+    kind::<LogField>(),
+    kind::<LogGroup>(),
+    kind::<LogText>(),
     kind::<MathExpression>(),
     kind::<MathId>(),
     kind::<MetricName>(),

@@ -24,6 +24,8 @@ const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(200);
 pub(super) struct Launch {
     pub(super) task: String,
     pub(super) environment: Vec<(String, String)>,
+    /// Log group and stream of what it prints, where its container logs.
+    pub(super) log: Option<(String, String)>,
     /// Lab time between SIGTERM and SIGKILL.
     pub(super) stop_timeout: Duration,
     pub(super) control: watch::Receiver<Control>,
@@ -60,7 +62,7 @@ async fn supervise(fleet: &Fleet, launch: &Launch) -> (Option<ExitStatus>, Endin
     // Held open: the process ends when this end of the pipe closes, even if the lab is killed.
     let lifeline = child.stdin.take();
     let last_words = child.stderr.take().map(|stderr| tokio::spawn(last_line(stderr)));
-    let listening = listening(&mut child);
+    let listening = listening(&mut child, log(fleet, launch));
     let mut control = launch.control.clone();
     let mut stopping = fleet.stopping();
 
@@ -108,8 +110,23 @@ fn spawn(fleet: &Fleet, launch: &Launch) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Reads the line that says where the process listens, then throws away whatever else it prints.
-fn listening(child: &mut Child) -> impl Future<Output = Result<SocketAddr, String>> + use<> {
+/// What becomes of a line that a task prints.
+type LineTaker = Box<dyn Fn(&str) + Send>;
+
+/// Takes a task's lines to its log, if it has one.
+fn log(fleet: &Fleet, launch: &Launch) -> LineTaker {
+    match (&fleet.options.logs, launch.log.clone()) {
+        (Some(logs), Some((group, stream))) => {
+            let logs = Arc::clone(logs);
+            logs.create_group(&group);
+            Box::new(move |line| logs.write(&group, &stream, line))
+        }
+        _ => Box::new(|_| {}),
+    }
+}
+
+/// Reads the line that says where the process listens; what it prints from then on goes to its log.
+fn listening(child: &mut Child, log: LineTaker) -> impl Future<Output = Result<SocketAddr, String>> + use<> {
     #[derive(Deserialize)]
     struct Hello {
         listening: SocketAddr,
@@ -124,7 +141,12 @@ fn listening(child: &mut Child) -> impl Future<Output = Result<SocketAddr, Strin
         }
         let hello: Hello = serde_json::from_str(&line)
             .map_err(|problem| format!("its first line does not say where it listens ({problem})"))?;
-        tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
+        tokio::spawn(async move {
+            let mut lines = stdout.lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                log(&line);
+            }
+        });
         Ok(hello.listening)
     }
 }

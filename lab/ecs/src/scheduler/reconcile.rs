@@ -127,11 +127,11 @@ impl Fleet {
             }
         }
         // Last: of two with one name, the later counts.
-        environment.extend(task_environment(self, &id, number));
+        environment.extend(task_environment(self, &id, &service.name, number));
 
         let (control, told) = watch::channel(Control::Run);
         let stop_timeout = container["stopTimeout"].as_u64().map_or(STOP_TIMEOUT, Duration::from_secs);
-        let launch = Launch { task: id.clone(), environment, stop_timeout, control: told };
+        let launch = Launch { task: id.clone(), environment, log: log_of(container, &id), stop_timeout, control: told };
         let task = Task {
             id,
             cluster: service.cluster.clone(),
@@ -155,6 +155,19 @@ impl Fleet {
         };
         Some((task, launch))
     }
+}
+
+/// Log group and stream of a container's task, where it has the driver `awslogs`.
+fn log_of(container: &Value, task: &str) -> Option<(String, String)> {
+    let logging = &container["logConfiguration"];
+    let option = |name: &str| logging["options"][name].as_str();
+    if logging["logDriver"] != "awslogs" {
+        return None;
+    }
+    let name = container["name"].as_str().unwrap_or_default();
+    let stream =
+        option("awslogs-stream-prefix").map_or_else(|| task.to_owned(), |prefix| format!("{prefix}/{name}/{task}"));
+    Some((option("awslogs-group")?.to_owned(), stream))
 }
 
 fn belongs(task: &Task, service: &Service) -> bool {

@@ -37,6 +37,7 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "dynamodb" => Some(dynamodb(operation, input)),
         "events" => Some(events(operation, input)),
         "states" => Some(on("states", operation, states(input))),
+        "logs" => Some(on("logs", operation, logs(operation, input))),
         "ssm" => Some(on("ssm", operation, ssm(operation, input))),
         "s3" => s3(operation, input),
         _ => None,
@@ -46,6 +47,9 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
 /// Whether the gateway sees when an action is used: not what AWS itself does in a function's name (its logs, its
 /// traces, its dead-letter queue).
 pub(crate) fn is_checked(action: &str) -> bool {
+    if ["logs:StartQuery", "logs:GetQueryResults"].contains(&action) {
+        return true;
+    }
     let service = action.split(':').next().unwrap_or_default();
     [
         "application-autoscaling",
@@ -155,6 +159,16 @@ fn user_pools(input: &Value) -> Vec<Needed> {
 
 /// Reading metrics has no resource types; alarms are resources. DescribeAlarms is asked for all alarms
 /// (`alarm:*`): whether AWS narrows it to the names in the request is not documented.
+/// A query is started on log groups; what it found has no resource type.
+fn logs(operation: &str, input: &Value) -> Vec<String> {
+    if operation != "StartQuery" {
+        return vec!["*".to_owned()];
+    }
+    let names = ["logGroupNames", "logGroupIdentifiers"].into_iter().filter_map(|member| input[member].as_array());
+    let names = names.flatten().chain([&input["logGroupName"]]).filter_map(Value::as_str);
+    names.map(|name| format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*")).collect()
+}
+
 fn monitoring(operation: &str, input: &Value) -> Vec<String> {
     let alarm = |name: &str| arn("cloudwatch", "alarm:", name);
     match operation {

@@ -1,8 +1,9 @@
 use super::*;
-use crate::compare::CountSource;
+use crate::compare::{CountSource, NewMessage, Novelty};
 use crate::judge::{Calibration, MetricState};
-use crate::ports::{Reads, Series};
+use crate::ports::{LogFinding, LogLine, Reads, Series};
 use crate::route::{Colour, Meter};
+use serde_json::json;
 
 const MINUTE: i64 = 1_700_000_040;
 
@@ -18,6 +19,7 @@ fn metric(source: CountSource) -> Compared {
         source,
         calibration: Calibration::without_history(),
         state: MetricState::default(),
+        messages: None,
     }
 }
 
@@ -152,4 +154,70 @@ fn metrics_of_different_periods_are_each_read_in_their_own() {
     assert_eq!(look(&mut compared, moments(195, 5, 1), datum), Some((0, 70)));
     let ends = compared.map(|metric| metric.state.last_period_end().unwrap().as_second() - MINUTE);
     assert_eq!(ends, [60, 70]);
+}
+
+/// A metric whose bad lines are searched for, with new messages.
+fn logged() -> Compared {
+    let metric = json!({"logs": {
+        "logGroups": ["/ecs/${service}"],
+        "pattern": "ERROR ${colour}",
+        "settle": "3m",
+        "newMessages": {"atLeast": 2, "then": "rollBack"},
+    }});
+    Compared::of(&serde_json::from_value(metric).unwrap(), [0.1, 0.2, 0.3]).remove(0)
+}
+
+/// What one look searches for.
+fn searches(compared: &[Compared], moments: Moments) -> (Comparison, Wanted) {
+    let place = |colour, target_group, service| Place {
+        colour,
+        meter: Meter::ApplicationLoadBalancer,
+        load_balancer: "app/shop/1",
+        target_group,
+        service,
+        zone: None,
+    };
+    let mut wanted = Wanted::default();
+    let (green, blue) = (place(Colour::Green, "b", "shop-b"), place(Colour::Blue, "a", "shop-a"));
+    let comparison = Comparison::want(&mut wanted, compared, [&green, &blue], moments);
+    (comparison, wanted)
+}
+
+#[test]
+fn logs_are_searched_in_minutes_that_are_final_for_logs() {
+    let mut compared = [logged()];
+    assert!(!Comparison::is_due(&compared, moments(239, 0, 1)), "the minute 0 to 60 is final at 240");
+    let (comparison, wanted) = searches(&compared, moments(240, 0, 1));
+    let spans = wanted.searches().iter().map(|s| (s.from.as_second() - MINUTE, s.to.as_second() - MINUTE));
+    let hours = 3 * 3600;
+    assert_eq!(
+        spans.collect::<Vec<_>>(),
+        [(0, 60), (0, 60), (0, 60), (-hours, 60)],
+        "blue's past is read with the first"
+    );
+    assert_eq!(wanted.searches()[0].groups, ["/ecs/shop-b"]);
+    assert_eq!(wanted.searches()[3].commands, "filter @message like \"ERROR blue\"");
+
+    // What could not be searched is still due, and nothing of it was consumed.
+    let mut unread = Readings::new(Vec::new());
+    unread.not_found(wanted.searches());
+    comparison.consume(&JudgeConfig::default(), &mut compared, &unread);
+    assert_eq!(compared, [logged()]);
+
+    let line = |text: &str| LogLine { at: at(5), text: text.to_owned(), request: None };
+    let lines = |texts: &[&str]| LogFinding::Lines(texts.iter().map(|text| line(text)).collect());
+    let counts = |count| LogFinding::Counts(vec![(at(0), count)]);
+    let requests = |id: &str, count| Series { id: id.to_owned(), points: vec![(at(0), count)] };
+    let mut readings = Readings::new(vec![requests("s0", 100.0), requests("s1", 900.0)]);
+    readings.found(vec![counts(4), counts(1), lines(&["a 1", "b", "b"]), lines(&["a 2"])]);
+    comparison.consume(&JudgeConfig::default(), &mut compared, &readings);
+    assert_eq!((compared[0].state.green().bad(), compared[0].state.blue().bad()), (4, 1));
+    let message = NewMessage { text: "b".to_owned(), count: 2 };
+    let novelty = compared[0].messages.as_ref().unwrap().novelty();
+    assert_eq!(novelty, Some(Novelty::Seen { message, others: 0, at_least: 2, rolls_back: true }));
+
+    let (_, wanted) = searches(&compared, moments(240, 0, 1));
+    assert!(wanted.searches().iter().all(|search| search.from >= search.to), "nothing is due: {wanted:?}");
+    let (_, wanted) = searches(&compared, moments(300, 0, 1));
+    assert!(wanted.searches().iter().all(|search| search.from == at(60)), "blue's past is known: {wanted:?}");
 }

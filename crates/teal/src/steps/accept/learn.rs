@@ -1,6 +1,7 @@
 //! What is learnt about blue before the release, so that green can be compared with it.
 
 use crate::compare::{Compared, History, edges, usual_edges};
+use crate::judge::CalibrationBasis;
 use crate::plan::MetricSource;
 use crate::ports::{PortResult, World};
 use crate::release::Release;
@@ -25,8 +26,14 @@ impl<W: World> Step<'_, W> {
         }
         for metric in &compared {
             let calibration = metric.calibration;
+            let remedy = match calibration.basis() {
+                CalibrationBasis::NoHistory { .. } if !metric.learns_by_zone() => {
+                    "; it is not counted by Availability Zone, so the plan may say its `noise`"
+                }
+                _ => "",
+            };
             let note = format!(
-                "{} is compared with blue's: {} (phi {:.2}, cv {:.2})",
+                "{} is compared with blue's: {} (phi {:.2}, cv {:.2}){remedy}",
                 metric.name,
                 calibration.basis(),
                 calibration.phi(),
@@ -71,7 +78,7 @@ impl<W: World> Step<'_, W> {
         let keys: Vec<_> = compared
             .iter()
             .map(|metric| match metric.learns_by_zone() {
-                true => History::want_zones(&mut wanted, &metric.source, &blue, &zones),
+                true => history.want_zones(&mut wanted, &metric.source, &blue, &zones),
                 false => Vec::new(),
             })
             .collect();

@@ -1,11 +1,11 @@
 //! What one look reads of CloudWatch, in one call: the limits, and green against blue.
 
 use super::limits::{self, Window};
-use crate::compare::{Compared, Comparison, Moments, Place};
+use crate::compare::{Compared, Comparison, Moments, NewMessage, Novelty, Place};
 use crate::error::TealResult;
 use crate::judge::{self, JudgeConfig, Moment, decide};
 use crate::plan::AdvanceOn;
-use crate::ports::World;
+use crate::ports::{PortError, World};
 use crate::release::{Phase, Release};
 use crate::route::Colour;
 use crate::signals::{Readings, Wanted};
@@ -89,19 +89,17 @@ impl<W: World> Step<'_, W> {
             Some((from, to)) => self.world.metrics(wanted.queries(), from, to).await.map(Readings::new),
             None => Ok(Readings::default()),
         };
-        let readings = match readings {
+        let mut readings = match readings {
             Ok(readings) => readings,
-            Err(error) => {
-                let unreadable =
-                    Verdict::because(Decision::Insufficient, Reason::MetricsUnreadable { detail: error.to_string() });
-                return Ok(Measured { limits: unreadable, ..Measured::nothing() });
-            }
+            Err(error) => return Ok(Measured { limits: unreadable(&error), ..Measured::nothing() }),
         };
+        let logs = self.read_logs(&wanted, &mut readings).await;
         let config = release.judge_config()?;
         if let Some(comparison) = &comparison {
             comparison.consume(&config, compared, &readings);
         }
         let (comparison, accepted) = self.compared(release, compared, &config, moments, &window);
+        let comparison = Verdict::all([comparison, logs].into_iter().chain(compared.iter().filter_map(new_message)));
         let min_requests = release.plan.judge.limits.as_ref().map_or(0, |limits| limits.min_requests);
         let limits = match (&release.plan.judge.limits, window) {
             (None, _) => Measured::nothing().limits,
@@ -113,6 +111,24 @@ impl<W: World> Step<'_, W> {
             }
         };
         Ok(Measured { limits, comparison, accepted })
+    }
+
+    /// Searches the logs. Where that fails, only what is compared by logs waits for the next look.
+    async fn read_logs(&self, wanted: &Wanted, readings: &mut Readings) -> Verdict {
+        let searches = wanted.searches();
+        if searches.is_empty() {
+            return Measured::nothing().comparison;
+        }
+        match self.world.search_logs(searches).await {
+            Ok(findings) => {
+                readings.found(findings);
+                Measured::nothing().comparison
+            }
+            Err(error) => {
+                readings.not_found(searches);
+                unreadable(&error)
+            }
+        }
     }
 
     /// What the judge says of everything that was consumed so far, and whether it accepts green.
@@ -157,6 +173,23 @@ impl<W: World> Step<'_, W> {
         };
         (Verdict::because(decision, reason), verdict == judge::Verdict::Accept)
     }
+}
+
+fn unreadable(error: &PortError) -> Verdict {
+    Verdict::because(Decision::Insufficient, Reason::MetricsUnreadable { detail: error.to_string() })
+}
+
+/// What is to be said about messages that only green writes.
+fn new_message(compared: &Compared) -> Option<Verdict> {
+    let metric = compared.name.clone();
+    Some(match compared.messages.as_ref()?.novelty()? {
+        Novelty::TooVarious => Verdict::because(Decision::Advance, Reason::MessagesTooVarious { metric }),
+        Novelty::Seen { message, others, at_least, rolls_back } => {
+            let decision = if rolls_back { Decision::RollBack } else { Decision::Advance };
+            let NewMessage { text, count } = message;
+            Verdict::because(decision, Reason::NewMessage { metric, text, count, others, at_least, rolls_back })
+        }
+    })
 }
 
 /// From the first to the last period that anybody wants.

@@ -70,6 +70,13 @@ fn calls_and_the_permissions_they_need() {
             vec![("cloudwatch:SetAlarmState", "arn:aws:cloudwatch:us-east-1:000000000000:alarm:a".to_owned())],
         ),
         (
+            "logs",
+            "StartQuery",
+            json!({"logGroupNames": ["/ecs/a"]}),
+            vec![("logs:StartQuery", "arn:aws:logs:us-east-1:000000000000:log-group:/ecs/a:*".to_owned())],
+        ),
+        ("logs", "GetQueryResults", json!({"queryId": "q"}), vec![("logs:GetQueryResults", "*".to_owned())]),
+        (
             "ecs",
             "UpdateService",
             json!({"cluster": "prod", "service": "a"}),

@@ -3,9 +3,11 @@
 use super::super::{Fields, Findings};
 use super::watch::bakes;
 use super::{check_duplicates, route};
-use crate::plan::limits::{MAX_MATH_METRICS, MAX_SETTLE, METRIC_PERIOD};
+use crate::plan::limits::{CLOUDWATCH_PERIODS, MAX_MATH_METRICS, MAX_SETTLE, METRIC_PERIOD};
 use crate::plan::problem::{Path, Problem};
-use crate::plan::{CountMetric, CountSeries, InsufficientAction, MetricName, OnInsufficient, XRayGroups, defaults};
+use crate::plan::{
+    CountMetric, CountSeries, InsufficientAction, LogSource, MetricName, OnInsufficient, XRayGroups, defaults,
+};
 use crate::route::RouteKind;
 use crate::units::{Percent, Span};
 use serde_json::{Map, Value};
@@ -124,11 +126,11 @@ fn check_metric(fields: &Fields<'_>, path: &Path, findings: &mut Findings) -> Op
 fn check_pair(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     let period_path = path.field("period");
     if let Some(period) = fields.get::<Span>(&period_path)
-        && ![10, 30, 60].contains(&period.as_seconds())
+        && !CLOUDWATCH_PERIODS.contains(&period)
     {
-        let remedy = "Write \"10s\", \"30s\" or \"1m\"";
-        findings
-            .problem(Problem::new(period_path, "the judge reads periods of 10s, 30s and 1m", remedy).showing(period));
+        let remedy = "Write \"1s\", \"5s\", \"10s\", \"30s\" or \"1m\"";
+        let reason = "the judge reads periods of 1s, 5s, 10s, 30s and 1m";
+        findings.problem(Problem::new(period_path, reason, remedy).showing(period));
     }
     for name in ["bad", "total"] {
         let path = path.field(name);
@@ -156,8 +158,28 @@ fn check_pair(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
 }
 
 fn check_log(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
-    if fields.get::<CountMetric>(path).is_some_and(|metric| !metric.tells_colours_apart()) {
-        findings.problem(same_for_both(path));
+    let query = match fields.get::<LogSource>(path) {
+        Some(LogSource::Filter(metric)) if !metric.tells_colours_apart() => {
+            return findings.problem(same_for_both(path));
+        }
+        Some(LogSource::Query(query)) => query,
+        Some(LogSource::Filter(_)) | None => return,
+    };
+    if query.query.is_some() == query.pattern.is_some() {
+        let remedy = "Write `pattern: ERROR`, or `query: 'filter level = \"error\"'`";
+        findings.problem(Problem::new(path.clone(), "it has not exactly one of `query` and `pattern`", remedy));
+    }
+    if !query.log_groups.is_empty() && !query.tells_colours_apart() {
+        findings.problem(Problem::new(
+            path.clone(),
+            "it finds the same lines for blue and for green",
+            "Write ${service} into a log group's name, or into the query: 'filter service = \"${service}\" and level = \"error\"'",
+        ));
+    }
+    if query.settle > MAX_SETTLE {
+        let remedy = format!("Write at most \"{MAX_SETTLE}\"");
+        let problem = Problem::new(path.field("settle"), "it is too long", remedy);
+        findings.problem(problem.showing(query.settle));
     }
 }
 

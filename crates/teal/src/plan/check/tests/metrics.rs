@@ -81,7 +81,7 @@ fn a_cloudwatch_pair_tells_the_colours_apart_and_counts() {
     check_metric(&edited("/cloudWatch/bad", average), ".cloudWatch.bad.statistic", "it does not count");
     let mut slow = pair();
     slow["cloudWatch"]["period"] = json!("5m");
-    check_metric(&slow, ".cloudWatch.period", "10s, 30s and 1m");
+    check_metric(&slow, ".cloudWatch.period", "1s, 5s, 10s, 30s and 1m");
     let math = |expression: &str| json!({"expression": expression, "metrics": {"a": series("A"), "b": series("B")}});
     assert_eq!(
         problems(&with("/judge/metrics", json!([edited("/cloudWatch/bad", math("FILL(a, 0) + b"))]))),
@@ -92,6 +92,23 @@ fn a_cloudwatch_pair_tells_the_colours_apart_and_counts() {
     let found = problems(&with("/judge/metrics", json!([edited("/cloudWatch/bad", none)])));
     assert!(found.iter().any(|problem| problem.contains("Write 1 to 5")), "{found:#?}");
     check_metric(&json!({"logs": {"namespace": "Shop", "metric": "Errors"}}), ".logs", "the same series for blue and");
+    let log = |field: &str, value: Value| {
+        let mut log = json!({"logs": {"logGroups": ["/ecs/${service}"], "pattern": "ERROR"}});
+        log["logs"][field] = value;
+        log
+    };
+    assert_eq!(problems(&with("/judge/metrics", json!([log("settle", json!("5m"))]))), Vec::<String>::new());
+    let new = json!({"atLeast": 3, "then": "rollBack", "field": "message", "requestField": "requestId"});
+    assert_eq!(problems(&with("/judge/metrics", json!([log("newMessages", new)]))), Vec::<String>::new());
+    check_metric(&log("query", json!("filter a = 1")), ".logs", "exactly one of `query` and `pattern`");
+    check_metric(&log("pattern", Value::Null), ".logs", "exactly one of `query` and `pattern`");
+    check_metric(&log("pattern", json!("\"")), ".logs.pattern", "without double quotes");
+    check_metric(&log("logGroups", json!(["/ecs/shop"])), ".logs", "the same lines for blue and for green");
+    check_metric(&log("logGroups", json!([])), ".logs.logGroups", "Write at least 1");
+    check_metric(&log("logGroups", json!(["arn:aws:logs:x"])), ".logs.logGroups[0]", "not the ARN");
+    check_metric(&log("settle", json!("16m")), ".logs.settle", "it is too long");
+    check_metric(&log("newMessages", json!({"atLeast": 0})), ".logs.newMessages.atLeast", "it is not from 1 to 10000");
+    check_metric(&log("newMessages", json!({})), ".logs.newMessages.atLeast", "this field is missing");
     let groups = json!({"xray": {"faults": "all-faults", "traces": "${service}"}});
     check_metric(&groups, ".xray.faults", "the same group for blue and for green");
 }

@@ -1,0 +1,65 @@
+//! The lab's CloudWatch Logs: the lines that containers write, and Logs Insights over them.
+//!
+//! Lines come through [`LogSink`], as from the `awslogs` driver. Served are `StartQuery` and `GetQueryResults`, by AWS's JSON 1.1
+//! protocol (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/Welcome.html>). As on AWS
+//!
+//! * a line is found some time after it was written, not at once ([`SEARCHABLE_AFTER`]);
+//! * a query has a result only when it is asked for again;
+//! * fields of JSON lines are found by their names, and those in objects by names with dots.
+//!
+//! Of the query language there are `fields`, `filter` (comparisons, `like`, `and`, `or`, `not`), `stats count(*) by bin(...)`, `sort
+//! @timestamp` and `limit`; any other query is malformed here. Not modelled: quotas, queries over other accounts, and everything else of
+//! CloudWatch Logs.
+
+mod api;
+mod query;
+mod store;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::Store;
+use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, LogSink, Millis};
+
+/// How long after it was written a line is found by queries (lab time). On AWS it is mostly seconds, and not promised.
+pub const SEARCHABLE_AFTER: Duration = Duration::from_secs(20);
+
+/// CloudWatch Logs.
+#[derive(Debug)]
+pub struct Logs {
+    clock: LabClock,
+    store: Mutex<Store>,
+}
+
+impl Logs {
+    /// Without any log group.
+    #[must_use]
+    pub fn new(clock: LabClock) -> Self {
+        Self { clock, store: Mutex::default() }
+    }
+
+    /// Answers a request signed for `logs`.
+    #[must_use]
+    pub fn handle(&self, request: &AwsRequest) -> AwsAnswer {
+        api::answer(self, request)
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic while the lock was held is a defect that its own test shows; the others may go on.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until when what was written is found now.
+    fn searchable_until(&self) -> Millis {
+        self.clock.now_millis() - SEARCHABLE_AFTER.as_millis() as Millis
+    }
+}
+
+impl LogSink for Logs {
+    fn create_group(&self, group: &str) {
+        self.store().group(group);
+    }
+
+    fn write(&self, group: &str, stream: &str, line: &str) {
+        self.store().write(group, stream, self.clock.now_millis(), line);
+    }
+}
