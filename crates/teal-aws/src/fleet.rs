@@ -3,7 +3,7 @@
 
 use crate::Aws;
 use crate::ecs::{EcsServices, ServiceOrder};
-use teal::fleet::{GreenOrder, Runner};
+use teal::fleet::{External, GreenOrder, Runner};
 use teal::plan::Green;
 use teal::ports::{CapacityHold, Fleet, PortResult, Progress, Scaling, Survey};
 use teal::route::Colours;
@@ -12,54 +12,104 @@ impl Fleet for Aws {
     async fn survey(&self, green: &Green, colours: &Colours) -> PortResult<Survey> {
         match green {
             Green::Ecs(green) => EcsServices(self).survey(green, &colours.blue).await,
+            Green::External(green) => External(self).survey(green, colours).await,
         }
     }
 
     async fn scaling(&self, runner: &Runner) -> PortResult<Option<Scaling>> {
         match runner {
             Runner::Ecs(ecs) => self.read_scaling(&ecs.cluster, &ecs.service).await,
+            Runner::External(_) => Ok(None),
         }
     }
 
     async fn hold_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()> {
         match runner {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.begun(present)).await,
+            Runner::External(_) => Ok(()),
         }
     }
 
     async fn free_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()> {
         match runner {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.ended(present)).await,
+            Runner::External(_) => Ok(()),
         }
     }
 
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {
         match &order.green {
             Runner::Ecs(green) => EcsServices(self).bring_up(&ServiceOrder::new(order, green)).await,
+            Runner::External(_) => Ok(()),
         }
     }
 
     async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
         match &order.green {
             Runner::Ecs(green) => EcsServices(self).progress_of_green(&ServiceOrder::new(order, green)).await,
+            Runner::External(_) => External(self).progress_of_green(order).await,
         }
     }
 
     async fn progress(&self, runner: &Runner) -> PortResult<Progress> {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).progress(ecs).await,
+            Runner::External(destination) => External(self).progress(destination).await,
         }
     }
 
     async fn scale_out(&self, runner: &Runner, units: u32) -> PortResult<()> {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).scale_out(ecs, units).await,
+            Runner::External(destination) => External(self).resize(destination),
         }
     }
 
     async fn scale_in(&self, runner: &Runner) -> PortResult<()> {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).scale_in(ecs).await,
+            Runner::External(destination) => External(self).resize(destination),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{BLUE_GROUP, GREEN_GROUP, Script, colours, group, order};
+    use serde_json::json;
+    use teal::ports::PortError;
+
+    /// An answer with so many healthy targets and one that is not.
+    fn targets(healthy: usize) -> String {
+        let member = |state: &str| {
+            format!("<member><Target><Id>i</Id></Target><TargetHealth><State>{state}</State></TargetHealth></member>")
+        };
+        format!(
+            "<DescribeTargetHealthResponse><DescribeTargetHealthResult><TargetHealthDescriptions>{}{}\
+             </TargetHealthDescriptions></DescribeTargetHealthResult></DescribeTargetHealthResponse>",
+            member("healthy").repeat(healthy),
+            member("initial")
+        )
+    }
+
+    #[tokio::test]
+    async fn a_green_of_somebody_else_is_seen_by_its_targets_alone() {
+        let script = Script::default().answers(200, targets(3)).answers(200, targets(2));
+        let aws = script.aws();
+        let green: Green = serde_json::from_value(json!({"external": {}})).unwrap();
+        let found = aws.survey(&green, &colours()).await.unwrap();
+        assert_eq!((&found.blue.runner, found.blue.desired), (&Runner::External(group(BLUE_GROUP)), 3));
+        assert_eq!(found.green, Runner::External(group(GREEN_GROUP)));
+
+        let order = GreenOrder { blue: found.blue.runner, green: found.green, desired: 3, ..order() };
+        assert_eq!(aws.scaling(&order.blue).await, Ok(None));
+        aws.bring_up(&order).await.unwrap();
+        let progress = aws.progress_of_green(&order).await.unwrap();
+        assert_eq!((progress.running, progress.current), (2, true));
+        for refused in [aws.scale_in(&order.green).await, aws.scale_out(&order.blue, 3).await] {
+            assert!(matches!(refused, Err(PortError::Refused { .. })), "{refused:?}");
+        }
+        assert_eq!(script.operations(), ["DescribeTargetHealth", "DescribeTargetHealth"]);
     }
 }

@@ -1,5 +1,9 @@
 //! The fleet: what runs the colours.
 
+mod external;
+
+pub use external::External;
+
 use crate::ports::CapacityHold;
 use crate::route::{Colour, Colours, Destination};
 use serde::{Deserialize, Serialize};
@@ -11,6 +15,8 @@ use std::fmt;
 pub enum Runner {
     /// A service of Amazon ECS.
     Ecs(EcsService),
+    /// Whatever somebody else registers at a destination.
+    External(Destination),
 }
 
 /// A service of Amazon ECS.
@@ -28,6 +34,7 @@ impl Runner {
     pub fn name(&self) -> &str {
         match self {
             Runner::Ecs(ecs) => &ecs.service,
+            Runner::External(destination) => destination.name(),
         }
     }
 
@@ -36,6 +43,7 @@ impl Runner {
     pub const fn noun(&self) -> &'static str {
         match self {
             Runner::Ecs(_) => "service",
+            Runner::External(destination) => destination.noun(),
         }
     }
 
@@ -44,6 +52,7 @@ impl Runner {
     pub const fn units(&self) -> &'static str {
         match self {
             Runner::Ecs(_) => "tasks",
+            Runner::External(_) => "targets",
         }
     }
 
@@ -52,6 +61,7 @@ impl Runner {
     pub const fn version_noun(&self) -> &'static str {
         match self {
             Runner::Ecs(_) => "task definition",
+            Runner::External(_) => "version",
         }
     }
 
@@ -60,6 +70,16 @@ impl Runner {
     pub const fn system(&self) -> &'static str {
         match self {
             Runner::Ecs(_) => "ECS",
+            Runner::External(_) => "its owner",
+        }
+    }
+
+    /// Whether Teal brings its units up and takes them in; otherwise somebody else does.
+    #[must_use]
+    pub const fn is_sized_by_teal(&self) -> bool {
+        match self {
+            Runner::Ecs(_) => true,
+            Runner::External(_) => false,
         }
     }
 }

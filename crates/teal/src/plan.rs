@@ -29,7 +29,7 @@ pub use cloudwatch::{
     COLOUR_PLACEHOLDERS, CloudWatchName, CloudWatchPair, ColouredName, CountMath, CountMetric, CountSeries,
     CountStatistic, LOAD_BALANCER_PLACEHOLDER, MathExpression, MathId,
 };
-pub use green::{Cluster, EcsGreen, EcsServiceName, Green, TaskDefinition};
+pub use green::{Cluster, EcsGreen, EcsServiceName, ExternalGreen, Green, TaskDefinition};
 pub use judge::{
     AdvanceOn, AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit,
 };

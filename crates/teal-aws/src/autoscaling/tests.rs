@@ -9,7 +9,7 @@ const GREEN: &str = "service/prod/checkout-b";
 
 /// An order as ECS takes it.
 fn taken(order: &GreenOrder) -> ServiceOrder<'_> {
-    let Runner::Ecs(green) = &order.green;
+    let Runner::Ecs(green) = &order.green else { panic!("{order:?}") };
     ServiceOrder::new(order, green)
 }
 

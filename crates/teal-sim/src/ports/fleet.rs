@@ -5,7 +5,7 @@ use crate::link::{Link, Op};
 use crate::state::Service;
 use serde_json::json;
 use std::collections::BTreeMap;
-use teal::fleet::{EcsService, GreenOrder, Runner};
+use teal::fleet::{EcsService, External, GreenOrder, Runner};
 use teal::plan::Green;
 use teal::ports::{
     Announcer, CapacityHold, Executions, Fleet, PortError, PortResult, Progress, RunnerReading, Scaling, Survey,
@@ -15,7 +15,10 @@ use teal::story::Announcement;
 
 impl Fleet for Link<'_> {
     async fn survey(&self, green: &Green, colours: &Colours) -> PortResult<Survey> {
-        let Green::Ecs(green) = green;
+        let green = match green {
+            Green::Ecs(green) => green,
+            Green::External(green) => return External(self).survey(green, colours).await,
+        };
         self.call(Op::other("DescribeServices"), |_| {
             let state = self.world.state();
             self.remembered.borrow_mut().scaling.clone_from(&state.scaling);
@@ -62,10 +65,16 @@ impl Fleet for Link<'_> {
     }
 
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {
+        if !order.green.is_sized_by_teal() {
+            return Ok(());
+        }
         self.act("UpdateService", Deed::BringUp(Box::new(order.clone()))).await
     }
 
     async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
+        if !order.green.is_sized_by_teal() {
+            return External(self).progress_of_green(order).await;
+        }
         self.call(Op::other("DescribeServices"), |_| {
             let (state, now) = (self.world.state(), self.world.now());
             let nothing = Progress { desired: 0, running: 0, current: false, failed: None, events: Vec::new() };

@@ -53,7 +53,7 @@ impl Watch {
         let uses = |other: &&Release| other.id != release.id && other.started_at >= release.started_at;
         let used_again = state.records.values().any(|other| uses(&other));
         let tasks = state.services.get(release.green.green.name()).map_or(0, |service| service.desired);
-        if tasks > 0 && !used_again {
+        if tasks > 0 && !used_again && release.green.green.is_sized_by_teal() {
             let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
             self.breach(Promise::NothingLeftBehind, what);
         }

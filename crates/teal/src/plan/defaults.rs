@@ -9,7 +9,7 @@ pub const fn deadline() -> Span {
     Span::hours(4)
 }
 
-/// `green.ecs.readyWithin`: a quarter of an hour.
+/// `readyWithin` of every green: a quarter of an hour.
 #[must_use]
 pub const fn ready_within() -> Span {
     Span::minutes(15)

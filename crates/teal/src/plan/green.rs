@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 pub enum Green {
     /// A pair of ECS services, one behind each target group.
     Ecs(EcsGreen),
+    /// Whatever somebody else brings up: Teal waits until enough of green's targets are healthy, shifts the traffic, and neither brings up
+    /// nor takes in anything. What is registered for green when the release starts must be of the new version.
+    External(ExternalGreen),
 }
 
 impl Cluster {
@@ -35,6 +38,7 @@ impl Green {
     pub const fn field(&self) -> &'static str {
         match self {
             Green::Ecs(_) => "green.ecs",
+            Green::External(_) => "green.external",
         }
     }
 
@@ -43,6 +47,7 @@ impl Green {
     pub const fn ready_within(&self) -> Span {
         match self {
             Green::Ecs(ecs) => ecs.ready_within,
+            Green::External(external) => external.ready_within,
         }
     }
 }
@@ -58,6 +63,19 @@ pub struct EcsGreen {
     /// The task definition of the new version.
     pub task_definition: TaskDefinition,
     /// How long green may take until all its targets are healthy. From 30s to 2h.
+    #[serde(default = "defaults::ready_within")]
+    pub ready_within: Span,
+}
+
+/// Green that somebody else brings up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExternalGreen {
+    /// How many targets of green must be healthy. Without this: as many as blue has when the release starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub min_healthy: Option<u32>,
+    /// How long they may take. From 30s to 2h.
     #[serde(default = "defaults::ready_within")]
     pub ready_within: Span,
 }

@@ -103,7 +103,11 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn wait_for_blue(&mut self, release: &mut Release, why: String) -> TealResult<Answer> {
         self.keep_on_green(release, &why);
         let order = release.green.clone();
-        let ordered = self.world.scale_out(&order.blue, order.desired).await;
+        let ordered = match order.blue.is_sized_by_teal() {
+            true => self.world.scale_out(&order.blue, order.desired).await,
+            // Its owner may be at it.
+            false => Ok(()),
+        };
         let problem = match ordered {
             Ok(()) => None,
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),

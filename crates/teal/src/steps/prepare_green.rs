@@ -80,10 +80,17 @@ impl<W: World> Step<'_, W> {
         self.settle(release);
         release.green_ordered_at = Some(self.now());
         let order = &release.green;
-        self.note(Fact::GreenOrdered {
-            runner: order.green.name().to_owned(),
-            runs: order.runs.clone(),
-            desired: order.desired,
+        self.note(if order.green.is_sized_by_teal() {
+            Fact::GreenOrdered {
+                runner: order.green.name().to_owned(),
+                runs: order.runs.clone(),
+                desired: order.desired,
+            }
+        } else {
+            let (green, desired) = (&order.green, order.desired);
+            Fact::Noted {
+                note: format!("green is brought up by somebody else: {green} must have {desired} healthy targets"),
+            }
         });
         self.save(release).await
     }

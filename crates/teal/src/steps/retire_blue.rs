@@ -28,6 +28,12 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     }
     step.require_healthy(&release, Colour::Green).await?;
     let order = release.green.clone();
+    if !order.blue.is_sized_by_teal() {
+        let note =
+            format!("blue stays as it is, since Teal did not bring it up: take in what {} has by hand", order.blue);
+        step.note(Fact::Noted { note });
+        return step.finish_promoted(&mut release).await;
+    }
     let waited = seconds_until(release.phase_since, step.now());
     let patient = waited < u64::from(RETIREMENT_PATIENCE.as_seconds());
     if is_sticky(&release) && step.blue_still_serves(&release).await {

@@ -137,6 +137,12 @@ impl<W: World> Step<'_, W> {
 
     async fn take_green_in(&mut self, release: &Release) -> TealResult<()> {
         let order = &release.green;
+        if !order.green.is_sized_by_teal() {
+            let note =
+                format!("green stays as it is, since Teal did not bring it up: {} takes no traffic", order.green);
+            self.note(Fact::Noted { note });
+            return Ok(());
+        }
         match self.world.scale_in(&order.green).await {
             Ok(()) => self.note(Fact::ScaledIn { colour: Colour::Green, runner: order.green.name().to_owned() }),
             // It was never ordered.

@@ -259,6 +259,18 @@ fn bakes_of_a_network_load_balancer_begin_when_its_weights_are_in_force() {
 }
 
 #[test]
+fn green_of_somebody_else() {
+    for green in [json!({"external": {}}), json!({"external": {"minHealthy": 2, "readyWithin": "1h"}})] {
+        assert_eq!(problems(&with("/green", green)), Vec::<String>::new());
+    }
+    check("/green", json!({"external": {"minHealthy": 0}}), "green.external.minHealthy", "not from 1 to 1000");
+    check("/green", json!({"external": {"readyWithin": "1s"}}), "green.external.readyWithin", "out of range");
+    let mut both = full();
+    both["green"]["external"] = json!({});
+    assert!(problems(&both)[0].contains("which exclude each other"), "{:#?}", problems(&both));
+}
+
+#[test]
 fn strategies() {
     check("/strategy/steps/1/weight", json!("0%"), "strategy.steps[1].weight", "nothing to judge");
     check("/strategy/steps/2/weight", json!("100%"), "strategy.steps[2].weight", "100% is not a step");

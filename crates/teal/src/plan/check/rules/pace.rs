@@ -11,7 +11,10 @@ use crate::strategy::{Pace, Strategy, Timeline};
 use crate::units::Span;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
-    let ready = Path::of("green.ecs.readyWithin");
+    // One of them is there; where none is, that was reported.
+    let kinds = ["green.ecs", "green.external"].map(Path::of);
+    let green = kinds.iter().find(|kind| fields.is_present(kind)).unwrap_or(&kinds[0]);
+    let ready = green.field("readyWithin");
     let why = "tasks need time to start, and do not need longer";
     check_span(fields, &ready, (MIN_READY_WITHIN, MAX_READY_WITHIN), why, findings);
 

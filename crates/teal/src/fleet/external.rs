@@ -1,0 +1,69 @@
+//! Green that somebody else brings up: Teal only watches the targets of the two destinations.
+
+use super::{GreenOrder, Runner};
+use crate::plan::ExternalGreen;
+use crate::ports::{PortError, PortResult, Progress, Router, RunnerReading, Survey, TargetHealth};
+use crate::route::{Colours, Destination};
+use std::collections::BTreeMap;
+
+/// What every order of such a green says that it runs.
+const RUNS: &str = "what is registered there";
+
+/// The fleet of somebody else, as it shows behind a route. Nothing of it is AWS's own, so every adapter of the route can serve it.
+#[derive(Clone, Copy, Debug)]
+pub struct External<'a, R>(pub &'a R);
+
+impl<R: Router> External<'_, R> {
+    /// What is registered now; green is to have as many healthy targets as blue has, unless the plan says otherwise.
+    ///
+    /// # Errors
+    /// Those of [`Router::targets`].
+    pub async fn survey(&self, green: &ExternalGreen, colours: &Colours) -> PortResult<Survey> {
+        let healthy = self.healthy(&colours.blue).await?;
+        Ok(Survey {
+            blue: RunnerReading {
+                runner: Runner::External(colours.blue.clone()),
+                desired: green.min_healthy.unwrap_or(healthy),
+                settings: BTreeMap::new(),
+            },
+            green: Runner::External(colours.green.clone()),
+            present: None,
+            runs: RUNS.to_owned(),
+            lacking: Vec::new(),
+            green_version: BTreeMap::new(),
+            blue_version: BTreeMap::new(),
+        })
+    }
+
+    /// How many targets of green are healthy.
+    ///
+    /// # Errors
+    /// Those of [`Router::targets`].
+    pub async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
+        self.progress(&order.colours.green).await
+    }
+
+    /// How many targets of a destination are healthy.
+    ///
+    /// # Errors
+    /// Those of [`Router::targets`].
+    pub async fn progress(&self, destination: &Destination) -> PortResult<Progress> {
+        let healthy = self.healthy(destination).await?;
+        Ok(Progress { desired: healthy, running: healthy, current: true, failed: None, events: Vec::new() })
+    }
+
+    /// Why its size is not changed.
+    ///
+    /// # Errors
+    /// Always [`PortError::Refused`].
+    pub fn resize(&self, destination: &Destination) -> PortResult<()> {
+        let message = format!("{} {destination} is sized by whoever brought it up", destination.noun());
+        Err(PortError::Refused { call: "scaling", message })
+    }
+
+    async fn healthy(&self, destination: &Destination) -> PortResult<u32> {
+        let targets = self.0.targets(destination).await?;
+        let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy).count();
+        Ok(u32::try_from(healthy).unwrap_or(u32::MAX))
+    }
+}
