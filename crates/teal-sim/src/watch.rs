@@ -30,7 +30,7 @@ use teal::time::Timestamp;
 pub(crate) struct Seen {
     /// One of its calls failed.
     pub(crate) disturbed: bool,
-    /// Requests to each listener since the record was last written.
+    /// Requests to each listener.
     pub(crate) requests: BTreeMap<String, u32>,
     pub(crate) alarms: Option<AlarmsSeen>,
     /// There was something in the metrics.

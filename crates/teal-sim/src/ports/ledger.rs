@@ -71,7 +71,7 @@ impl Ledger for Link<'_> {
                 }
                 self.world.log(|| format!("  the record: {}{}", written.phase, in_words(story)));
                 let mut watch = self.world.watch.borrow_mut();
-                watch.saved(&state, &stored, &written, &self.who, &mut self.seen.borrow_mut(), self.world.now());
+                watch.saved(&state, &stored, &written, &self.who, &self.seen.borrow(), self.world.now());
                 state.records.insert(release.id.clone(), written);
                 Ok(revision)
             })

@@ -24,10 +24,9 @@ impl Watch {
         old: &Release,
         new: &Release,
         who: &Who,
-        seen: &mut Seen,
+        seen: &Seen,
         now: Timestamp,
     ) {
-        seen.requests.clear();
         self.check_reasons(old, new, who);
         self.check_alarms(old, new, seen);
         self.check_kept(old, new, who);

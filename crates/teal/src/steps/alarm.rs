@@ -96,13 +96,11 @@ impl<W: World> Step<'_, W> {
         alarm: &AlarmName,
         error: TealError,
     ) -> TealResult<AlarmOutcome> {
-        if release.phase == Phase::Accept && release.plan.judge.start_while_alarming {
-            // Accept may have read that all is well just before. With the record changed it reads the alarms again, and
-            // then knows this one.
+        let begins = release.phase == Phase::Accept && release.plan.judge.start_while_alarming;
+        if begins || release.alarming_since_start.contains(alarm) {
+            // Accept, or a look, may have read that all is well just before. With the record changed it reads the alarms
+            // again, and then knows this one.
             self.save(&mut release).await?;
-            return Ok(AlarmOutcome::PassedOver);
-        }
-        if release.alarming_since_start.contains(alarm) {
             return Ok(AlarmOutcome::PassedOver);
         }
         self.restore_now(release, error).await
@@ -125,24 +123,45 @@ impl<W: World> Step<'_, W> {
             _ => {}
         }
         self.begin_rollback(&mut release, error).await?;
-        match self.restore(&mut release).await {
+        let (outcome, saved) = match self.restore(&mut release).await {
             Ok(()) => {
                 self.settle(&mut release);
                 self.note_restored(&mut release);
-                self.save_and_announce(&mut release).await?;
-                Ok(AlarmOutcome::Restored)
+                (AlarmOutcome::Restored, self.save_and_announce(&mut release).await)
             }
-            Err(RestoreError::Again(error)) => Err(error),
+            Err(RestoreError::Again(error)) => return Err(error),
             Err(RestoreError::WouldHarm { why }) => {
                 // RollBack brings blue up again and waits for it.
                 self.keep_on_green(&mut release, &why);
-                self.save_and_announce(&mut release).await?;
-                Ok(AlarmOutcome::KeptOnGreen)
+                (AlarmOutcome::KeptOnGreen, self.save_and_announce(&mut release).await)
             }
             Err(RestoreError::Impossible { todo } | RestoreError::Gone { todo }) => {
-                self.call_for_help(&mut release, todo).await?;
-                Ok(AlarmOutcome::NeedsHuman)
+                (AlarmOutcome::NeedsHuman, self.call_for_help(&mut release, todo).await.map(|_| ()))
             }
+        };
+        match saved {
+            // Several alarms often go off at once. The decision is on record and the route is as it should be: to do it all
+            // again because others wrote the same meanwhile would make them do it again, too.
+            Err(error) if error.name == ErrorName::RecordChanged => {
+                self.settle_late(&release.id, outcome).await;
+                Ok(outcome)
+            }
+            other => other.map(|()| outcome),
         }
+    }
+
+    /// Takes this run's intent back once more after others have written. Where that is too late again, the intent stays on record
+    /// until its time has passed, which is safe.
+    async fn settle_late(&mut self, id: &ReleaseId, outcome: AlarmOutcome) {
+        self.unsaved.clear();
+        let Ok(mut current) = self.load(id).await else { return };
+        if current.phase != Phase::RollBack || outcome == AlarmOutcome::NeedsHuman {
+            return;
+        }
+        self.settle(&mut current);
+        if outcome == AlarmOutcome::Restored {
+            self.note_restored(&mut current);
+        }
+        let _ = self.save_and_announce(&mut current).await;
     }
 }
