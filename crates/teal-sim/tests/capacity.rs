@@ -7,7 +7,7 @@ use teal::ports::{AlarmState, Scaling};
 use teal::request::Ask;
 use teal::state::State;
 use teal::story::Fact;
-use teal_sim::{ALARM, GROUP_A, GROUP_B, LISTENER, Machine, World, plan};
+use teal_sim::{ALARM, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
 
 const FOUND: Scaling = Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false };
 const HELD: Scaling = Scaling { min_capacity: 3, max_capacity: 10, scale_in_suspended: true };
@@ -110,4 +110,17 @@ fn a_release_that_has_moved_no_traffic_rolls_back_whatever_blues_health() {
     world.state().sick.insert("checkout-a".to_owned());
     world.ask(machine.release(), Ask::Abort);
     assert_eq!(machine.finish().state, State::RolledBack);
+}
+
+#[test]
+fn a_blue_that_could_not_be_taken_in_scales_as_before() {
+    let world = scaled();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::RetireBlue);
+    let reset = vec![forward(&[(GROUP_A, 100), (GROUP_B, 0)])];
+    world.state().parts.insert(LISTENER.to_owned(), reset);
+    assert_eq!(machine.finish().state, State::Promoted);
+    assert_eq!(world.state().services["checkout-a"].desired, 3, "it has the traffic again");
+    assert_eq!(world.state().scaling["checkout-a"], FOUND, "the next release finds the owner's setting");
+    assert_eq!(world.state().scaling["checkout-b"], FOUND);
 }

@@ -20,8 +20,10 @@ impl Watch {
                 phase => self.breach(Promise::AlwaysEnds, format!("{} is in {phase} for ever", release.id)),
             }
             self.check_told(state, release);
-            if release.phase == Phase::RolledBack {
-                self.check_taken_in(state, release);
+            match release.phase {
+                Phase::RolledBack => self.check_taken_in(state, release),
+                Phase::Promoted => self.check_let_go(state, release),
+                _ => {}
             }
         }
         self.check_routes(state);
@@ -55,6 +57,18 @@ impl Watch {
         let tasks = state.services.get(release.green.green.name()).map_or(0, |service| service.desired);
         if tasks > 0 && !used_again && release.green.green.is_sized_by_teal() {
             let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
+            self.breach(Promise::NothingLeftBehind, what);
+        }
+    }
+
+    /// A blue that could not be taken in scales as it did before.
+    fn check_let_go(&mut self, state: &State, release: &Release) {
+        let used_again = state.records.values().any(|other| other.started_at > release.started_at);
+        let blue = release.green.blue.name();
+        let tasks = state.services.get(blue).map_or(0, |service| service.desired);
+        let rule = state.scaling.get(blue).copied();
+        if tasks > 0 && !used_again && rule != self.scaling_found {
+            let what = format!("{} was promoted, and {blue} keeps {tasks} tasks with {rule:?}", release.id);
             self.breach(Promise::NothingLeftBehind, what);
         }
     }

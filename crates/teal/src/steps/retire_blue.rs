@@ -3,7 +3,7 @@
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::limits::METRIC_PERIOD;
-use crate::ports::World;
+use crate::ports::{PortError, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::route::{Action, Colour};
 use crate::signals::{Readings, Wanted};
@@ -113,6 +113,20 @@ impl<W: World> Step<'_, W> {
             self.note(Fact::LeftAlone { difference: error.message.clone() });
         }
         self.intend(release, Act::RetireBlue).await?;
+        self.let_blue_go(release).await?;
         self.finish_promoted(release).await
+    }
+
+    /// A blue that keeps its tasks scales as it did before: the next release would take what this one holds for its owner's
+    /// setting. One that was taken in stays so.
+    async fn let_blue_go(&mut self, release: &Release) -> TealResult<()> {
+        if release.green.hold.is_none() {
+            return Ok(());
+        }
+        match self.world.progress(&release.green.blue).await {
+            Ok(progress) if progress.desired > 0 => self.free(release, Colour::Blue).await,
+            Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => Err(error.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }
