@@ -1,0 +1,93 @@
+//! What splits the traffic, and what runs green behind it.
+
+use super::*;
+
+#[test]
+fn routes() {
+    check("/traffic/alb", json!({}), "traffic.alb", "it names nothing that splits traffic");
+    check(
+        "/traffic/alb/listeners/1",
+        json!(LISTENER),
+        "traffic.alb.listeners[1]",
+        "stands at traffic.alb.listeners[0]",
+    );
+    check("/traffic/alb/targetGroups/1", json!(GROUP_A), "traffic.alb.targetGroups[1]", "already");
+    check("/green/ecs/services/1", json!("checkout-a"), "green.ecs.services[1]", "already");
+    check("/traffic/test", json!({"listener": LISTENER}), "traffic.test.listener", "takes production traffic");
+    check("/traffic/test", json!({"rule": RULE}), "traffic.test.rule", "takes production traffic");
+    let elsewhere = json!(LISTENER_443.replace("us-east-1", "eu-west-1"));
+    check("/traffic/alb/listeners/1", elsewhere, "traffic.alb.listeners[1]", "it is in eu-west-1");
+    let other_balancer = json!(RULE.replace("app/shop/50dc6c495c0c9188", "app/blog/50dc6c495c0c9189"));
+    check("/traffic/alb/rules/0", other_balancer, "traffic.alb.rules[0]", "belongs to the load balancer app/blog");
+    let cluster = json!("arn:aws:ecs:us-east-1:111111111111:cluster/prod");
+    check("/green/ecs/cluster", cluster, "green.ecs.cluster", "account 111111111111");
+    let many: Vec<String> = (0..21).map(|n| LISTENER.replace("f2f7dc8efc522ab2", &format!("{n:016x}"))).collect();
+    check("/traffic/alb/listeners", json!(many), "traffic.alb", "it names 22 listeners and rules");
+}
+
+const NETWORK: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/net/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
+
+/// A plan for a Network Load Balancer.
+fn network() -> Value {
+    let mut plan = full();
+    let test = NETWORK.replace("f2f7dc8efc522ab2", "aaaaaaaaaaaaaaaa");
+    plan["traffic"] = json!({"nlb": {"listeners": [NETWORK]}, "test": {"listener": test}});
+    plan["judge"] = json!({"alarms": ["checkout-errors"], "metrics": []});
+    plan
+}
+
+#[test]
+fn exactly_one_thing_splits_the_traffic() {
+    assert_eq!(problems(&network()), Vec::<String>::new());
+    let mut both = network();
+    both["traffic"]["alb"] = json!({"listeners": [LISTENER]});
+    assert!(problems(&both).iter().any(|found| found.starts_with("traffic: it has `alb` and `nlb`")));
+    check("/traffic", json!({"test": {"listener": TEST_LISTENER}}), "traffic", "nothing says what splits the traffic");
+    let mut other = network();
+    other["traffic"]["nlb"]["listeners"][0] = json!(LISTENER);
+    assert_eq!(problems(&other).len(), 1, "{:#?}", problems(&other));
+    assert!(problems(&other)[0].contains("Write it under `traffic.alb`"), "{:#?}", problems(&other));
+}
+
+#[test]
+fn a_network_load_balancer_tells_nothing_of_requests() {
+    let mut plan = network();
+    for (metrics, places) in [
+        (json!(["errors", {"latency": {}}]), vec!["judge.metrics[0]: ", "judge.metrics[1]: "]),
+        (json!([{"logs": {"namespace": "Shop", "metric": "Errors-${service}"}}]), vec!["judge.metrics[0]: "]),
+        (json!([{"xray": {"faults": "${service}-faults", "traces": "${service}"}}]), vec![]),
+    ] {
+        plan["judge"]["metrics"] = metrics;
+        let found = problems(&plan);
+        assert_eq!(found.len(), places.len(), "{found:#?}");
+        assert!(found.iter().zip(places).all(|(found, place)| found.starts_with(place)), "{found:#?}");
+    }
+    plan["judge"].as_object_mut().unwrap().remove("metrics");
+    assert!(problems(&plan)[0].starts_with("judge.metrics: without this field"), "{:#?}", problems(&plan));
+    plan["judge"]["metrics"] = json!([]);
+    plan["judge"]["limits"] = json!({"badShare": {"above": "1%"}});
+    assert!(problems(&plan)[0].starts_with("judge.limits: `traffic.nlb` counts flows"), "{:#?}", problems(&plan));
+}
+
+#[test]
+fn bakes_of_a_network_load_balancer_begin_when_its_weights_are_in_force() {
+    let checked = Plan::check(&network()).unwrap();
+    let bakes: Vec<String> = checked.timeline().stages().iter().map(|stage| stage.bake.to_string()).collect();
+    assert_eq!(bakes, ["15m", "20m", "20m"], "5m, 10m and 10m, each behind 10m of propagation");
+    let mut plan = network();
+    plan["deadline"] = json!("50m");
+    assert!(problems(&plan)[0].contains("each of them 10m longer than written"), "{:#?}", problems(&plan));
+}
+
+#[test]
+fn green_of_somebody_else() {
+    for green in [json!({"external": {}}), json!({"external": {"minHealthy": 2, "readyWithin": "1h"}})] {
+        assert_eq!(problems(&with("/green", green)), Vec::<String>::new());
+    }
+    check("/green", json!({"external": {"minHealthy": 0}}), "green.external.minHealthy", "not from 1 to 1000");
+    check("/green", json!({"external": {"readyWithin": "1s"}}), "green.external.readyWithin", "out of range");
+    let mut both = full();
+    both["green"]["external"] = json!({});
+    assert!(problems(&both)[0].contains("which exclude each other"), "{:#?}", problems(&both));
+}
