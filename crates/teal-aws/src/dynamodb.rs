@@ -4,6 +4,7 @@
 //! |-----------------|---------------------------|------------------------------------------------------------|
 //! | `release#<id>`  | `record`                  | the record: the truth about a release                      |
 //! | `release#<id>`  | `story#<revision>#<n>`    | a line of its story, with the write that it came with      |
+//! | `release#<id>`  | `story#<revision>#<name>` | a line of what runs beside its steps, by the function's name |
 //! | `request#<id>`  | what is asked             | what somebody asked of a release: people write only here   |
 //! | `lock#<key>`    | `lock`                    | the release that may act on a listener, rule or group      |
 //! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off         |
@@ -105,6 +106,12 @@ impl Ledger for Aws {
             failure = failure.or(failed);
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    async fn tell(&self, release: &Release, entry: &StoryEntry) -> PortResult<()> {
+        let item = item::story_beside(release, entry)?;
+        let put = self.dynamodb().put_item().table_name(&self.settings.table).set_item(Some(item)).send();
+        put.await.map(drop).map_err(|error| port_error(PUT_ITEM, &self.table(), &error))
     }
 
     async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {

@@ -7,8 +7,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 use teal::ports::PortError;
 
-/// Codes that ask for fewer calls. Those of the SDK's own retries, with what Elastic Load Balancing and DynamoDB add.
-const THROTTLING: [&str; 13] = [
+/// Codes that ask for fewer calls. Those of the SDK's own retries, with what Elastic Load Balancing, DynamoDB and
+/// Systems Manager add.
+const THROTTLING: [&str; 14] = [
     "BandwidthLimitExceeded",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
@@ -20,6 +21,7 @@ const THROTTLING: [&str; 13] = [
     "ThrottledException",
     "ThrottlingException",
     "TooManyRequestsException",
+    "TooManyUpdates",
     "TransactionConflictException",
     "TransactionInProgressException",
 ];

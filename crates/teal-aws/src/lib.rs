@@ -23,6 +23,7 @@ mod router;
 mod stepfunctions;
 #[cfg(test)]
 mod testing;
+mod weights;
 
 pub use clock::Clock;
 pub use config::{AwsSettings, sdk_config};

@@ -37,7 +37,7 @@ const SSM: json::Service = json::Service { name: "ssm", target: "AmazonSSM", id:
 const S3: json::Service = json::Service { name: "s3", target: "", id: "s3" };
 
 impl Aws {
-    fn ssm(&self) -> json::Client {
+    pub(crate) fn ssm(&self) -> json::Client {
         json::Client::new(&self.config, &SSM)
     }
 

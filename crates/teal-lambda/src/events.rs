@@ -31,6 +31,25 @@ pub struct ExecutionChange {
     pub cause: Option<String>,
 }
 
+/// What publish-weights is called with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WeightsDue {
+    /// A release has come to another phase.
+    Of(ReleaseId),
+    /// The schedule's time has come, for all of them.
+    Everywhere,
+}
+
+/// The source of Teal's own events, and that of schedules.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>
+const TEAL: &str = "teal";
+const SCHEDULE: &str = "aws.events";
+
+#[derive(Deserialize)]
+struct PhaseDetail {
+    release: ReleaseId,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AlarmDetail {
@@ -65,6 +84,25 @@ pub fn decode_alarm_change(event: Value) -> TealResult<AlarmChange> {
     let event: EventBridgeEvent<Value> = read(event, "an event of EventBridge")?;
     let detail: AlarmDetail = read(event.detail, "the detail of a CloudWatch Alarm State Change")?;
     Ok(AlarmChange { alarm: detail.alarm_name, raised: detail.state.value == "ALARM", reason: detail.state.reason })
+}
+
+/// Reads one of Teal's own events, or a schedule's.
+///
+/// # Errors
+/// What is not as either is sent; the event itself is not repeated.
+pub fn decode_weights_due(event: Value) -> TealResult<WeightsDue> {
+    let event: EventBridgeEvent<Value> = read(event, "an event of EventBridge")?;
+    match event.source.as_str() {
+        SCHEDULE => Ok(WeightsDue::Everywhere),
+        TEAL => {
+            let detail: PhaseDetail = read(event.detail, "the detail of a Teal Release Phase Change")?;
+            Ok(WeightsDue::Of(detail.release))
+        }
+        other => Err(TealError::new(
+            ErrorName::Internal,
+            format!("the input comes from {other:?}, not from {TEAL:?} or {SCHEDULE:?}"),
+        )),
+    }
 }
 
 /// Reads an execution's change of status.
@@ -135,6 +173,23 @@ mod tests {
         assert_eq!((change.release.as_str(), change.status.as_str()), ("r-1", "ABORTED"));
     }
 
+    #[test]
+    fn weights_are_due_by_teals_own_events_and_by_the_schedule() {
+        let phase = json!({
+            "detail-type": "Teal Release Phase Change", "source": "teal",
+            "detail": {"id": "r-1-7", "release": "r-1", "state": "Bake", "greenShare": "100%"},
+        });
+        let id = ReleaseId::new("r-1").unwrap();
+        assert_eq!(decode_weights_due(phase), Ok(WeightsDue::Of(id)));
+        let schedule = json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
+        assert_eq!(decode_weights_due(schedule), Ok(WeightsDue::Everywhere));
+        for (source, detail, named) in [("teal", json!({}), "release"), ("aws.s3", json!({}), "aws.s3")] {
+            let event = json!({"detail-type": "x", "source": source, "detail": detail});
+            let error = decode_weights_due(event).unwrap_err();
+            assert!(error.message.contains(named), "{error}");
+        }
+    }
+
     fn alarm_event() -> Value {
         json!({
             "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
@@ -169,6 +224,7 @@ mod tests {
         #[test]
         fn any_event_is_read_or_refused(event in any_json()) {
             let _ = decode_alarm_change(event.clone());
+            let _ = decode_weights_due(event.clone());
             let _ = decode_execution_change(event);
         }
 

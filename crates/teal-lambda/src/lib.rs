@@ -6,5 +6,7 @@ mod logs;
 mod metrics;
 mod serve;
 
-pub use events::{AlarmChange, ExecutionChange, decode_alarm_change, decode_execution_change};
+pub use events::{
+    AlarmChange, ExecutionChange, WeightsDue, decode_alarm_change, decode_execution_change, decode_weights_due,
+};
 pub use serve::{Failure, serve};

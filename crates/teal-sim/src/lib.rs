@@ -3,6 +3,7 @@
 //! a machine or the simulation moves it. See `docs/simulation.md`.
 
 mod asl;
+mod beside;
 mod campaign;
 mod chaos;
 mod course;

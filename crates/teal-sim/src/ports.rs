@@ -2,6 +2,7 @@
 
 mod fleet;
 mod ledger;
+mod parameters;
 mod plans;
 mod router;
 mod signals;

@@ -56,6 +56,8 @@ pub struct State {
     pub announced: Vec<Announcement>,
     /// What releases left on listeners.
     pub left: BTreeMap<String, RouteLeft>,
+    /// SSM parameters by name.
+    pub parameters: BTreeMap<String, String>,
     /// The action list of each listener.
     pub parts: BTreeMap<String, Vec<Action>>,
     pub services: BTreeMap<String, Service>,
@@ -74,6 +76,8 @@ pub struct State {
     pub ended: BTreeMap<String, String>,
     /// Whether Teal may not modify listeners.
     pub denied: bool,
+    /// Whether Teal may not write parameters.
+    pub parameters_denied: bool,
     /// How long tasks take to start or to stop, in seconds.
     pub task_seconds: u64,
     /// What each listener had before its last change, and when that was: for reads that lag.

@@ -1,6 +1,7 @@
 //! What a release left on its route, and whether that is still there: between releases Teal does not hold a route, and whoever else writes
 //! weights (a stack update with the old numbers, a person) may send users to a colour without tasks.
 
+use crate::plan::ParameterPath;
 use crate::release::{Phase, Release, ReleaseId};
 use crate::route::{Action, Colour, Destination, PartRef, weight_in};
 use crate::time::Timestamp;
@@ -19,6 +20,9 @@ pub struct RouteLeft {
     pub serving: Destination,
     /// The other one of the pair.
     pub idle: Destination,
+    /// Where stack templates read the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_parameters: Option<ParameterPath>,
 }
 
 impl RouteLeft {
@@ -38,6 +42,7 @@ impl RouteLeft {
             promoted: serving == Colour::Green,
             serving: release.colours.of(serving).clone(),
             idle: release.colours.of(idle).clone(),
+            weight_parameters: release.plan.traffic.weight_parameters.clone(),
         };
         release.route.iter().map(|part| left(&part.part)).collect()
     }

@@ -15,6 +15,7 @@ pub mod limits;
 mod logs;
 mod metrics;
 mod name;
+mod parameter;
 mod problem;
 mod reference;
 mod texts;
@@ -36,6 +37,7 @@ pub use judge::{
 pub use logs::{LogCommands, LogField, LogGroup, LogQuery, LogSource, LogText, NewMessageAction, NewMessages};
 pub use metrics::{Metric, MetricName, MetricSource, Noise, XRayGroups};
 pub use name::{ServiceName, Version};
+pub use parameter::ParameterPath;
 pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{PlanRef, StoredStart};
 pub use traffic::{AlbRoute, NlbRoute, RoutePlan, TestRoute, Traffic};

@@ -93,6 +93,10 @@ pub trait Ledger {
     /// it is written, but not all that goes with it.
     async fn save(&self, release: &mut Release, story: &[StoryEntry]) -> PortResult<()>;
 
+    /// Appends a line to the story of a release without touching the record: for what runs beside its steps, which must not make their
+    /// writes fail. A function has one such line for each revision; what it tells next replaces it.
+    async fn tell(&self, release: &Release, entry: &StoryEntry) -> PortResult<()>;
+
     /// What people asked of this release (approve, reject, abort), oldest first.
     async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>>;
 
@@ -236,6 +240,16 @@ pub struct LogLine {
 pub trait Executions {
     /// The status that an execution has ended with (`FAILED`, `ABORTED`, …), `GONE` when it does not exist any more; `None` while it runs.
     async fn ended_with(&self, execution: &str) -> PortResult<Option<String>>;
+}
+
+/// Parameters that stack templates read.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html>
+pub trait Parameters {
+    /// The value of a parameter; `None` where there is none of this name.
+    async fn parameter_value(&self, name: &str) -> PortResult<Option<String>>;
+
+    /// Sets a parameter, which is made where there is none.
+    async fn set_parameter(&self, name: &str, value: &str) -> PortResult<()>;
 }
 
 /// HTTP requests for validation.

@@ -8,6 +8,7 @@ mod evaluate_health;
 mod look;
 mod moving;
 mod prepare_green;
+mod publish_weights;
 mod recover;
 mod retire_blue;
 mod roll_back;
@@ -18,6 +19,7 @@ pub use accept::{AcceptInput, accept};
 pub use alarm::{AlarmEffect, AlarmOutcome, on_alarm};
 pub use evaluate_health::evaluate_health;
 pub use prepare_green::prepare_green;
+pub use publish_weights::{PublishedWeights, publish_all_weights, publish_weights};
 pub use recover::{Swept, on_execution_end, sweep};
 pub use retire_blue::retire_blue;
 pub use roll_back::{RollBackInput, roll_back};
@@ -27,6 +29,7 @@ pub use validate_green::validate_green;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{PortError, World};
 use crate::release::{Phase, Release, ReleaseId};
+use crate::route::PartRef;
 use crate::state::State;
 use crate::story::{Fact, StoryEntry};
 use crate::time::Timestamp;
@@ -175,6 +178,17 @@ impl<'a, W: World> Step<'a, W> {
     fn tell_only(&mut self, release: &ReleaseId, fact: Fact) {
         let entry = StoryEntry { at: self.call.now, by: self.call.function.clone(), fact };
         self.told.push((release.clone(), entry));
+    }
+
+    /// Whether a release that is under way may act on a listener or rule.
+    async fn is_held(&self, part: &PartRef) -> TealResult<bool> {
+        for id in self.world.active().await? {
+            let holder = self.world.load(&id).await?;
+            if holder.is_some_and(|holder| !holder.phase.is_terminal() && holder.parts().any(|held| held == part)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Notes the phase that the release has entered.

@@ -69,6 +69,10 @@ pub enum Fact {
     },
     /// After the release had ended somebody else gave traffic to another group than it left the traffic on.
     Drifted { drift: String },
+    /// The weights that stack templates read are those of the route.
+    WeightsPublished { parameters: Vec<String> },
+    /// They could not be written: a stack update would set old ones.
+    WeightsNotPublished { error: String },
     /// Restoring the route is impossible for Teal; what a person must do.
     NeedsHuman { todo: String },
 }
@@ -117,6 +121,12 @@ impl fmt::Display for Fact {
             Fact::LeftAlone { difference } => write!(f, "left as found: {difference}"),
             Fact::ScaledIn { colour, runner } => write!(f, "{colour} is taken in: {runner} goes to size 0"),
             Fact::Drifted { drift } => write!(f, "the route has drifted: {drift}"),
+            Fact::WeightsPublished { parameters } => {
+                write!(f, "stack updates read the weights as they are now: {}", parameters.join(", "))
+            }
+            Fact::WeightsNotPublished { error } => {
+                write!(f, "a stack update would set old weights, for the new ones could not be written yet: {error}")
+            }
             Fact::NeedsHuman { todo } => write!(f, "a person is needed: {todo}"),
         }
     }

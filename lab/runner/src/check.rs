@@ -58,6 +58,10 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
         Outcome::NeedsHuman | Outcome::Unfinished => FinalRoute::Any,
     });
     checks.extend(route.iter().filter_map(|part| check_route(wanted, part)));
+    if let Some(wanted) = expected.drifted {
+        let found = result.drifted.join(", ");
+        checks.push(Check::new("sweep tells of drift", wanted, found, wanted != result.drifted.is_empty()));
+    }
     let violations = &result.policy_violations;
     let found = if violations.is_empty() { "none".to_owned() } else { violations.join("; ") };
     checks.push(Check::new("calls that a function's policy does not allow", "none", found, violations.is_empty()));

@@ -4,6 +4,7 @@
 //! gateway. The templates under infra/ describe the user's side of a release; the lab makes exactly what they say by the
 //! API calls that CloudFormation makes, so that template and lab cannot drift apart.
 
+mod dynamic;
 mod evaluate;
 mod resources;
 
@@ -32,6 +33,8 @@ pub(crate) struct Stack {
     /// By logical id.
     pub resources: BTreeMap<String, Resource>,
     pub outputs: BTreeMap<String, String>,
+    template: Template,
+    scope: Scope,
 }
 
 /// A template as it is to be created.
@@ -97,7 +100,8 @@ impl Template {
             for (logical, resource) in ready {
                 let kind = resource["Type"].as_str().unwrap_or_default();
                 let properties = resource.get("Properties").unwrap_or(&Value::Null);
-                let properties = scope.evaluate(properties).map_err(|e| problem(format!("{logical}: {e}")))?;
+                let mut properties = scope.evaluate(properties).map_err(|e| problem(format!("{logical}: {e}")))?;
+                dynamic::resolve(aws, &mut properties).await?;
                 let physical = format!("{name}-{logical}");
                 let created = resources::create(aws, kind, &physical, properties).await?;
                 let created = created.ok_or_else(|| problem(format!("{logical}: the lab does not know {kind}")))?;
@@ -114,11 +118,30 @@ impl Template {
             }
         }
         let parameters = scope.parameters.iter().map(|(name, value)| (name.clone(), evaluate::text(value))).collect();
-        Ok(Stack { aws: aws.clone(), parameters, resources: scope.resources, outputs })
+        let (template, resources) = (self.clone(), scope.resources.clone());
+        Ok(Stack { aws: aws.clone(), parameters, resources, outputs, template, scope })
     }
 }
 
 impl Stack {
+    /// Does to listeners and rules what a stack update does once any of their properties has changed: each is written as the template
+    /// has it, dynamic references read anew.
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub(crate) async fn update_listeners(&self) -> Result<(), LabError> {
+        for (logical, resource) in &self.resources {
+            let template = &self.template.document["Resources"][logical]["Properties"];
+            let problem = |problem| LabError::document(&*self.template.file, format!("{logical}: {problem}"));
+            if resources::is_listener(&resource.kind) {
+                let mut properties = self.scope.evaluate(template).map_err(problem)?;
+                dynamic::resolve(&self.aws, &mut properties).await?;
+                resources::update_listener(&self.aws, resource, properties).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes what runs or listens, services first; the rest ends with the lab.
     ///
     /// # Errors

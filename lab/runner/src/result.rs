@@ -31,6 +31,8 @@ pub struct ScenarioResult {
     pub wrongly_served: u64,
     /// Alarm transitions during the run.
     pub alarms: Vec<AlarmChange>,
+    /// Listeners and rules that a sweep at the end found elsewhere than their last release had left them, where the scenario asks.
+    pub drifted: Vec<String>,
     /// When the first alarm or the verdict that led to rolling back came.
     pub first_trouble_at: Option<f64>,
     /// From then until every listener and rule was wholly on blue.

@@ -113,6 +113,12 @@ impl<'a> Run<'a> {
             };
         }
         let mut result = run.collect(&tally, begun.elapsed()).await?;
+        if scenario.expect.drifted.is_some() {
+            let swept = lab.sweep_now().await?;
+            let drifted = swept["drifted"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let is_ours = |part: &&str| run.route.iter().any(|routed| routed.part == *part);
+            result.drifted = drifted.filter(is_ours).map(str::to_owned).collect();
+        }
         result.expectations = run.checks(&result);
         result.passed = result.expectations.iter().all(|check| check.passed);
         Ok(result)

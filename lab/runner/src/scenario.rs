@@ -161,6 +161,8 @@ pub enum Action {
     KillTask { service: String },
     /// Any AWS operation, as the account's administrator.
     Call { service: String, action: String, parameters: Value },
+    /// Somebody updates the stack with a change to its listeners and rules: CloudFormation writes them as the template has them.
+    UpdateStack,
     /// From now on calls of this kind go wrong, until `endFaults` or the scenario's end: those that mention the scenario's
     /// name, as its resources and releases do, unless `about` names another text.
     InjectFault(FaultRule),

@@ -14,6 +14,9 @@ use teal_lab_wire::{LabClock, Millis};
 /// The template of the user's side, within the repository.
 pub(crate) const TEMPLATE: &str = "infra/cloudformation/alb-ecs.yaml";
 
+/// The template of the parameters that it reads.
+const WEIGHTS: &str = "infra/cloudformation/weights.yaml";
+
 /// From making the resources until the load begins: time for scaling to bring blue to its size, and for its health
 /// checks (lab time).
 const WARM_UP: Duration = Duration::from_secs(150);
@@ -31,6 +34,7 @@ pub(crate) const FILLED_BY_TEAL: [&str; 4] = ["colour", "loadBalancer", "service
 #[derive(Debug)]
 pub struct Stage {
     stack: Stack,
+    weights: Stack,
     /// What placeholders stand for.
     pub(crate) names: BTreeMap<String, String>,
     address: IpAddr,
@@ -48,11 +52,13 @@ impl Stage {
         let mut template = Template::read(&file)?;
         template.change_resources(&scenario.infrastructure.resources);
         add_services(&mut template.document, &scenario.services, zero).map_err(|text| problem(&text))?;
+        let name = BTreeMap::from([("Name".to_owned(), scenario.name.clone())]);
+        let weights = Template::read(&repository.join(WEIGHTS))?.create(aws, &scenario.name, &name).await?;
         let stack = template.create(aws, &scenario.name, &parameters(scenario)).await?;
         let names = names(&stack, &scenario.services);
         let dns = names.get("LoadBalancer.DNSName").ok_or_else(|| problem("there is no LoadBalancer"))?;
         let address = dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?;
-        let stage = Self { stack, names, address };
+        let stage = Self { stack, weights, names, address };
         stage.wait_until_blue_serves(aws, clock).await?;
         let rest = u64::try_from(zero - clock.now_millis()).unwrap_or(0);
         clock.sleep(Duration::from_millis(rest)).await;
@@ -72,7 +78,16 @@ impl Stage {
     /// # Errors
     /// The first refusal; everything is tried all the same.
     pub async fn strike(&self) -> Result<(), LabError> {
-        self.stack.delete().await
+        let (stack, weights) = (self.stack.delete().await, self.weights.delete().await);
+        stack.and(weights)
+    }
+
+    /// Does what a stack update does to listeners and rules.
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub(crate) async fn update(&self) -> Result<(), LabError> {
+        self.stack.update_listeners().await
     }
 
     /// The scenario's load on this load balancer.

@@ -4,7 +4,9 @@ use crate::calls;
 use crate::repository::{actions, document, folders, sources, text, words};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use teal::plan::ParameterPath;
 use teal::plan::limits::VALIDATION_BUDGET;
+use teal::state::State;
 use teal::strategy::FUNCTION_MEMORY_MB;
 
 /// Actions that know no resource but "*", as the service authorization reference lists them; DescribeAlarms, which finds
@@ -64,8 +66,11 @@ const IN_ITS_NAME: &[(&str, &str)] = &[
 /// Policies for what Lambda does in a function's name.
 const PLATFORM: &[&str] = &["DeadLetterPolicy", "LambdaPolicy", "VpcPolicy"];
 
-/// What begins without anybody waiting for its answer.
+/// What begins without anybody waiting for its answer, and puts routes back.
 const TRIGGERS: &[&str] = &["OnAlarmFunction", "OnExecutionEndFunction", "SweepFunction"];
+
+/// What begins so, and touches no route.
+const BESIDE: &[&str] = &["PublishWeightsFunction"];
 
 fn template() -> Value {
     document("template.yaml")
@@ -317,7 +322,8 @@ fn every_function_has_a_role_of_its_own_and_every_policy_is_in_use() {
 #[test]
 fn functions_that_only_look_can_change_nothing() {
     for (name, policies) in policies(&template()) {
-        let looks_only = ["AcceptFunction", "ValidateGreenFunction", "EvaluateHealthFunction"].contains(&name);
+        let looks_only = ["AcceptFunction", "ValidateGreenFunction", "EvaluateHealthFunction"].contains(&name)
+            || BESIDE.contains(&name);
         assert_eq!(policies.contains("RouteWritePolicy"), !looks_only, "{name}");
         assert!(!looks_only || !policies.contains("FleetWritePolicy"), "{name}");
         assert_eq!(policies.contains("FleetCreatePolicy"), name == "PrepareGreenFunction", "{name}");
@@ -362,7 +368,6 @@ fn the_functions_may_do_what_the_code_calls_and_no_more() {
         "s3:PutObject",
         "ssm:GetParameterHistory",
         "ssm:GetParametersByPath",
-        "ssm:PutParameter",
         "states:StartExecution",
         "sts:GetCallerIdentity",
     ] {
@@ -379,12 +384,28 @@ fn what_rolls_back_has_its_share_of_concurrency_and_a_dead_letter_queue() {
         let properties = &function["Properties"];
         let reserved = name == "RollBackFunction" || TRIGGERS.contains(&name);
         assert_eq!(properties.get("ReservedConcurrentExecutions").is_some(), reserved, "{name}");
-        assert_eq!(properties.get("DeadLetterQueue").is_some(), TRIGGERS.contains(&name), "{name}");
-        assert_eq!(policies[name].contains("DeadLetterPolicy"), TRIGGERS.contains(&name), "{name}");
+        let begins_by_event = TRIGGERS.contains(&name) || BESIDE.contains(&name);
+        assert_eq!(properties.get("DeadLetterQueue").is_some(), begins_by_event, "{name}");
+        assert_eq!(policies[name].contains("DeadLetterPolicy"), begins_by_event, "{name}");
         for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
             assert!(event["Properties"].get("DeadLetterConfig").is_some(), "{name}");
         }
     }
+}
+
+#[test]
+fn weights_are_published_whenever_a_colour_has_everything() {
+    let template = template();
+    let events = &template["Resources"]["PublishWeightsFunction"]["Properties"]["Events"];
+    let pattern = &events["PhaseChanged"]["Properties"]["Pattern"];
+    assert_eq!(pattern["source"], serde_json::json!(["teal"]));
+    let states: Vec<&str> = list(&pattern["detail"]["state"]).into_iter().filter_map(Value::as_str).collect();
+    // Promote leads to the last bake.
+    assert_eq!(states, [State::Bake, State::Promoted, State::RolledBack].map(|state| state.to_string()));
+    assert!(sources("crates/teal-aws/src").contains(pattern["detail-type"][0].as_str().unwrap()));
+    let default = template["Parameters"]["WeightParameters"]["Default"].as_str().unwrap();
+    let example = <ParameterPath as teal::units::Text>::EXAMPLES[0];
+    assert!(format!("/{default}").strip_suffix('*').is_some_and(|prefix| example.starts_with(prefix)));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::repository::document;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use teal::plan::ParameterPath;
 
 fn template() -> Value {
     document("infra/cloudformation/alb-ecs.yaml")
@@ -33,7 +34,18 @@ fn it_is_written_in_the_functions_that_the_lab_knows() {
 #[test]
 fn both_target_groups_are_attached_everywhere_and_the_same_one_has_all_the_weight() {
     let template = template();
-    let weight = |name: &Value| template["Parameters"][name["Ref"].as_str().unwrap()]["Default"].as_u64().unwrap();
+    let parameters = document("infra/cloudformation/weights.yaml")["Resources"].clone();
+    let parameters: BTreeMap<&str, &str> = parameters
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|parameter| &parameter["Properties"])
+        .map(|parameter| (parameter["Name"]["Fn::Sub"].as_str().unwrap(), parameter["Value"].as_str().unwrap()))
+        .collect();
+    let weight = |value: &Value| -> u16 {
+        let reference = value["Fn::Sub"].as_str().unwrap().strip_prefix("{{resolve:ssm:").unwrap();
+        parameters[reference.strip_suffix("}}").unwrap()].parse().unwrap()
+    };
     let listeners = template["Resources"].as_object().unwrap().iter();
     let listeners = listeners.filter(|(_, resource)| resource["Type"] == "AWS::ElasticLoadBalancingV2::Listener");
     let mut weights = Vec::new();
@@ -45,6 +57,26 @@ fn both_target_groups_are_attached_everywhere_and_the_same_one_has_all_the_weigh
     }
     // Accept wants the test route where production is: on blue.
     assert_eq!(weights, [("ProductionListener", vec![100, 0]), ("TestListener", vec![100, 0])]);
+}
+
+#[test]
+fn the_weights_are_read_where_the_plan_that_the_outputs_name_has_them_written() {
+    let template = template();
+    let path: ParameterPath = template["Outputs"]["WeightParameters"]["Value"]["Fn::Sub"]
+        .as_str()
+        .unwrap()
+        .replace("${Name}", "checkout")
+        .parse()
+        .unwrap();
+    for letter in ["A", "B"] {
+        let group = &template["Resources"][format!("TargetGroup{letter}")]["Properties"]["Name"]["Fn::Sub"];
+        let group = group.as_str().unwrap().replace("${Name}", "checkout");
+        let arn =
+            format!("arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/{group}/73e2d6bc24d8a067");
+        let weights = document("infra/cloudformation/weights.yaml");
+        let name = &weights["Resources"][format!("Weight{letter}")]["Properties"]["Name"]["Fn::Sub"];
+        assert_eq!(name.as_str().unwrap().replace("${Name}", "checkout"), path.of(&arn.parse().unwrap()));
+    }
 }
 
 #[test]

@@ -77,6 +77,7 @@ scenarios! {
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";
+    updates_of_the_users_stack: "stack-update", "stack-update-old", "stack-update-midway";
     judge_regression: "judge-regression";
     judge_same_errors: "judge-same-errors";
     judge_shared_burst: "judge-shared-burst";

@@ -163,6 +163,12 @@ pub(super) fn story(release: &Release, number: usize, entry: &StoryEntry) -> Por
     Ok(key.with([("entry", json(entry)?), ("expiresAt", outlived(release))]))
 }
 
+/// A line of its story by a function that does not write the record: behind those that came with the record's last write.
+pub(super) fn story_beside(release: &Release, entry: &StoryEntry) -> PortResult<Item> {
+    let key = Keyed { pk: Keyed::release(&release.id), sk: format!("story#{:08}#{}", release.revision, entry.by) };
+    Ok(key.with([("entry", json(entry)?), ("expiresAt", outlived(release))]))
+}
+
 pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
     let key = Keyed { pk: Keyed::requests(id), sk: request.ask.key() };
     let expires_at = days_after(request.at, LONGEST_RELEASE_DAYS + RECORD_KEPT_DAYS);

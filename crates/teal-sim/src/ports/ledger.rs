@@ -83,6 +83,14 @@ impl Ledger for Link<'_> {
         Ok(())
     }
 
+    async fn tell(&self, release: &Release, entry: &StoryEntry) -> PortResult<()> {
+        self.call(Op::other("PutItem"), |_| {
+            self.world.state().stories.entry(release.id.clone()).or_default().push(entry.clone());
+            Ok(())
+        })
+        .await
+    }
+
     async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
         self.call(QUERY, |_| {
             let found = self.world.state().requests.get(release).cloned();

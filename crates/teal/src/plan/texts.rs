@@ -2,8 +2,8 @@
 
 use super::{
     AlarmName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic, EcsServiceName, HeaderName,
-    HeaderValue, ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName, Percentile,
-    RuleArn, ServiceName, TargetGroupArn, TaskDefinition, Version,
+    HeaderValue, ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName,
+    ParameterPath, Percentile, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, Version,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -32,7 +32,7 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 29] = [
+const KINDS: [TextKind; 30] = [
     kind::<AlarmName>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
@@ -54,6 +54,7 @@ const KINDS: [TextKind; 29] = [
     kind::<MathExpression>(),
     kind::<MathId>(),
     kind::<MetricName>(),
+    kind::<ParameterPath>(),
     kind::<Percent>(),
     kind::<Percentile>(),
     kind::<RuleArn>(),

@@ -1,6 +1,6 @@
 //! What splits the traffic between blue and green.
 
-use super::{BaseUrl, ListenerArn, RuleArn, TargetGroupArn};
+use super::{BaseUrl, ListenerArn, ParameterPath, RuleArn, TargetGroupArn};
 use crate::route::{Destination, PartRef, RouteKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ pub struct Traffic {
     pub route: RoutePlan,
     /// How green is reached before it takes production traffic.
     pub test: Option<TestRoute>,
+    /// Where Teal writes the weights that stack templates are to set.
+    pub weight_parameters: Option<ParameterPath>,
 }
 
 /// What splits production traffic: one of the kinds of routes.
@@ -36,6 +38,10 @@ struct TrafficForm {
     /// How green is reached before it takes production traffic. Needed when `validate` has checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test: Option<TestRoute>,
+    /// Where Teal writes the weights that stack templates are to set: SSM parameters below this path, one for each target group by its
+    /// name, `100` for the one with the traffic and `0` for the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weight_parameters: Option<ParameterPath>,
 }
 
 impl TryFrom<TrafficForm> for Traffic {
@@ -47,13 +53,13 @@ impl TryFrom<TrafficForm> for Traffic {
             (None, Some(nlb)) => RoutePlan::Nlb(nlb),
             _ => return Err("exactly one thing splits the traffic"),
         };
-        Ok(Self { route, test: form.test })
+        Ok(Self { route, test: form.test, weight_parameters: form.weight_parameters })
     }
 }
 
 impl From<Traffic> for TrafficForm {
     fn from(traffic: Traffic) -> Self {
-        let form = Self { test: traffic.test, ..Self::default() };
+        let form = Self { test: traffic.test, weight_parameters: traffic.weight_parameters, ..Self::default() };
         match traffic.route {
             RoutePlan::Alb(alb) => Self { alb: Some(alb), ..form },
             RoutePlan::Nlb(nlb) => Self { nlb: Some(nlb), ..form },

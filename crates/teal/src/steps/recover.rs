@@ -4,7 +4,6 @@ use super::{Answer, RollBackInput, Step, roll_back};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{Executions, PortError, World};
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::PartRef;
 use crate::state::State;
 use crate::story::Fact;
 use crate::time::after;
@@ -131,16 +130,6 @@ impl<W: World + Executions> Step<'_, W> {
             }
         }
         Ok(drifted)
-    }
-
-    async fn is_held(&self, part: &PartRef) -> TealResult<bool> {
-        for id in self.world.active().await? {
-            let holder = self.world.load(&id).await?;
-            if holder.is_some_and(|holder| !holder.phase.is_terminal() && holder.parts().any(|held| held == part)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     fn is_overdue(&self, release: &Release) -> bool {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use teal_lab_wire::{ACCOUNT, REGION};
 
 /// What expressions may refer to.
+#[derive(Clone, Debug)]
 pub(super) struct Scope {
     pub(super) parameters: BTreeMap<String, Value>,
     conditions: Map<String, Value>,

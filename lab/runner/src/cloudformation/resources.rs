@@ -61,6 +61,7 @@ pub(super) async fn create(
         "AWS::ApplicationAutoScaling::ScalingPolicy" => scaling_policy(aws, physical, properties).await?,
         "AWS::CloudWatch::Alarm" => alarm(aws, "PutMetricAlarm", physical, properties).await?,
         "AWS::CloudWatch::CompositeAlarm" => alarm(aws, "PutCompositeAlarm", physical, properties).await?,
+        "AWS::SSM::Parameter" => parameter(aws, properties).await?,
         // The lab has no networks, roles, logs or log-ins of the user's; what refers to them gets a name.
         "AWS::EC2::SecurityGroup"
         | "AWS::EC2::SecurityGroupIngress"
@@ -152,6 +153,33 @@ async fn alarm(
     Ok((name, named))
 }
 
+async fn parameter(
+    aws: &Aws,
+    mut properties: Map<String, Value>,
+) -> Result<(String, BTreeMap<String, String>), LabError> {
+    let name = properties.get("Name").map(text).unwrap_or_default();
+    let [kind, value] = ["Type", "Value"].map(|field| properties.get(field).cloned().unwrap_or_default());
+    // A map in the template, a list in the API.
+    properties.remove("Tags");
+    aws.call("ssm", "PutParameter", properties.into()).await?;
+    Ok((name, attributes([("Type", &kind), ("Value", &value)])))
+}
+
+/// Whether a stack update writes an action list with it.
+pub(super) fn is_listener(kind: &str) -> bool {
+    ["AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::ListenerRule"].contains(&kind)
+}
+
+/// Writes a listener or rule as its template has it.
+pub(super) async fn update_listener(aws: &Aws, resource: &Resource, properties: Value) -> Result<(), LabError> {
+    let (action, arn, actions) = match resource.kind.as_str() {
+        "AWS::ElasticLoadBalancingV2::Listener" => ("ModifyListener", "ListenerArn", "DefaultActions"),
+        _ => ("ModifyRule", "RuleArn", "Actions"),
+    };
+    let parameters = json!({(arn): resource.id, (actions): properties[actions]});
+    aws.call(ELB, action, parameters).await.map(drop)
+}
+
 fn named_only(kind: &str, physical: &str, properties: &Map<String, Value>) -> (String, BTreeMap<String, String>) {
     let own = ["RoleName", "LogGroupName"].iter().find_map(|name| properties.get(*name));
     let id = own.map_or_else(|| physical.to_owned(), text);
@@ -218,8 +246,8 @@ fn same_as_id(id: &Value, attribute: &str) -> (String, BTreeMap<String, String>)
     (text(id), attributes([(attribute, id)]))
 }
 
-/// Deletes services (with every other one in their clusters, for a release makes some), load balancers, target groups
-/// and alarms.
+/// Deletes services (with every other one in their clusters, for a release makes some), load balancers, target groups,
+/// alarms and parameters.
 pub(super) async fn delete(aws: &Aws, resources: impl Iterator<Item = &Resource>) -> Result<(), LabError> {
     let mut calls: Vec<(u8, &str, &str, Value)> = Vec::new();
     let mut first_error = None;
@@ -237,6 +265,7 @@ pub(super) async fn delete(aws: &Aws, resources: impl Iterator<Item = &Resource>
                 calls.push((0, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]})));
             }
             "AWS::CloudWatch::Alarm" => calls.push((1, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]}))),
+            "AWS::SSM::Parameter" => calls.push((0, "ssm", "DeleteParameter", json!({"Name": id}))),
             "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
                 calls.push((1, ELB, "DeleteLoadBalancer", json!({"LoadBalancerArn": id})));
             }

@@ -62,6 +62,7 @@ impl Run<'_> {
             unanswered,
             wrongly_served,
             alarms,
+            drifted: Vec::new(),
             first_trouble_at,
             seconds_to_blue,
             green_after_blue,

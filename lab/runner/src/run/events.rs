@@ -67,6 +67,10 @@ impl Run<'_> {
                 self.lab.aws().call(service, action, parameters).await?;
                 format!("{service} {action} is called by somebody else")
             }
+            Action::UpdateStack => {
+                self.stage.update().await?;
+                "a stack update writes every listener and rule".into()
+            }
             Action::InjectFault(fault) => {
                 let mut fault = fault.clone();
                 fault.calls.about.get_or_insert_with(|| self.scenario.name.clone());

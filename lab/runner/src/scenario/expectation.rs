@@ -62,6 +62,9 @@ pub struct Expectation {
     /// State transitions, which AWS bills.
     #[serde(default)]
     pub state_transitions: Option<Bounds>,
+    /// Whether a sweep at the end finds parts of the route elsewhere than the release left them.
+    #[serde(default)]
+    pub drifted: Option<bool>,
     /// How the route ends, where it is not what the outcome says: for scenarios in which somebody else changes it.
     #[serde(default)]
     pub final_route: Option<FinalRoute>,

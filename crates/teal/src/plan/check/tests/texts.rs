@@ -17,6 +17,12 @@ fn a_text_that_its_parser_refuses_is_a_problem() {
     check("/traffic/alb/rules/0", json!(RULE.replace("arn:aws:", "arn:azure:")), "traffic.alb.rules[0]", "partition");
     check("/traffic/alb/rules/0", json!(RULE.replace("000000000000", "1")), "traffic.alb.rules[0]", "12 digits");
     check("/traffic/alb/rules/0", json!("shop"), "traffic.alb.rules[0]", "it is not an ARN");
+    check("/traffic/weightParameters", json!("teal/x"), "traffic.weightParameters", "does not begin with a slash");
+    check("/traffic/weightParameters", json!("/teal//x"), "traffic.weightParameters", "a name in it is empty");
+    check("/traffic/weightParameters", json!("/teal/"), "traffic.weightParameters", "a name in it is empty");
+    check("/traffic/weightParameters", json!("/teal/${Name}"), "traffic.weightParameters", "it contains '$'");
+    check("/traffic/weightParameters", json!("/AWS/x"), "traffic.weightParameters", "AWS's own");
+    check("/traffic/weightParameters", json!("/a".repeat(14)), "traffic.weightParameters", "14 levels");
     check("/judge/limits/latency/percentile", json!("99"), "judge.limits.latency.percentile", "such as \"p99\"");
     check("/judge/limits/latency/above", json!("0ms"), "judge.limits.latency.above", "out of range");
     check("/validate/http/0/path", json!("health"), "validate.http[0].path", "does not begin with a slash");

@@ -1,0 +1,56 @@
+//! Where stack templates find the weights.
+
+use crate::route::Destination;
+use crate::units::{Invalid, text_newtype};
+
+text_newtype! {
+    /// The path of SSM parameters: 1 to 13 names of letters, digits and . _ -, each behind a slash. It does not begin with /aws or /ssm, which are AWS's own.
+    ParameterPath {
+        noun: "a path of SSM parameters",
+        pattern: r"^(/[A-Za-z0-9_.-]+){1,13}$",
+        examples: &["/teal/weights/checkout"],
+        check: check_path,
+    }
+}
+
+impl ParameterPath {
+    /// The name of the parameter that has a target group's weight.
+    #[must_use]
+    pub fn of(&self, destination: &Destination) -> String {
+        format!("{self}/{}", destination.name())
+    }
+}
+
+/// A parameter's name with its path may have 15 levels; the target group's name is one. The whole name has at most 1,011 characters
+/// with the ARN's head, which this keeps far below.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html>
+const MOST_LEVELS: usize = 13;
+
+/// The most characters of a path.
+const LONGEST: usize = 512;
+
+fn check_path(text: &str) -> Result<(), Invalid> {
+    let invalid = |reason: String| Err(Invalid::new(reason, "Write a path such as \"/teal/weights/checkout\""));
+    let Some(path) = text.strip_prefix('/') else {
+        return invalid("it does not begin with a slash".to_owned());
+    };
+    if text.len() > LONGEST {
+        return invalid(format!("it has {} characters", text.len()));
+    }
+    let names: Vec<&str> = path.split('/').collect();
+    if names.len() > MOST_LEVELS {
+        return invalid(format!("it has {} levels", names.len()));
+    }
+    if names.iter().any(|name| name.is_empty()) {
+        return invalid("a name in it is empty".to_owned());
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
+    if let Some(other) = path.chars().find(|c| *c != '/' && !is_part(*c)) {
+        return invalid(format!("it contains {other:?}"));
+    }
+    let first = path.to_ascii_lowercase();
+    match ["aws", "ssm"].into_iter().find(|reserved| first.starts_with(reserved)) {
+        Some(reserved) => invalid(format!("names that begin with {reserved:?} are AWS's own")),
+        None => Ok(()),
+    }
+}
