@@ -7,6 +7,7 @@ mod autoscaling;
 mod client;
 mod clock;
 mod cloudwatch;
+mod codepipeline;
 mod config;
 mod dynamodb;
 mod ecs;

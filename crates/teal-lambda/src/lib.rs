@@ -4,9 +4,11 @@
 mod events;
 mod logs;
 mod metrics;
+mod pipeline;
 mod serve;
 
 pub use events::{
     AlarmChange, ExecutionChange, WeightsDue, decode_alarm_change, decode_execution_change, decode_weights_due,
 };
+pub use pipeline::decode_pipeline_job;
 pub use serve::{Failure, serve};

@@ -14,6 +14,7 @@ mod link;
 mod machine;
 mod matrix;
 mod mutation;
+mod pipeline;
 mod place;
 mod planned;
 mod ports;

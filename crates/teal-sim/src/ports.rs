@@ -3,6 +3,7 @@
 mod fleet;
 mod ledger;
 mod parameters;
+mod pipelines;
 mod plans;
 mod router;
 mod signals;

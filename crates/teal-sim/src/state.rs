@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use teal::drift::RouteLeft;
+use teal::pipeline::JobAnswer;
 use teal::plan::AlarmName;
 use teal::ports::{AlarmReading, AlarmState, Scaling, Target, TargetHealth};
 use teal::release::{Release, ReleaseId};
@@ -70,6 +71,12 @@ pub struct State {
     pub traffic: BTreeMap<String, (f64, f64)>,
     /// The answer to every check: status and body.
     pub green_answers: (u16, String),
+    /// What executions were started with for pipelines, by name.
+    pub started: BTreeMap<ReleaseId, String>,
+    /// Why executions ended that left no record.
+    pub ends: BTreeMap<ReleaseId, String>,
+    /// The answers to jobs of pipelines, in their order.
+    pub answers: Vec<(String, JobAnswer)>,
     /// Plans that are kept, by their references.
     pub plans: BTreeMap<String, String>,
     /// Executions that have ended, with their status.

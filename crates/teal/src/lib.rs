@@ -6,6 +6,7 @@ pub mod drift;
 pub mod error;
 pub mod fleet;
 pub mod judge;
+pub mod pipeline;
 pub mod plan;
 pub mod ports;
 pub mod release;

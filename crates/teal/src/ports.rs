@@ -13,6 +13,7 @@ pub use router::{DestinationReading, Endpoint, Router, Target, TargetHealth};
 
 use crate::drift::RouteLeft;
 use crate::error::{ErrorName, TealError};
+use crate::pipeline::JobAnswer;
 use crate::plan::{AlarmName, HttpCheck};
 use crate::release::{Release, ReleaseId, Summary};
 use crate::request::Request;
@@ -250,6 +251,18 @@ pub trait Parameters {
 
     /// Sets a parameter, which is made where there is none.
     async fn set_parameter(&self, name: &str, value: &str) -> PortResult<()>;
+}
+
+/// Pipelines that wait for releases, and the executions that they start.
+pub trait Pipelines {
+    /// Starts an execution with this name and input. Where there is one of that name already, nothing happens.
+    async fn start_execution(&self, state_machine: &str, name: &ReleaseId, input: &str) -> PortResult<()>;
+
+    /// Why an execution ended, in words; `None` while it runs, or where it cannot be seen yet.
+    async fn end_of(&self, state_machine: &str, name: &ReleaseId) -> PortResult<Option<String>>;
+
+    /// Answers a job of a pipeline's action. A job that was answered before keeps its answer.
+    async fn answer_job(&self, job: &str, answer: &JobAnswer) -> PortResult<()>;
 }
 
 /// HTTP requests for validation.

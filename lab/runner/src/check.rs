@@ -1,7 +1,8 @@
 //! Whether what happened is what was expected.
 
+use crate::pipeline::ActionResult;
 use crate::result::{Check, ReleaseResult, ScenarioResult};
-use crate::scenario::{Bounds, Expectation, FinalRoute, Outcome};
+use crate::scenario::{Bounds, Expectation, FinalRoute, Outcome, PipelineExpectation};
 use serde_json::Value;
 use std::fmt::Display;
 use teal::state::State;
@@ -62,9 +63,30 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
         let found = result.drifted.join(", ");
         checks.push(Check::new("sweep tells of drift", wanted, found, wanted != result.drifted.is_empty()));
     }
+    if let Some(expected) = &expected.pipeline {
+        checks.extend(check_pipeline(expected, result.pipeline.as_ref()));
+    }
     let violations = &result.policy_violations;
     let found = if violations.is_empty() { "none".to_owned() } else { violations.join("; ") };
     checks.push(Check::new("calls that a function's policy does not allow", "none", found, violations.is_empty()));
+    checks
+}
+
+/// Checks what the pipeline shows of its action.
+fn check_pipeline(expected: &PipelineExpectation, action: Option<&ActionResult>) -> Vec<Check> {
+    let found = action.map_or_else(|| "still under way".to_owned(), |action| format!("{:?}", action.status));
+    let passed = action.is_some_and(|action| action.status == expected.status);
+    let mut checks =
+        vec![Check::new("status of the pipeline's action", format!("{:?}", expected.status), found, passed)];
+    let message = action.and_then(|action| action.message.as_deref()).unwrap_or_default();
+    for text in &expected.message {
+        let passed = message.contains(text.as_str());
+        checks.push(Check::new("the action's message contains", text, if passed { text } else { message }, passed));
+    }
+    for (name, value) in &expected.variables {
+        let found = action.and_then(|action| action.variables.get(name)).map_or("none", String::as_str);
+        checks.push(Check::new(format!("output variable {name}"), value, found, found == value));
+    }
     checks
 }
 

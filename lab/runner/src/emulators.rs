@@ -8,6 +8,7 @@ use teal_lab_ecs::{Ecs, EcsOptions};
 use teal_lab_elb::{Elb, ElbOptions};
 use teal_lab_gateway::Gateway;
 use teal_lab_logs::Logs;
+use teal_lab_pipeline::CodePipeline;
 use teal_lab_wire::{LabClock, LogSink, MetricSink, TargetRegistry};
 use tokio::task::JoinHandle;
 
@@ -19,6 +20,7 @@ pub(crate) struct Emulators {
     pub(crate) gateway: Gateway,
     pub(crate) elb: Arc<Elb>,
     pub(crate) ecs: Arc<Ecs>,
+    pub(crate) codepipeline: Arc<CodePipeline>,
     alarms: JoinHandle<()>,
 }
 
@@ -61,8 +63,14 @@ impl Emulators {
             let service = Arc::clone(&logs);
             async move { service.handle(&request) }
         });
+        let codepipeline = Arc::new(CodePipeline::new(clock.clone()));
+        let service = Arc::clone(&codepipeline);
+        gateway.serve("codepipeline", move |request| {
+            let service = Arc::clone(&service);
+            async move { service.handle(request).await }
+        });
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
-        Ok(Self { gateway, elb, ecs, alarms })
+        Ok(Self { gateway, elb, ecs, codepipeline, alarms })
     }
 
     /// Ends every task process and closes every port.

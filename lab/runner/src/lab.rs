@@ -6,6 +6,7 @@ use crate::directory::RunDirectory;
 use crate::emulators::Emulators;
 use crate::ledger::Ledger;
 use crate::ministack::{Ministack, MinistackOptions, free_address};
+use crate::pipeline::{Action, PipelineSpec};
 use crate::scenario::Scenario;
 use crate::watch::Watcher;
 use crate::{Aws, LabError, Places, Progress, ScenarioResult};
@@ -13,6 +14,7 @@ use crate::{run, setup};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use teal::plan::PlanRef;
 use teal_lab_ecs::TaskView;
@@ -192,6 +194,28 @@ impl Lab {
 
     pub(crate) fn gateway(&self) -> &Gateway {
         &self.emulators.gateway
+    }
+
+    /// Runs a pipeline's release action. Its execution is named after the scenario.
+    pub(crate) fn release_by(&self, pipeline: &PipelineSpec, scenario: &str, input: Value) -> Action {
+        let (aws, clock) = (self.aws.clone(), self.clock.clone());
+        match pipeline {
+            PipelineSpec::Lambda { user_parameters } => {
+                let function = self.function("on-pipeline-job");
+                let service = Arc::clone(&self.emulators.codepipeline);
+                Action::lambda(aws, clock, service, function, user_parameters.to_string())
+            }
+            PipelineSpec::StepFunctions => {
+                let name = format!("{scenario}-3c0d8a6e-0000-4000-8000-000000000001");
+                Action::step_functions(aws, clock, self.deployment.state_machine.clone(), name, input)
+            }
+        }
+    }
+
+    /// The name of a deployed function.
+    fn function(&self, binary: &str) -> String {
+        let found = self.deployment.functions.iter().find(|function| function.binary == binary);
+        found.map(|function| function.name.clone()).unwrap_or_default()
     }
 
     /// Keeps a plan where a start can name it.

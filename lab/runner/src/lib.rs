@@ -17,6 +17,7 @@ mod merge;
 mod ministack;
 mod observe;
 mod operator;
+mod pipeline;
 mod places;
 mod progress;
 mod result;

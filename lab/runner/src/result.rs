@@ -1,6 +1,7 @@
 //! What came of a scenario: the JSON that `cargo lab run --json` prints.
 
 use crate::load::Totals;
+use crate::pipeline::ActionResult;
 use crate::scenario::Outcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ pub struct ScenarioResult {
     pub expectations: Vec<Check>,
     /// The release under test.
     pub release: ReleaseResult,
+    /// The action of the pipeline that started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<ActionResult>,
     /// Releases that events started.
     pub other_releases: Vec<ReleaseResult>,
     /// Green's share of each listener and rule, whenever it changed.

@@ -8,6 +8,7 @@ use crate::check::{PartActions, check_release, check_scenario};
 use crate::lab::Lab;
 use crate::load::{Load, Tally};
 use crate::observe::{Observer, Timeline};
+use crate::pipeline::{Action, PipelineSpec};
 use crate::result::{Check, ScenarioResult};
 use crate::scenario::{Expectation, Scenario};
 use crate::stage::Stage;
@@ -17,8 +18,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use teal::plan::PlanRef;
+use teal::release::ReleaseId;
 use teal::state::State;
 use teal::units::Invalid;
+use teal_aws::execution_arn;
 use teal_lab_gateway::{CallKey, FaultId};
 use teal_lab_wire::Millis;
 
@@ -44,6 +47,8 @@ pub(crate) struct Run<'a> {
     /// The production parts of the route: listeners, then rules.
     route: Vec<PartActions>,
     schedule: Schedule,
+    /// The pipeline's action that starts the release, where one does.
+    action: Option<Action>,
     /// The release under test first.
     releases: Vec<Running>,
     /// Where the logs of the shared lab stood when this run began.
@@ -88,6 +93,7 @@ impl<'a> Run<'a> {
             route: Vec::new(),
             plan,
             schedule: Schedule::of(scenario),
+            action: None,
             releases: Vec::new(),
             calls_before: lab.call_counts(),
             begun_at: lab.clock().now_millis(),
@@ -119,6 +125,9 @@ impl<'a> Run<'a> {
             let is_ours = |part: &&str| run.route.iter().any(|routed| routed.part == *part);
             result.drifted = drifted.filter(is_ours).map(str::to_owned).collect();
         }
+        if let Some(action) = run.action.take() {
+            result.pipeline = action.result().await?;
+        }
         result.expectations = run.checks(&result);
         result.passed = result.expectations.iter().all(|check| check.passed);
         Ok(result)
@@ -133,8 +142,7 @@ impl<'a> Run<'a> {
             tick.tick().await;
             let now = self.timeline.now();
             if self.releases.is_empty() && now >= release_at {
-                let input = self.keep_plan().await?;
-                self.start_release(&input, self.scenario.expect.clone()).await?;
+                self.begin_release().await?;
             }
             for index in 0..self.releases.len() {
                 self.follow(index).await?;
@@ -154,6 +162,39 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
         }
+    }
+
+    /// Starts the release under test, or follows the execution that a pipeline's action has started.
+    async fn begin_release(&mut self) -> Result<(), LabError> {
+        let problem = |problem: String| LabError::document(format!("scenario {}", self.scenario.name), problem);
+        let Some(action) = &self.action else {
+            let input = self.keep_plan().await?;
+            let Some(pipeline) = &self.scenario.release.pipeline else {
+                return self.start_release(&input, self.scenario.expect.clone()).await;
+            };
+            let pipeline = match pipeline {
+                PipelineSpec::Lambda { user_parameters } => {
+                    PipelineSpec::Lambda { user_parameters: self.stage.filled(user_parameters).map_err(problem)? }
+                }
+                PipelineSpec::StepFunctions => PipelineSpec::StepFunctions,
+            };
+            self.action = Some(self.lab.release_by(&pipeline, &self.scenario.name, input));
+            self.watcher.event(self.timeline.now(), "event", "the pipeline's release action starts");
+            return Ok(());
+        };
+        if let Some(name) = action.execution() {
+            let id = ReleaseId::new(name.clone()).map_err(problem)?;
+            let execution = execution_arn(&self.lab.deployment().state_machine, &id).unwrap_or_default();
+            self.watcher.event(self.timeline.now(), "event", &format!("the pipeline has started release {name}"));
+            self.observe(execution, self.scenario.expect.clone());
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, execution: String, expected: Expectation) {
+        let observer = Observer::new(self.lab.aws().clone(), self.timeline.clone(), execution);
+        self.releases.push(Running { observer, expected });
+        self.story_seen.push(0);
     }
 
     /// Keeps the plan where the scenario says, and gives what the execution is to be started with.
@@ -179,9 +220,7 @@ impl<'a> Run<'a> {
         let answer = self.lab.aws().call("states", "StartExecution", parameters).await?;
         let execution = answer["executionArn"].as_str().unwrap_or_default().to_owned();
         self.watcher.event(self.timeline.now(), "event", &format!("release {name} starts"));
-        let observer = Observer::new(self.lab.aws().clone(), self.timeline.clone(), execution);
-        self.releases.push(Running { observer, expected });
-        self.story_seen.push(0);
+        self.observe(execution, expected);
         Ok(())
     }
 
@@ -215,7 +254,8 @@ impl<'a> Run<'a> {
 
     /// Whether every release has ended, also those whose execution was stopped and which Teal ends behind it.
     async fn has_ended(&self) -> Result<bool, LabError> {
-        if self.releases.is_empty() || self.schedule.has_more() {
+        let waits = self.action.as_ref().is_some_and(|action| !action.has_ended());
+        if self.releases.is_empty() || self.schedule.has_more() || waits {
             return Ok(false);
         }
         for running in &self.releases {

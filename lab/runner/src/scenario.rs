@@ -4,11 +4,12 @@ mod expectation;
 mod extends;
 mod placeholder;
 
-pub use expectation::{Bounds, Expectation, FinalRoute, Outcome};
+pub use expectation::{Bounds, Expectation, FinalRoute, Outcome, PipelineExpectation};
 pub(crate) use placeholder::fill;
 
 use crate::LabError;
 use crate::load::Arrivals;
+use crate::pipeline::PipelineSpec;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -126,6 +127,9 @@ pub struct ReleaseSpec {
     /// What the execution is started with in place of the plan: `{planRef: ..., version: ...}`, with placeholders.
     #[serde(default)]
     pub input: Option<Value>,
+    /// The pipeline whose action starts the release; without it the lab does.
+    #[serde(default)]
+    pub pipeline: Option<PipelineSpec>,
 }
 
 /// Something that happens once.

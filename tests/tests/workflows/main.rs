@@ -74,6 +74,8 @@ scenarios! {
     supersede: "supersede";
     console_start: "console-start";
     console_start_refused: "console-start-refused";
+    pipeline_lambda_action: "pipeline-lambda", "pipeline-lambda-bad";
+    pipeline_native_action: "pipeline-native", "pipeline-native-bad";
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";

@@ -40,6 +40,8 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "logs" => Some(on("logs", operation, logs(operation, input))),
         "ssm" => Some(on("ssm", operation, ssm(operation, input))),
         "s3" => s3(operation, input),
+        // Answers to jobs have no resource types.
+        "codepipeline" => Some(on("codepipeline", operation, any())),
         _ => None,
     }
 }
@@ -54,6 +56,7 @@ pub(crate) fn is_checked(action: &str) -> bool {
     [
         "application-autoscaling",
         "cloudwatch",
+        "codepipeline",
         "cognito-idp",
         "dynamodb",
         "ecs",

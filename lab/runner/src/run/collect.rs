@@ -55,6 +55,7 @@ impl Run<'_> {
             passed: false,
             expectations: Vec::new(),
             release,
+            pipeline: None,
             other_releases: releases.collect(),
             weights,
             requests,

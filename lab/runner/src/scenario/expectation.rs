@@ -1,5 +1,6 @@
 //! What must come of a scenario.
 
+use crate::pipeline::ActionStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use teal::error::ErrorName;
@@ -68,6 +69,22 @@ pub struct Expectation {
     /// How the route ends, where it is not what the outcome says: for scenarios in which somebody else changes it.
     #[serde(default)]
     pub final_route: Option<FinalRoute>,
+    /// What the pipeline shows of its action at the end.
+    #[serde(default)]
+    pub pipeline: Option<PipelineExpectation>,
+}
+
+/// How a pipeline's action is to end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PipelineExpectation {
+    pub status: ActionStatus,
+    /// Each of these texts occurs in the message of the failure.
+    #[serde(default)]
+    pub message: Vec<String>,
+    /// Output variables with their values; others may be there, too.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
 }
 
 /// How the route is to be at the end.

@@ -1,0 +1,87 @@
+//! CodePipeline's jobs. Of the event only three texts are read: it also holds credentials for the pipeline's artifacts, which no
+//! function here needs, and which therefore are in no value of Teal's and in no message.
+
+use serde_json::Value;
+use teal::error::{ErrorName, TealError, TealResult};
+use teal::pipeline::PipelineJob;
+
+/// Reads the job of a Lambda action.
+/// <https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html#actions-invoke-lambda-function-json-event-example>
+///
+/// # Errors
+/// Which field is missing; the event itself is not repeated.
+pub fn decode_pipeline_job(event: &Value) -> TealResult<PipelineJob> {
+    let job = &event["CodePipeline.job"];
+    let Some(id) = job["id"].as_str() else {
+        let text = "the input is no job of CodePipeline: it has no CodePipeline.job.id. Invoke this function by a Lambda action of a pipeline";
+        return Err(TealError::new(ErrorName::Internal, text));
+    };
+    let data = &job["data"];
+    let parameters = data["actionConfiguration"]["configuration"]["UserParameters"].as_str();
+    Ok(PipelineJob {
+        id: id.to_owned(),
+        user_parameters: parameters.unwrap_or_default().to_owned(),
+        token: data["continuationToken"].as_str().map(str::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Labels;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use teal::steps::Invocation;
+    use teal::time::Timestamp;
+
+    const SECRET: &str = "wJalrXUtnFEMI-secret";
+
+    fn event() -> Value {
+        json!({"CodePipeline.job": {
+            "id": "11111111-abcd-1111-abcd-111111abcdef",
+            "accountId": "123456789012",
+            "data": {
+                "actionConfiguration": {"configuration": {"FunctionName": "f", "UserParameters": "{\"planRef\": \"ssm:/p\"}"}},
+                "inputArtifacts": [{"name": "source", "location": {"type": "S3", "s3Location": {"bucketName": "b", "objectKey": "k"}}}],
+                "outputArtifacts": [],
+                "artifactCredentials": {"accessKeyId": "AKIA", "secretAccessKey": SECRET, "sessionToken": SECRET},
+                "continuationToken": "{\"release\": \"pipeline-1\"}",
+                "encryptionKey": {"id": SECRET, "type": "KMS"},
+            },
+        }})
+    }
+
+    #[test]
+    fn a_job_is_read_without_its_credentials() {
+        let job = decode_pipeline_job(&event()).unwrap();
+        assert_eq!(job.id, "11111111-abcd-1111-abcd-111111abcdef");
+        assert_eq!(job.user_parameters, "{\"planRef\": \"ssm:/p\"}");
+        assert_eq!(job.token.as_deref(), Some("{\"release\": \"pipeline-1\"}"));
+        assert!(!format!("{job:?}").contains(SECRET));
+        let first = json!({"CodePipeline.job": {"id": "1", "data": {"actionConfiguration": {"configuration": {}}}}});
+        assert_eq!(decode_pipeline_job(&first).unwrap().token, None);
+    }
+
+    #[test]
+    fn nothing_that_is_logged_about_a_job_holds_its_credentials() {
+        let now = Timestamp::UNIX_EPOCH;
+        let call = Invocation { id: "r".into(), function: "on-pipeline-job".into(), now, act_by: now };
+        let labels = format!("{:?}", Labels::of(&event(), &call));
+        assert!(labels.contains("on-pipeline-job") && !labels.contains(SECRET), "{labels}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_with_a_piece_missing_is_read_or_refused_without_being_repeated(
+            path in prop::sample::select(vec!["", "/CodePipeline.job", "/CodePipeline.job/id", "/CodePipeline.job/data",
+                "/CodePipeline.job/data/actionConfiguration", "/CodePipeline.job/data/continuationToken"]),
+            other in prop::sample::select(vec![json!(null), json!(SECRET), json!([SECRET]), json!({"a": SECRET})]),
+        ) {
+            let mut event = event();
+            *event.pointer_mut(path).unwrap() = other;
+            if let Err(error) = decode_pipeline_job(&event) {
+                prop_assert!(!error.message.contains(SECRET), "{error}");
+            }
+        }
+    }
+}

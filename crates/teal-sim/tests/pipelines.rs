@@ -1,0 +1,138 @@
+//! What a pipeline is told of a release.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use serde_json::{Value, json};
+use teal::error::ErrorName;
+use teal::pipeline::{FailureKind, JobAnswer, PipelineJob};
+use teal::ports::AlarmState;
+use teal::release::ReleaseId;
+use teal::state::State;
+use teal_sim::{ALARM, Fault, FaultKind, Machine, World, plan};
+
+const JOB: &str = "11111111-abcd-1111-abcd-000000000001";
+const NAME: &str = "pipeline-11111111-abcd-1111-abcd-000000000001";
+const REFERENCE: &str = "ssm:/teal/plans/checkout";
+
+fn job(id: &str, parameters: &Value, token: Option<String>) -> PipelineJob {
+    PipelineJob { id: id.to_owned(), user_parameters: parameters.to_string(), token }
+}
+
+/// The answer to the job of an action that releases.
+fn told(world: &World, token: Option<String>) -> JobAnswer {
+    told_of(world, &json!({"planRef": REFERENCE, "version": "9"}), token)
+}
+
+fn told_of(world: &World, parameters: &Value, token: Option<String>) -> JobAnswer {
+    world.pipeline_job(&job(JOB, parameters, token)).unwrap();
+    world.state().answers.pop().unwrap().1
+}
+
+/// A pipeline's action has started a release, whose machine is handed back with the token.
+fn started(world: &World) -> (Machine<'_>, String) {
+    world.state().plans.insert(REFERENCE.to_owned(), plan().to_string());
+    let JobAnswer::Continue { token, progress } = told(world, None) else { panic!("it goes on") };
+    assert_eq!((progress.release.as_str(), progress.percent), (NAME, 0));
+    let input = world.state().started[&ReleaseId::new(NAME).unwrap()].clone();
+    (Machine::new(world, NAME, serde_json::from_str(&input).unwrap()), token)
+}
+
+#[test]
+fn an_action_goes_on_until_its_release_is_promoted_and_has_variables_then() {
+    let world = World::new();
+    let (mut machine, token) = started(&world);
+    assert!(matches!(told(&world, Some(token.clone())), JobAnswer::Continue { .. }), "before there is a record");
+    machine.run_until(|state| state == State::Bake);
+    let JobAnswer::Continue { progress, .. } = told(&world, Some(token.clone())) else { panic!("it goes on") };
+    assert_eq!(progress.percent, 10);
+    assert!(progress.summary.contains("checkout 9") && progress.summary.contains("10%"), "{}", progress.summary);
+    machine.finish();
+    let JobAnswer::Success { variables, .. } = told(&world, Some(token)) else { panic!("it has succeeded") };
+    assert_eq!((variables["outcome"].as_str(), variables["version"].as_str()), ("promoted", "9"));
+    assert_eq!((variables["releaseId"].as_str(), variables["greenShare"].as_str()), (NAME, "100%"));
+}
+
+#[test]
+fn a_job_that_is_handed_over_again_starts_nothing_new() {
+    let world = World::new();
+    let _ = started(&world);
+    assert!(matches!(told(&world, None), JobAnswer::Continue { .. }));
+    assert_eq!(world.state().started.len(), 1);
+}
+
+#[test]
+fn a_release_that_rolls_back_fails_the_action_with_the_reason() {
+    let world = World::new();
+    let (mut machine, token) = started(&world);
+    machine.run_until(|state| state == State::Bake);
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    machine.finish();
+    let JobAnswer::Failure { kind, message, release } = told(&world, Some(token)) else { panic!("it has failed") };
+    assert_eq!((kind, release.unwrap().as_str()), (FailureKind::JobFailed, NAME));
+    for words in ["checkout 9 was rolled back; blue serves every request", "Teal.AlarmRaised", ALARM, "teal report"] {
+        assert!(message.contains(words), "no {words:?}: {message}");
+    }
+}
+
+#[test]
+fn a_start_that_was_refused_fails_the_action_though_there_is_no_record() {
+    let world = World::new();
+    let (_, token) = started(&world);
+    let why = "Teal.PlanUnreadable: Refused, nothing was touched: planRef ...".to_owned();
+    world.state().ends.insert(ReleaseId::new(NAME).unwrap(), why);
+    let JobAnswer::Failure { message, .. } = told(&world, Some(token)) else { panic!("it has failed") };
+    assert!(message.contains("Teal.PlanUnreadable"), "{message}");
+}
+
+#[test]
+fn until_baked_an_action_succeeds_while_blue_is_kept_and_another_takes_the_release_back() {
+    let world = World::new();
+    let (mut machine, token) = started(&world);
+    let wish = json!({"planRef": REFERENCE, "version": "9", "until": "baked"});
+    let baked = |world: &World| {
+        let record = world.record(&ReleaseId::new(NAME).unwrap());
+        record.is_some_and(|record| record.bake_passed_at.is_some())
+    };
+    machine.run_until(|state| state == State::Bake);
+    while !baked(&world) {
+        assert!(matches!(told_of(&world, &wish, Some(token.clone())), JobAnswer::Continue { .. }));
+        machine.enter();
+    }
+    assert!(matches!(told(&world, Some(token.clone())), JobAnswer::Continue { .. }), "blue is kept");
+    let JobAnswer::Success { variables, .. } = told_of(&world, &wish, Some(token)) else { panic!("it has succeeded") };
+    assert_eq!(variables["outcome"], "baked");
+
+    let abort = json!({"abort": variables["releaseId"]});
+    let JobAnswer::Continue { token, .. } = told_of(&world, &abort, None) else { panic!("it goes on") };
+    let ending = machine.finish();
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::Aborted)));
+    assert!(ending.cause.unwrap().contains("CodePipeline"));
+    let JobAnswer::Success { variables, .. } = told_of(&world, &abort, Some(token)) else { panic!("it is back") };
+    assert_eq!(variables["outcome"], "rolledBack");
+}
+
+#[test]
+fn a_release_that_is_past_going_back_cannot_be_taken_back() {
+    let world = World::new();
+    let (mut machine, _) = started(&world);
+    machine.finish();
+    let JobAnswer::Failure { message, .. } = told_of(&world, &json!({"abort": NAME}), None) else { panic!("too late") };
+    assert!(message.contains("blue is retired"), "{message}");
+    let unknown = told_of(&world, &json!({"abort": "nobody"}), None);
+    assert!(matches!(unknown, JobAnswer::Failure { kind: FailureKind::ConfigurationError, .. }));
+}
+
+#[test]
+fn what_is_wrong_with_the_action_is_told_and_what_may_pass_is_not() {
+    let world = World::new();
+    let answer = told_of(&world, &json!({"version": "9"}), None);
+    let JobAnswer::Failure { kind: FailureKind::ConfigurationError, message, .. } = answer else {
+        panic!("{answer:?}")
+    };
+    assert!(message.contains("planRef"), "{message}");
+    let throttled = World::new();
+    throttled.inject(Fault { at_call: 0, kind: FaultKind::Throttle });
+    let error = throttled.pipeline_job(&job(JOB, &json!({"planRef": REFERENCE}), None)).unwrap_err();
+    assert_eq!(error.name, ErrorName::Throttled);
+    assert!(throttled.state().answers.is_empty(), "Lambda hands the job over again");
+}
