@@ -8,6 +8,8 @@ mod drift;
 mod endings;
 mod records;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use records::{SKEW_MILLIS, is_impossible};
 
@@ -76,6 +78,8 @@ struct Written {
 /// What was there when a release was opened.
 #[derive(Clone, Debug)]
 struct Opened {
+    /// How many releases were opened before.
+    nth: usize,
     at: Timestamp,
     parts: BTreeMap<String, Vec<Action>>,
 }
@@ -137,7 +141,8 @@ impl Watch {
     pub(crate) fn opened(&mut self, state: &State, release: &Release, at: Timestamp) {
         let parts =
             release.parts().filter_map(|part| Some((part.key().to_owned(), state.parts.get(part.key())?.clone())));
-        self.opened.insert(release.id.clone(), Opened { at, parts: parts.collect() });
+        let (nth, parts) = (self.opened.len(), parts.collect());
+        self.opened.insert(release.id.clone(), Opened { nth, at, parts });
     }
 
     /// A function is about to ask a listener something.

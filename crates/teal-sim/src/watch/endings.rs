@@ -51,11 +51,17 @@ impl Watch {
         }
     }
 
+    /// Whether no other release has begun since this one did. Not by their clocks: two accepts may run at the same time, and the
+    /// one that began first may get the lock last.
+    fn is_last(&self, release: &Release) -> bool {
+        let nth = |id| self.opened.get(id).map(|opened| opened.nth);
+        let this = nth(&release.id);
+        self.opened.keys().all(|other| nth(other) <= this)
+    }
+
     fn check_taken_in(&mut self, state: &State, release: &Release) {
-        let uses = |other: &&Release| other.id != release.id && other.started_at >= release.started_at;
-        let used_again = state.records.values().any(|other| uses(&other));
         let tasks = state.services.get(release.green.green.name()).map_or(0, |service| service.desired);
-        if tasks > 0 && !used_again && release.green.green.is_sized_by_teal() {
+        if tasks > 0 && self.is_last(release) && release.green.green.is_sized_by_teal() {
             let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
             self.breach(Promise::NothingLeftBehind, what);
         }
@@ -63,11 +69,10 @@ impl Watch {
 
     /// A blue that could not be taken in scales as it did before.
     fn check_let_go(&mut self, state: &State, release: &Release) {
-        let used_again = state.records.values().any(|other| other.started_at > release.started_at);
         let blue = release.green.blue.name();
         let tasks = state.services.get(blue).map_or(0, |service| service.desired);
         let rule = state.scaling.get(blue).copied();
-        if tasks > 0 && !used_again && rule != self.scaling_found {
+        if tasks > 0 && self.is_last(release) && rule != self.scaling_found {
             let what = format!("{} was promoted, and {blue} keeps {tasks} tasks with {rule:?}", release.id);
             self.breach(Promise::NothingLeftBehind, what);
         }

@@ -32,7 +32,7 @@ impl Watch {
         self.check_kept(old, new, who);
         self.check_locks(state, new);
         self.note_intents(new, who, now);
-        if old.restored_at.is_none() && new.restored_at.is_some() && !self.others_may_act(new, who, now) {
+        if old.restored_at.is_none() && new.restored_at.is_some() && !is_unsettled(new, who) {
             self.check_whole(state, new, Colour::Blue, who);
         }
         if old.bake_passed_at.is_none() && new.bake_passed_at.is_some() {
@@ -219,6 +219,13 @@ impl Watch {
             }
         }
     }
+}
+
+/// Whether the record says itself that another run may act, or may have acted since this one read the route: then it is read once
+/// more before the release ends. A run goes by its own clock, which stands still at its beginning.
+fn is_unsettled(release: &Release, who: &Who) -> bool {
+    let pending = |act_by: Timestamp| later(act_by, SKEW_MILLIS) > who.started;
+    release.intents.iter().any(|intent| intent.invocation != who.invocation && pending(intent.act_by))
 }
 
 /// Whether the pair's whole weight is on one colour.
