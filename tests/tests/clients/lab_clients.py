@@ -16,7 +16,10 @@ import service_model
 OWN_SERVICES = ("elbv2", "cloudwatch", "ecs", "application-autoscaling", "logs")
 # Each protocol in which CloudWatch's clients speak: boto3's first choice, and that of the SDK for Rust.
 CLOUDWATCH_PROTOCOLS = ("json", "smithy-rpc-v2-cbor")
-CONFIG = botocore.config.Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
+# Some operations of CloudWatch Logs have hosts of their own, which a loopback address cannot be the end of.
+CONFIG = botocore.config.Config(
+    connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1}, inject_host_prefix=False
+)
 VPC = "vpc-1ab00000"
 SUBNETS = ["subnet-1ab00001", "subnet-1ab00002"]
 

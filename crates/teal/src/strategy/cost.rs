@@ -1,7 +1,7 @@
 //! What a release costs on AWS, estimated: list prices of one region, free tiers left out.
 
 use super::usage::Usage;
-use crate::plan::{CountSeries, Judge, Metric, MetricSource};
+use crate::plan::{CountSeries, Judge, LogSource, Metric, MetricSource};
 use serde::Serialize;
 
 /// The month in which the list prices were read.
@@ -158,7 +158,9 @@ fn metrics_of_comparison(judge: &Judge) -> u32 {
     let compared = judge.metrics.iter().map(|metric| match &metric.source {
         MetricSource::Errors | MetricSource::Latency => 8,
         MetricSource::CloudWatch(pair) => 2 * metrics(&pair.bad).saturating_add(metrics(&pair.total)),
-        MetricSource::Logs(_) | MetricSource::XRay(_) => 4,
+        // What is searched is no metric: only the requests are.
+        MetricSource::Logs(LogSource::Query(_)) => 2,
+        MetricSource::Logs(LogSource::Filter(_)) | MetricSource::XRay(_) => 4,
     });
     compared.fold(0, u32::saturating_add)
 }
