@@ -2,13 +2,14 @@
 
 use crate::Logs;
 use crate::query::{Query, Row};
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use teal_lab_wire::{AwsAnswer, AwsFault, AwsRequest};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TARGET_PREFIX: &str = "Logs_20140328.";
 /// The most rows that a query may ask for.
 const MOST_ROWS: usize = 100_000;
@@ -20,13 +21,23 @@ pub(crate) fn answer(logs: &Logs, request: &AwsRequest) -> AwsAnswer {
         Some("GetQueryResults") => members(request).and_then(|query| query_results(logs, &query)),
         _ => Err(AwsFault::client("UnknownOperationException", format!("the lab does not have {target}"))),
     };
-    match result {
+    let mut answer = match result {
         Ok(body) => AwsAnswer::new(StatusCode::OK, CONTENT_TYPE, body.to_string()),
         Err(fault) => {
             let body = json!({"__type": fault.code, "message": fault.message});
             AwsAnswer::new(fault.status, CONTENT_TYPE, body.to_string())
         }
+    };
+    if let Ok(id) = HeaderValue::from_str(&new_id()) {
+        answer.headers.insert(REQUEST_ID, id);
     }
+    answer
+}
+
+/// The id of a request or a query.
+pub(crate) fn new_id() -> String {
+    let [a, b, c] = [fastrand::u32(..), fastrand::u32(..), fastrand::u32(..)];
+    format!("{a:08x}-{:04x}-4{:03x}-8{:03x}-{b:08x}{:04x}", c >> 16, c & 0xfff, a & 0xfff, b & 0xffff)
 }
 
 fn members<T: DeserializeOwned>(request: &AwsRequest) -> Result<T, AwsFault> {

@@ -1,5 +1,6 @@
 //! Log groups with their lines, and queries that were started.
 
+use crate::api::new_id;
 use crate::query::Row;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -50,7 +51,7 @@ impl Store {
 
     /// Keeps a query's result and gives its id.
     pub(crate) fn started(&mut self, rows: Vec<Row>) -> String {
-        let id = format!("00000000-0000-4000-8000-{:012x}", self.queries.len() + 1);
+        let id = new_id();
         self.queries.insert(id.clone(), Query { rows, asked: false });
         id
     }
