@@ -29,7 +29,7 @@ pub(crate) enum ReleaseCommand {
     /// Exit status: 0 it has started; 1 the plan has problems; 2 it could not be started. With --watch also that of `teal watch`.
     Start(StartArgs),
     /// Shows where a release is, and why.
-    Status(ReleaseArgs),
+    Status(WatchArgs),
     /// Follows a release until it ends.
     ///
     /// Exit status: 0 promoted; 2 AWS cannot be read, or the release is unknown; 3 rolled back; 4 a person is needed; 5 refused.
@@ -143,7 +143,7 @@ pub(crate) fn run(command: ReleaseCommand) -> Result<Exit, ReleaseError> {
     runtime.block_on(async {
         match command {
             ReleaseCommand::Start(args) => start::start(&args).await,
-            ReleaseCommand::Status(args) => status::status(&Connection::new(&args.target).await?, &args.release).await,
+            ReleaseCommand::Status(args) => status::status(&args).await,
             ReleaseCommand::Watch(args) => watch::watch_by_name(&args).await,
             ReleaseCommand::Approve(args) => ask::ask(&args, ask::Wish::Approve).await,
             ReleaseCommand::Reject(args) => ask::ask(&args, ask::Wish::Reject).await,

@@ -1,15 +1,23 @@
 //! `teal status`.
 
+use super::WatchArgs;
 use super::connect::{Connection, ReleaseError, print_json};
+use super::watch::execution_of;
 use crate::exit::Exit;
+use serde_json::json;
 use teal::compare;
 use teal::judge::{ACCEPT_LIMIT, Calibration, Evidence};
 use teal::ports::Ledger;
 use teal::release::{Phase, Release, ReleaseId};
 use teal::story::{Fact, StoryEntry};
+use teal_aws::Execution;
 
-pub(super) async fn status(connection: &Connection, id: &ReleaseId) -> Result<Exit, ReleaseError> {
-    let release = connection.release(id).await?;
+pub(super) async fn status(args: &WatchArgs) -> Result<Exit, ReleaseError> {
+    let id = &args.release.release;
+    let connection = &Connection::new(&args.release.target).await?;
+    let Some(release) = connection.aws.load(id).await? else {
+        return without_record(connection, id, execution_of(args)?).await;
+    };
     if connection.json {
         print_json(&release)?;
         return Ok(Exit::Fine);
@@ -18,6 +26,26 @@ pub(super) async fn status(connection: &Connection, id: &ReleaseId) -> Result<Ex
     for line in lines(&release, &story) {
         println!("{line}");
     }
+    Ok(Exit::Fine)
+}
+
+/// A release of which there is no record was refused, or failed before there was one: then nothing was touched, and its execution says
+/// why.
+async fn without_record(
+    connection: &Connection,
+    id: &ReleaseId,
+    execution: Option<String>,
+) -> Result<Exit, ReleaseError> {
+    let unknown = || ReleaseError::Unknown(id.clone());
+    let execution = connection.aws.execution(&execution.ok_or_else(unknown)?).await?;
+    let Execution::Ended { status, error, cause } = execution else { return Err(unknown()) };
+    if connection.json {
+        print_json(&json!({"release": id, "status": status, "error": error, "cause": cause}))?;
+        return Ok(Exit::Fine);
+    }
+    println!("release    {id}");
+    println!("phase      ended {status} before there was a record of it: nothing was touched");
+    println!("why        {}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": "));
     Ok(Exit::Fine)
 }
 
@@ -81,7 +109,7 @@ fn next_action(release: &Release, story: &[StoryEntry]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::Value;
     use teal::ports::AlarmState;
     use teal::state::State;
     use teal_sim::{ALARM, Machine, World, plan};

@@ -26,12 +26,17 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn watch_by_name(args: &WatchArgs) -> Result<Exit, ReleaseError> {
     let id = &args.release.release;
+    let execution = execution_of(args)?;
+    watch(&Connection::new(&args.release.target).await?, id, execution.as_deref()).await
+}
+
+/// The ARN of the release's execution, where the state machine is known.
+pub(super) fn execution_of(args: &WatchArgs) -> Result<Option<String>, ReleaseError> {
     let named = |machine: &String| {
         let problem = || format!("{machine:?} is no ARN of a state machine");
-        execution_arn(machine, id).ok_or_else(|| ReleaseError::Setting(problem()))
+        execution_arn(machine, &args.release.release).ok_or_else(|| ReleaseError::Setting(problem()))
     };
-    let execution = args.state_machine.as_ref().map(named).transpose()?;
-    watch(&Connection::new(&args.release.target).await?, id, execution.as_deref()).await
+    args.state_machine.as_ref().map(named).transpose()
 }
 
 /// Follows a release to its end. `execution` is its ARN, where that is known.

@@ -1,5 +1,6 @@
 //! Faults that a scenario injects into calls.
 
+use crate::LAB;
 use fastrand::Rng;
 use serde::Deserialize;
 use std::sync::{Mutex, PoisonError};
@@ -143,7 +144,8 @@ impl Faults {
         let mut state = self.state();
         let State { rules, random, .. } = &mut *state;
         rules.iter_mut().find_map(|(_, rule, progress)| {
-            if !rule.calls.matches(call) || rule.times.is_some_and(|times| progress.hits >= times) {
+            let spared = matches!(rule.kind, FaultKind::Kill(_)) && call.caller == LAB;
+            if spared || !rule.calls.matches(call) || rule.times.is_some_and(|times| progress.hits >= times) {
                 return None;
             }
             if progress.passed < rule.after {

@@ -11,6 +11,9 @@ use tokio::process::Command;
 /// The demo service's package and binary.
 pub(crate) const DEMO_SERVICE: &str = "teal-lab-demo";
 
+/// The command-line program.
+const TEAL: &str = "teal";
+
 /// Where the built programs are.
 #[derive(Clone, Debug)]
 pub(crate) struct Binaries {
@@ -57,6 +60,21 @@ impl Binaries {
         }
         run(cargo.args(["-p", DEMO_SERVICE])).await?;
         Ok(Self { directory, cache })
+    }
+
+    /// Builds `teal` beside them, and gives its path.
+    ///
+    /// # Errors
+    /// As [`Binaries::build`].
+    pub(crate) async fn build_teal(places: &Places, progress: &Progress) -> Result<PathBuf, LabError> {
+        if let Some(directory) = std::env::var_os("TEAL_LAB_BIN_DIR") {
+            return Ok(PathBuf::from(directory).join(TEAL));
+        }
+        progress.say("building teal");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(&places.repository).args(["build", "--quiet", "--profile", &places.profile()]);
+        run(cargo.arg("--target-dir").arg(&places.target).args(["-p", "teal-cli", "--bin", TEAL])).await?;
+        Ok(places.binaries.join(TEAL))
     }
 
     /// The path of one program.

@@ -188,6 +188,11 @@ impl Lab {
         self.emulators.ecs.kill_task(task)
     }
 
+    /// Whether calls of Elastic Load Balancing are throttled; from the start they are at scale 1 and below.
+    pub(crate) fn throttle(&self, on: bool) {
+        self.emulators.elb.throttle(on);
+    }
+
     pub(crate) fn scale_in(&self, cluster: &str, service: &str) {
         self.emulators.ecs.scale_in(cluster, service);
     }

@@ -2,6 +2,7 @@
 
 mod aws;
 mod binaries;
+pub mod chaos;
 mod check;
 mod cloudformation;
 pub mod commands;
@@ -10,6 +11,7 @@ mod directory;
 mod display;
 mod emulators;
 mod error;
+mod function_processes;
 mod lab;
 mod ledger;
 mod load;

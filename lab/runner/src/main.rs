@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use teal_lab_runner::chaos::ChaosOptions;
 use teal_lab_runner::commands;
 
 /// Runs Teal on this machine: its functions, its state machine and its template as they are, on emulated AWS services
@@ -42,6 +43,33 @@ enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
     },
+    /// Releases whose functions are killed with SIGKILL at random; succeeds only if all of them end as promised.
+    Chaos {
+        /// How many releases.
+        #[arg(long, default_value_t = 50)]
+        releases: usize,
+        /// How many of them at the same time.
+        #[arg(long, default_value_t = 5)]
+        at_once: usize,
+        /// Chooses what is released and who is killed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// With which probability a function is killed at one of its AWS calls, 0 to 1.
+        #[arg(long, default_value_t = 0.02)]
+        kill: f64,
+        /// How many function processes are killed besides, wherever they are, in a real second.
+        #[arg(long, default_value_t = 0.5)]
+        anywhere: f64,
+        /// Lab seconds in a real second.
+        #[arg(long, default_value_t = 25.0)]
+        scale: f64,
+    },
+    /// How long green still answers after an alarm, in real time, beside a rule that polls once a minute.
+    Latency {
+        /// How many releases are rolled back.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=50))]
+        releases: u16,
+    },
     /// Lists the scenarios that come with the lab.
     List,
     /// Says what the lab needs and what of it is missing on this machine.
@@ -57,6 +85,11 @@ async fn main() -> ExitCode {
             Command::Up { scale } => commands::up(scale).await,
             Command::Run { scenarios, json, scale } => commands::run(&scenarios, json, scale).await,
             Command::Measure { runs } => commands::measure(runs.into()).await,
+            Command::Chaos { releases, at_once, seed, kill, anywhere, scale } => {
+                let options = ChaosOptions { releases, at_once, seed, kill, anywhere };
+                commands::chaos(&options, scale).await
+            }
+            Command::Latency { releases } => commands::latency(releases.into()).await,
             Command::List => commands::list(),
             Command::Doctor => commands::doctor().await,
         }

@@ -260,7 +260,8 @@ impl<'a> Run<'a> {
         }
         for running in &self.releases {
             let Some(end) = &running.observer.end else { return Ok(false) };
-            if end.status == "ABORTED" || end.status == "TIMED_OUT" {
+            let is_closed = end.status == "SUCCEEDED" || running.observer.state() == Some("RollbackNeedsHuman");
+            if !is_closed {
                 let record = self.lab.ledger().record(running.observer.name()).await?;
                 if record.is_some_and(|record| !record.phase.is_terminal()) {
                     return Ok(false);

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
+use teal_lab_runner::chaos::{ChaosOptions, chaos};
 use teal_lab_runner::{Lab, LabOptions, Nobody, Progress, Scenario, ScenarioResult};
 use tokio::runtime::Runtime;
 
@@ -100,6 +101,19 @@ scenarios! {
     judge_accept: "judge-accept";
     judge_custom_metric: "judge-custom-metric";
     judge_logs: "judge-logs", "judge-new-message";
+}
+
+/// `cargo lab chaos` in small. Processes are killed at their calls only, so that other tests' releases are spared.
+#[test]
+fn releases_whose_functions_are_killed_at_random_end_as_promised() {
+    let (runtime, lab) = lab();
+    let options = ChaosOptions { releases: 5, at_once: 5, seed: 5, kill: 0.02, anywhere: 0.0 };
+    let survivors = runtime.block_on(chaos(lab, &options, &Progress::on_stderr()));
+    let survivors = survivors.unwrap_or_else(|problem| panic!("{problem}"));
+    assert_eq!(survivors.len(), options.releases);
+    let broken: Vec<_> = survivors.iter().filter(|survivor| !survivor.is_fine()).map(ToString::to_string).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(survivors.iter().any(|survivor| survivor.kills > 0), "nobody was killed");
 }
 
 #[test]
