@@ -214,3 +214,58 @@ pub(super) fn whole(number: f64) -> Option<u64> {
     // 2^64 itself is not a u64; every whole f64 below it is.
     (number.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&number)).then_some(number as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CSV: &str = "step,metric,green_total,green_bad,blue_total,blue_bad,a_total,a_bad,b_total,b_bad\n\
+        1,errors,300,1,300,2,300,1,300,2\n2,errors,300,1,300,2,300,1,300,2\n";
+    const JSON: &str = r#"[{"step": 1, "green": {"total": 300, "bad": 1}, "blue": {"total": 300, "bad": 2},
+        "a": {"total": 300, "bad": 1}, "b": {"total": 300.0, "bad": null}}]"#;
+
+    /// Read, or refused with the row that is wrong.
+    fn is_read_or_refused(text: &str) -> Result<(), TestCaseError> {
+        let file = Path::new("counts");
+        for refused in [recording(file, text).err(), history(file, text).err()].into_iter().flatten() {
+            let told = refused.to_string();
+            prop_assert!(["row", "JSON", "metric"].iter().any(|place| told.contains(place)), "{}", told);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,200}") {
+            is_read_or_refused(&text)?;
+        }
+
+        #[test]
+        fn counts_with_something_else_in_them_are_read_or_refused(
+            text in prop::sample::select(vec![CSV, JSON]),
+            at in any::<prop::sample::Index>(),
+            length in 0..12usize,
+            other in r#"[\[\]{}:,\n "0-9eE.+\-a]{0,8}"#,
+        ) {
+            let start = at.index(text.len());
+            let end = (start + length).min(text.len());
+            is_read_or_refused(&format!("{}{other}{}", &text[..start], &text[end..]))?;
+        }
+    }
+
+    #[test]
+    fn the_counts_of_these_tests_are_read_as_they_are() {
+        let file = Path::new("counts");
+        for text in [CSV, JSON] {
+            assert!(recording(file, text).is_ok() && history(file, text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn documents_nested_beyond_reason_are_refused() {
+        for open in ["[", "{\"green\":"] {
+            assert!(recording(Path::new("counts"), &open.repeat(100_000)).is_err());
+        }
+    }
+}

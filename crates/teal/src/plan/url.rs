@@ -1,7 +1,7 @@
 //! Addresses at which green is tested.
 
 use crate::units::{Invalid, text_newtype};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 text_newtype! {
     /// An address for tests: http or https, a host, and a port if it is not the usual one. No path, no user, no query. Addresses of instance and task metadata are refused.
@@ -25,20 +25,35 @@ impl BaseUrl {
 /// resolved: a name says nothing about its address.
 #[must_use]
 pub fn why_refused(address: IpAddr) -> Option<&'static str> {
-    // An IPv4 address can be written as an IPv6 one (::ffff:169.254.169.254).
-    match address.to_canonical() {
+    match innermost(address) {
         IpAddr::V4(v4) if v4.is_link_local() => Some("it is link-local, where AWS serves instance and task metadata"),
         // Alibaba Cloud's metadata; in AWS it is nobody's.
         IpAddr::V4(v4) if v4 == Ipv4Addr::new(100, 100, 100, 200) => Some("it is an address of cloud metadata"),
         IpAddr::V4(v4) if v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast() => Some("it is not one host"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("it is link-local"),
+        // Instance metadata at fd00:ec2::254, credentials of pods at fd00:ec2::23, name and time service.
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
-        IpAddr::V6(v6) if v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) => {
-            Some("AWS serves instance metadata there")
+        // https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html
+        IpAddr::V6(v6) if v6.segments()[..2] == [0xfd00, 0xec2] => {
+            Some("AWS serves metadata and credentials to instances and pods there")
         }
         IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => Some("it is not one host"),
         _ => None,
     }
+}
+
+/// The IPv4 address that an IPv6 address stands for, if it stands for one: mapped (`::ffff:169.254.169.254`), compatible
+/// (`::169.254.169.254`), by NAT64 (`64:ff9b::169.254.169.254`, which NAT gateways translate) or 6to4 (`2002:a9fe:a9fe::`).
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html>
+fn innermost(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    let embedded = match v6.segments() {
+        // Not :: and ::1.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] if high != 0 => Some((high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some((high, low)),
+        _ => None,
+    };
+    embedded.map_or(address, |(high, low)| IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))))
 }
 
 fn check_url(text: &str) -> Result<(), Invalid> {
