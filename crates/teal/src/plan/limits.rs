@@ -9,6 +9,10 @@ pub const MIN_LOOK_INTERVAL: Span = Span::seconds(10);
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 pub const METRIC_PERIOD: Span = Span::minutes(1);
 
+/// The most metrics whose logs are searched: each takes up to four queries at once, and an account has 30.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html>
+pub const MAX_LOG_SEARCHES: usize = 5;
+
 /// The periods of counts that are read: those of high-resolution metrics, and a minute.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html>
 pub const CLOUDWATCH_PERIODS: [Span; 5] =

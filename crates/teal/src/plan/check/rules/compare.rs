@@ -3,10 +3,10 @@
 use super::super::{Fields, Findings};
 use super::watch::bakes;
 use super::{check_duplicates, route};
-use crate::plan::limits::{CLOUDWATCH_PERIODS, MAX_MATH_METRICS, MAX_SETTLE, METRIC_PERIOD};
+use crate::plan::limits::{CLOUDWATCH_PERIODS, MAX_LOG_SEARCHES, MAX_MATH_METRICS, MAX_SETTLE, METRIC_PERIOD};
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{
-    CountMetric, CountSeries, InsufficientAction, LogSource, MetricName, OnInsufficient, XRayGroups, defaults,
+    CountMetric, CountSeries, InsufficientAction, LogQuery, LogSource, MetricName, OnInsufficient, XRayGroups, defaults,
 };
 use crate::route::RouteKind;
 use crate::units::{Percent, Span};
@@ -23,6 +23,10 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
         names.extend(check_metric(fields, &metrics.item(index), findings));
     }
     check_duplicates(&names, findings);
+    if let Some((path, _)) = searches(fields).nth(MAX_LOG_SEARCHES) {
+        let remedy = format!("Search logs for at most {MAX_LOG_SEARCHES} metrics; metric filters may count the others");
+        findings.problem(Problem::new(path, "it is one search of logs too many for a look", remedy));
+    }
     if !is_compared(fields) {
         return;
     }
@@ -183,6 +187,16 @@ fn check_log(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     }
 }
 
+/// The metrics whose logs are searched.
+fn searches(fields: &Fields<'_>) -> impl Iterator<Item = (Path, Box<LogQuery>)> {
+    let metrics = Path::of("judge.metrics");
+    let paths = (0..fields.len(&metrics)).map(move |index| metrics.item(index));
+    paths.filter_map(|path| match fields.get::<LogSource>(&path.field("logs"))? {
+        LogSource::Query(query) => Some((path, query)),
+        LogSource::Filter(_) => None,
+    })
+}
+
 fn same_for_both(path: &Path) -> Problem {
     Problem::new(
         path.clone(),
@@ -216,6 +230,9 @@ fn check_time(fields: &Fields<'_>, judge: &Path, findings: &mut Findings) {
     let (Some(settle), Some(intervals), Some(OnInsufficient { hold_for, then })) = (settle, intervals, patience) else {
         return;
     };
+    let searched = searches(fields).map(|(_, query)| query.settle);
+    // One that is too long was reported.
+    let settle = searched.filter(|settle| *settle <= MAX_SETTLE).fold(settle, Span::max);
     let compared = Span::seconds(METRIC_PERIOD.as_seconds().saturating_mul(intervals.min(1000)));
     let soonest = settle.plus(compared);
     for (path, bake) in bakes(fields).into_iter().filter(|(_, bake)| !bake.is_zero()) {

@@ -109,6 +109,13 @@ fn a_cloudwatch_pair_tells_the_colours_apart_and_counts() {
     check_metric(&log("settle", json!("16m")), ".logs.settle", "it is too long");
     check_metric(&log("newMessages", json!({"atLeast": 0})), ".logs.newMessages.atLeast", "it is not from 1 to 10000");
     check_metric(&log("newMessages", json!({})), ".logs.newMessages.atLeast", "this field is missing");
+    let named = |name: String| {
+        let mut log = log("settle", json!("3m"));
+        log["name"] = json!(name);
+        log
+    };
+    let many: Vec<Value> = (0..6).map(|n| named(format!("m{n}"))).collect();
+    check("/judge/metrics", json!(many), "judge.metrics[5]", "one search of logs too many");
     let groups = json!({"xray": {"faults": "all-faults", "traces": "${service}"}});
     check_metric(&groups, ".xray.faults", "the same group for blue and for green");
 }
@@ -149,6 +156,10 @@ fn steps_are_long_enough_to_be_clear() {
     assert!(problems(&plan)[0].contains("given up before it can be clear"), "{:?}", problems(&plan));
     plan["judge"]["metrics"] = json!([]);
     assert_eq!(problems(&plan), Vec::<String>::new());
+    let mut plan = with("/strategy/steps/1/bake", json!("6m"));
+    assert_eq!(warnings(&plan), Vec::<String>::new());
+    plan["judge"]["metrics"] = json!([{"logs": {"logGroups": ["${service}"], "pattern": "ERROR", "settle": "4m"}}]);
+    assert!(warnings(&plan)[0].contains("each read 4m after its end"), "{:?}", warnings(&plan));
     let mut plan = with("/strategy", json!({"allAtOnce": {}}));
     plan["judge"]["metrics"] = json!(["errors"]);
     assert!(warnings(&plan)[0].contains("nothing to compare"), "{:?}", warnings(&plan));
