@@ -26,6 +26,10 @@ impl TargetRegistry for NoTargets {
         Ok(())
     }
 
+    fn is_unhealthy(&self, _: &str, _: &TargetAddress) -> bool {
+        false
+    }
+
     fn is_draining(&self, _: &str, _: &TargetAddress) -> bool {
         false
     }

@@ -1,14 +1,14 @@
 //! Brings each service's tasks to what is wanted, and keeps the processes.
 
 mod plan;
-mod process;
 mod reconcile;
 
-use crate::state::{Control, Ending, Rollout, State, TaskStatus};
+use crate::state::{Rollout, State, TaskStatus};
 use crate::{EcsOptions, TaskView};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use teal_lab_process::{self as process, Control, Owner, Processes};
 use teal_lab_wire::{LabClock, Millis, TargetRegistry};
 use tokio::sync::{Notify, watch};
 
@@ -27,28 +27,25 @@ pub(crate) struct Fleet {
     options: EcsOptions,
     state: Mutex<State>,
     wake: Notify,
-    stopping: watch::Sender<bool>,
-    /// How many supervisors are alive.
-    supervisors: watch::Sender<usize>,
+    processes: Processes,
 }
 
 impl Fleet {
     pub(crate) fn start(clock: LabClock, registry: Arc<dyn TargetRegistry>, options: EcsOptions) -> Arc<Self> {
         let fleet = Arc::new(Self {
+            processes: Processes::new(clock.clone(), options.task_binary.clone()),
             clock,
             registry,
             options,
             state: Mutex::default(),
             wake: Notify::new(),
-            stopping: watch::Sender::new(false),
-            supervisors: watch::Sender::new(0),
         });
         tokio::spawn(Arc::clone(&fleet).schedule());
         fleet
     }
 
     async fn schedule(self: Arc<Self>) {
-        let mut stopping = self.stopping.subscribe();
+        let mut stopping = self.stopping();
         loop {
             let wait = self.reconcile().map_or(LOOK_INTERVAL, |at| {
                 Duration::from_millis(at.saturating_sub(self.clock.now_millis()).max(0) as u64).min(LOOK_INTERVAL)
@@ -89,24 +86,16 @@ impl Fleet {
 
     /// Kills everything; does not wait.
     pub(crate) fn stop(&self) {
-        self.stopping.send_replace(true);
+        self.processes.stop();
     }
 
     /// Resolves once [`Self::stop`] was called.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
-        self.stopping.subscribe()
+        self.processes.stopping()
     }
 
     pub(crate) async fn shutdown(&self) {
-        self.stop();
-        // The sender is ours: waiting cannot fail.
-        let _ = self.supervisors.subscribe().wait_for(|alive| *alive == 0).await;
-    }
-
-    fn set_pid(&self, task: &str, pid: Option<u32>) {
-        if let Some(task) = self.state().tasks.get_mut(task) {
-            task.pid = pid;
-        }
+        self.processes.shutdown().await;
     }
 
     fn set_status(&self, task: &str, status: TaskStatus) {
@@ -117,9 +106,29 @@ impl Fleet {
         }
         self.changed();
     }
+}
+
+impl Owner for Fleet {
+    fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    fn started(&self, task: &str, pid: Option<u32>) {
+        if let Some(task) = self.state().tasks.get_mut(task) {
+            task.pid = pid;
+        }
+    }
+
+    fn drains(&self, task: &str) {
+        self.set_status(task, TaskStatus::Deactivating);
+    }
+
+    fn terminates(&self, task: &str) {
+        self.set_status(task, TaskStatus::Stopping);
+    }
 
     /// Registers a task that is up in its target groups and calls it RUNNING.
-    fn task_is_up(&self, id: &str, address: SocketAddr) {
+    fn is_up(&self, id: &str, address: SocketAddr) {
         let (target, groups) = {
             let mut state = self.state();
             let Some(task) = state.tasks.get_mut(id) else { return };
@@ -187,8 +196,7 @@ impl Fleet {
         target.is_some_and(|target| groups.iter().any(|group| self.registry.is_draining(group, &target)))
     }
 
-    /// The process is gone. `ending` says why if the task was to run.
-    fn task_has_ended(&self, id: &str, exit_code: Option<i32>, ending: Ending) {
+    fn has_ended(&self, id: &str, exit_code: Option<i32>, ending: process::Ending) {
         let now = self.clock.now_millis();
         let mut state = self.state();
         let State { tasks, services, .. } = &mut *state;
@@ -199,7 +207,7 @@ impl Fleet {
         task.stopped_at = Some(now);
         task.exit_code = exit_code;
         task.pid = None;
-        task.ending.get_or_insert(ending);
+        task.ending.get_or_insert_with(|| ending.into());
 
         if let Some(service) = services.get_mut(&(task.cluster.clone(), task.service.clone()))
             && by_itself
@@ -233,20 +241,4 @@ impl Fleet {
         drop(state);
         self.changed();
     }
-
-    /// `<origin>:<scale>` as every process of the lab gets it.
-    fn clock_text(&self) -> String {
-        format!("{}:{}", self.clock.origin_millis(), self.clock.scale())
-    }
-}
-
-/// What every process gets besides its container's environment.
-fn task_environment(fleet: &Fleet, id: &str, service: &str, number: u64) -> [(String, String); 5] {
-    [
-        ("TEAL_LAB_CLOCK".to_owned(), fleet.clock_text()),
-        ("TEAL_LAB_TASK".to_owned(), id.to_owned()),
-        ("TEAL_LAB_SERVICE".to_owned(), service.to_owned()),
-        ("TEAL_LAB_TASK_NUMBER".to_owned(), number.to_string()),
-        ("TEAL_DEMO_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
-    ]
 }

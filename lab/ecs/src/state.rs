@@ -4,7 +4,7 @@ mod service;
 mod task;
 
 pub(crate) use service::{Deployment, DeploymentBounds, LoadBalancer, Rollout, Service, ServiceStatus};
-pub(crate) use task::{Control, Ending, Task, TaskStatus};
+pub(crate) use task::{Ending, Task, TaskStatus};
 
 use crate::names;
 use crate::protocol::{Members, Tag};

@@ -24,12 +24,9 @@ mod api;
 mod counters;
 mod model;
 mod plane;
-mod query;
 mod random;
 mod throttle;
-mod time;
 mod weights;
-mod xml;
 
 pub use counters::{Counters, LoadBalancerCounts, TargetGroupCounts};
 pub use weights::WeightChange;
@@ -37,20 +34,21 @@ pub use weights::WeightChange;
 use api::Call;
 use model::{Account, Kind};
 use plane::{Group, Health, Matcher, Plane, Route, RouteTable, Scheme};
-use query::Form;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use teal_lab_wire::query::Form;
+use teal_lab_wire::xml::Xml;
 use teal_lab_wire::{AwsAnswer, AwsFault, AwsRequest, LabClock, MetricSink, Millis, TargetAddress, TargetRegistry};
 use throttle::Throttle;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 use weights::WeightLog;
-use xml::Xml;
 
 const VERSION: &str = "2015-12-01";
+const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 
 /// How an [`Elb`] runs.
 #[derive(Clone, Copy, Debug)]
@@ -118,18 +116,7 @@ impl Elb {
         let request_id = self.plane.dice.uuid();
         let form = Form::of(&request);
         let action = form.params().text("Action").unwrap_or_default();
-        let (status, body) = match self.call(action, &form, &request) {
-            Ok(result) => (http::StatusCode::OK, result.into_answer(action, &request_id)),
-            Err(AwsFault { status, code, message }) => {
-                let kind = if status.is_server_error() { "Receiver" } else { "Sender" };
-                (status, Xml::fault(kind, &code, &message, &request_id))
-            }
-        };
-        let mut answer = AwsAnswer::new(status, "text/xml", body);
-        if let Ok(request_id) = http::HeaderValue::from_str(&request_id) {
-            answer.headers.insert("x-amzn-requestid", request_id);
-        }
-        answer
+        Xml::answer(NAMESPACE, action, &request_id, self.call(action, &form, &request).map(Some))
     }
 
     fn call(&self, action: &str, form: &Form, request: &AwsRequest) -> Result<Xml, AwsFault> {
@@ -203,6 +190,11 @@ impl Elb {
         lock(&self.account)
     }
 
+    fn health(&self, target_group_arn: &str, target: &TargetAddress) -> Option<Health> {
+        let report = self.group(target_group_arn).ok()?.report();
+        report.into_iter().find(|(known, _)| known.address.address == target.address).map(|(_, health)| health)
+    }
+
     fn group(&self, arn: &str) -> Result<Arc<Group>, String> {
         let account = self.account();
         let group = account.target_groups.get(arn).map(|group| Arc::clone(&group.group));
@@ -227,13 +219,12 @@ impl TargetRegistry for Elb {
         Ok(())
     }
 
+    fn is_unhealthy(&self, target_group_arn: &str, target: &TargetAddress) -> bool {
+        matches!(self.health(target_group_arn, target), Some(Health::Unhealthy(_)))
+    }
+
     fn is_draining(&self, target_group_arn: &str, target: &TargetAddress) -> bool {
-        self.group(target_group_arn).is_ok_and(|group| {
-            let mut targets = group.report().into_iter();
-            targets.any(|(known, health)| {
-                known.address.address == target.address && matches!(health, Health::Draining { .. })
-            })
-        })
+        matches!(self.health(target_group_arn, target), Some(Health::Draining { .. }))
     }
 }
 

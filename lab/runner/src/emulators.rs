@@ -3,6 +3,7 @@
 use crate::LabError;
 use std::path::PathBuf;
 use std::sync::Arc;
+use teal_lab_autoscaling::{AutoScaling, AutoScalingOptions};
 use teal_lab_cloudwatch::CloudWatch;
 use teal_lab_ecs::{Ecs, EcsOptions};
 use teal_lab_elb::{Elb, ElbOptions};
@@ -15,17 +16,18 @@ use tokio::task::JoinHandle;
 /// Makes the choices of weights and faults repeatable.
 const SEED: u64 = 1;
 
-/// The gateway with load balancing, metrics, alarms, containers and their logs behind it.
+/// The gateway with load balancing, metrics, alarms, containers and their logs, and groups of instances behind it.
 pub(crate) struct Emulators {
     pub(crate) gateway: Gateway,
     pub(crate) elb: Arc<Elb>,
     pub(crate) ecs: Arc<Ecs>,
     pub(crate) codepipeline: Arc<CodePipeline>,
+    autoscaling: Arc<AutoScaling>,
     alarms: JoinHandle<()>,
 }
 
 impl Emulators {
-    /// Starts them. Tasks of containers run `task_binary`.
+    /// Starts them. Tasks of containers and instances of groups run `task_binary`.
     pub(crate) async fn start(clock: &LabClock, task_binary: PathBuf) -> Result<Self, LabError> {
         let gateway = Gateway::start(clock.clone(), SEED).await.map_err(LabError::io("starting the gateway"))?;
         let events = gateway.event_sender();
@@ -36,8 +38,10 @@ impl Emulators {
         let elb = Elb::new(clock.clone(), Arc::clone(&cloudwatch) as Arc<dyn MetricSink>, options);
         let registry = Arc::clone(&elb) as Arc<dyn TargetRegistry>;
         let logs = Arc::new(Logs::new(clock.clone()));
-        let options = EcsOptions { logs: Some(Arc::clone(&logs) as Arc<dyn LogSink>), ..EcsOptions::new(task_binary) };
-        let ecs = Ecs::new(clock.clone(), registry, options);
+        let log_sink = Some(Arc::clone(&logs) as Arc<dyn LogSink>);
+        let options = EcsOptions { logs: log_sink, ..EcsOptions::new(task_binary.clone()) };
+        let ecs = Ecs::new(clock.clone(), Arc::clone(&registry), options);
+        let autoscaling = AutoScaling::new(clock.clone(), registry, AutoScalingOptions::new(task_binary));
 
         let service = Arc::clone(&elb);
         gateway.serve("elasticloadbalancing", move |request| {
@@ -59,6 +63,16 @@ impl Emulators {
             let service = Arc::clone(&service);
             async move { service.handle_autoscaling(request).await }
         });
+        let service = Arc::clone(&autoscaling);
+        gateway.serve("autoscaling", move |request| {
+            let service = Arc::clone(&service);
+            async move { service.handle(request).await }
+        });
+        let service = Arc::clone(&autoscaling);
+        gateway.serve("ec2", move |request| {
+            let service = Arc::clone(&service);
+            async move { service.handle_ec2(request).await }
+        });
         gateway.serve("logs", move |request| {
             let service = Arc::clone(&logs);
             async move { service.handle(&request) }
@@ -70,13 +84,13 @@ impl Emulators {
             async move { service.handle(request).await }
         });
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
-        Ok(Self { gateway, elb, ecs, codepipeline, alarms })
+        Ok(Self { gateway, elb, ecs, codepipeline, autoscaling, alarms })
     }
 
     /// Ends every task process and closes every port.
     pub(crate) async fn stop(&self) {
         self.alarms.abort();
-        self.ecs.shutdown().await;
+        tokio::join!(self.ecs.shutdown(), self.autoscaling.shutdown());
         self.elb.shutdown();
     }
 }

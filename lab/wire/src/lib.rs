@@ -7,10 +7,14 @@
 mod clock;
 mod exchange;
 mod links;
+pub mod query;
+mod time;
+pub mod xml;
 
 pub use clock::{LabClock, Millis};
 pub use exchange::{AwsAnswer, AwsFault, AwsRequest};
 pub use links::{LogSink, MetricSample, MetricSink, TargetAddress, TargetRegistry};
+pub use time::iso8601;
 
 /// The account every lab resource belongs to.
 pub const ACCOUNT: &str = "000000000000";

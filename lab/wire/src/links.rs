@@ -51,6 +51,9 @@ pub trait TargetRegistry: Send + Sync {
     /// A sentence if the target group is not known.
     fn deregister(&self, target_group_arn: &str, target: &TargetAddress) -> Result<(), String>;
 
+    /// Whether the load balancer has found the target unhealthy.
+    fn is_unhealthy(&self, target_group_arn: &str, target: &TargetAddress) -> bool;
+
     /// Whether the target is still draining (requests may still be in flight on it).
     fn is_draining(&self, target_group_arn: &str, target: &TargetAddress) -> bool;
 }

@@ -61,6 +61,11 @@ fn every_answer_of_cloudwatch_logs_fits_its_model() {
 }
 
 #[test]
+fn every_answer_of_ec2_auto_scaling_fits_its_model() {
+    passes("autoscaling_operations.py");
+}
+
+#[test]
 fn the_check_against_the_model_finds_what_is_wrong() {
     passes("service_model_test.py");
 }

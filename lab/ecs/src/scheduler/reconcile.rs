@@ -2,17 +2,16 @@
 
 use crate::names;
 use crate::protocol::Tag;
+use crate::scheduler::Fleet;
 use crate::scheduler::plan::{Counts, Plan, plan};
-use crate::scheduler::process::{self, Launch};
-use crate::scheduler::{Fleet, task_environment};
 use crate::state::{
-    Control, Deployment, Ending, Rollout, Service, ServiceStatus, State, Task, TaskDefinition, TaskStatus,
-    find_definition,
+    Deployment, Ending, Rollout, Service, ServiceStatus, State, Task, TaskDefinition, TaskStatus, find_definition,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use teal_lab_process::{Control, Launch, LineTaker, launch};
 use teal_lab_wire::Millis;
 use tokio::sync::watch;
 
@@ -26,7 +25,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 impl Fleet {
     /// Starts and stops what is due. Gives the next time something is, if known.
     pub(super) fn reconcile(self: &Arc<Self>) -> Option<Millis> {
-        if *self.stopping.borrow() {
+        if self.processes.is_stopping() {
             return None;
         }
         let now = self.clock.now_millis();
@@ -90,10 +89,10 @@ impl Fleet {
         let mut started = Vec::new();
         for _ in 0..due.start {
             let zone = emptiest_zone(tasks.values().filter(|task| belongs(task, service)));
-            let (task, launch) = self.new_task(service, definition, zone, now)?;
+            let (task, process) = self.new_task(service, definition, zone, now)?;
             started.push(task.id.clone());
             tasks.insert(task.id.clone(), task);
-            process::launch(self, launch);
+            launch(self, process);
         }
         if !started.is_empty() {
             let list = listed(&started);
@@ -103,6 +102,13 @@ impl Fleet {
         stop_tasks(service, tasks.values_mut().collect(), due, now);
         settle(service, tasks, now);
         next_look
+    }
+
+    /// Takes a task's lines to its log, where the lab has logs.
+    fn line_taker(&self, group: String, stream: String) -> Option<LineTaker> {
+        let logs = Arc::clone(self.options.logs.as_ref()?);
+        logs.create_group(&group);
+        Some(Arc::new(move |line| logs.write(&group, &stream, line)))
     }
 
     /// `None` if the service has no deployment.
@@ -127,11 +133,12 @@ impl Fleet {
             }
         }
         // Last: of two with one name, the later counts.
-        environment.extend(task_environment(self, &id, &service.name, number));
+        environment.extend(self.processes.environment(&id, &service.name, number));
 
         let (control, told) = watch::channel(Control::Run);
         let stop_timeout = container["stopTimeout"].as_u64().map_or(STOP_TIMEOUT, Duration::from_secs);
-        let launch = Launch { task: id.clone(), environment, log: log_of(container, &id), stop_timeout, control: told };
+        let log = log_of(container, &id).and_then(|(group, stream)| self.line_taker(group, stream));
+        let launch = Launch { id: id.clone(), environment, log, stop_timeout, control: told };
         let task = Task {
             id,
             cluster: service.cluster.clone(),

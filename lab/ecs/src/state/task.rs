@@ -5,6 +5,7 @@ use crate::names;
 use crate::protocol::Tag;
 use crate::state::{LoadBalancer, TaskDefinitionId};
 use std::net::SocketAddr;
+use teal_lab_process::{self as process, Control};
 use teal_lab_wire::{Millis, TargetAddress};
 use tokio::sync::watch;
 
@@ -32,22 +33,27 @@ impl TaskStatus {
     }
 }
 
-/// What a task's supervisor is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Control {
-    Run,
-    /// Drain, then terminate.
-    Stop,
-    /// SIGKILL at once, as a crash.
-    Kill,
-}
-
 /// Why a task ends, as DescribeTasks says it.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
     /// AWS's stop code, such as `EssentialContainerExited`.
     pub(crate) code: &'static str,
     pub(crate) reason: String,
+}
+
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
+impl From<process::Ending> for Ending {
+    fn from(ending: process::Ending) -> Self {
+        let failed = |reason| Self { code: "TaskFailedToStart", reason };
+        match ending {
+            process::Ending::NotStarted(problem) => failed(format!("CannotStartContainerError: {problem}")),
+            process::Ending::NotUp(problem) => failed(format!("Task failed to start: {problem}")),
+            process::Ending::Exited(last_words) => {
+                let words = last_words.map(|words| format!(": {words}")).unwrap_or_default();
+                Self { code: "EssentialContainerExited", reason: format!("Essential container in task exited{words}") }
+            }
+        }
+    }
 }
 
 #[derive(Debug)]

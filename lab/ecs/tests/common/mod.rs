@@ -60,6 +60,10 @@ impl TargetRegistry for Registry {
         Ok(())
     }
 
+    fn is_unhealthy(&self, _: &str, _: &TargetAddress) -> bool {
+        false
+    }
+
     fn is_draining(&self, _: &str, target: &TargetAddress) -> bool {
         self.0.lock().unwrap().draining.contains(target)
     }

@@ -2,9 +2,9 @@
 
 use super::{Result, missing};
 use crate::model::{Account, Action, ActionKind, Authenticate, AuthenticateKind, Forward, Kind, Redirect, forward_of};
-use crate::query::{Params, invalid};
-use crate::xml::Xml;
 use teal_lab_wire::AwsFault;
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 
 /// "Target groups per action per Application Load Balancer". Source: Application Load Balancers guide, "Quotas".
 const MOST_TARGET_GROUPS: usize = 5;

@@ -2,8 +2,8 @@
 
 use super::Result;
 use crate::model::Condition;
-use crate::query::{Params, invalid};
-use crate::xml::Xml;
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 
 /// "Condition values per rule" and "Condition wildcards per rule". Source: Application Load Balancers guide, "Quotas".
 const MOST_VALUES: usize = 5;

@@ -1,14 +1,15 @@
 //! Listeners. Each one binds its port on its load balancer's address.
 
 use super::action::{self, Place};
+use super::page;
 use super::{Call, Result, check_arn, missing};
 use crate::model::{Account, Kind, Listener, arn, forward_of};
 use crate::plane::{ListenerHandle, Route, RouteTable, Scheme};
-use crate::query::{Params, invalid, page};
-use crate::xml::Xml;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use teal_lab_wire::AwsFault;
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 
 /// What AWS takes where none is given. Source: API Reference, CreateListener, SslPolicy.
 const SSL_POLICY: &str = "ELBSecurityPolicy-2016-08";

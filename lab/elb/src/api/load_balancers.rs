@@ -1,12 +1,13 @@
 //! Load balancers: Application and Network Load Balancers.
 
+use super::page;
 use super::{Call, Result, check_arn, check_name, missing};
 use crate::model::{Kind, LoadBalancer, Pairs, arn};
 use crate::plane::Balancer;
-use crate::query::{Params, invalid, page};
-use crate::xml::Xml;
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 use teal_lab_wire::{AwsFault, REGION};
 
 /// The attributes that the lab keeps, with AWS's defaults. `idle_timeout.timeout_seconds` and
@@ -158,7 +159,7 @@ fn described(balancers: &[&LoadBalancer], marker: Option<String>) -> Xml {
         // On the lab the name is the address itself: nothing has to resolve it.
         x.leaf("DNSName", balancer.address);
         x.leaf("CanonicalHostedZoneId", HOSTED_ZONE);
-        x.leaf("CreatedTime", crate::time::iso8601(balancer.created));
+        x.leaf("CreatedTime", teal_lab_wire::iso8601(balancer.created));
         x.leaf("LoadBalancerName", &balancer.name);
         x.leaf("Scheme", balancer.scheme);
         x.leaf("VpcId", VPC);

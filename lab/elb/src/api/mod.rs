@@ -11,10 +11,10 @@ mod targets;
 
 use crate::model::{Account, Forward};
 use crate::plane::Plane;
-use crate::query::Params;
-use crate::xml::Xml;
 use std::sync::Arc;
 use teal_lab_wire::AwsFault;
+use teal_lab_wire::query::{Paging, Params};
+use teal_lab_wire::xml::Xml;
 use tokio::runtime::Handle;
 
 /// One call, with what it may look at and change.
@@ -98,6 +98,14 @@ mod missing {
     }
 }
 
+/// Every Describe action with `Marker` and `PageSize`. Source: API Reference, for example DescribeTargetGroups.
+const PAGING: Paging =
+    Paging { size: "PageSize", usual: 400, most: 400, marker: "Marker", bad_marker: "ValidationError" };
+
+fn page<T>(params: &Params<'_>, items: Vec<T>, key: impl Fn(&T) -> String) -> Result<(Vec<T>, Option<String>)> {
+    PAGING.page(params, items, key)
+}
+
 /// Whether a name is one for a load balancer or a target group: at most 32 letters, digits and hyphens, no hyphen at
 /// either end.
 ///
@@ -110,7 +118,7 @@ fn check_name(name: &str) -> Result<()> {
     if fits {
         return Ok(());
     }
-    Err(crate::query::invalid(format!(
+    Err(teal_lab_wire::query::invalid(format!(
         "The name '{name}' must have 1 to 32 characters, only letters, digits and hyphens, and no hyphen at an end"
     )))
 }
@@ -124,5 +132,5 @@ fn check_arn(arn: &str, kind: &str) -> Result<()> {
     if fits {
         return Ok(());
     }
-    Err(crate::query::invalid(format!("'{arn}' is not a valid {} ARN", kind.replace('-', " "))))
+    Err(teal_lab_wire::query::invalid(format!("'{arn}' is not a valid {} ARN", kind.replace('-', " "))))
 }

@@ -1,12 +1,13 @@
 //! Rules of listeners.
 
 use super::action::{self, Place};
+use super::page;
 use super::{Call, Result, check_arn, condition, missing};
 use crate::model::{Account, Action, Condition, Kind, Listener, Rule, arn, forward_of};
-use crate::query::{Params, invalid, page};
-use crate::xml::Xml;
 use std::collections::BTreeMap;
 use teal_lab_wire::AwsFault;
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<Xml> {
     let params = &call.params;

@@ -2,9 +2,9 @@
 
 use super::{Call, Result, missing};
 use crate::model::{Account, Pairs};
-use crate::query::{Params, invalid};
-use crate::xml::Xml;
 use teal_lab_wire::AwsFault;
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 
 /// Source: API Reference, TooManyTags; DescribeTags, ResourceArns.
 const MOST_TAGS: usize = 50;

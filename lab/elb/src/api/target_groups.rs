@@ -1,14 +1,15 @@
 //! Target groups.
 
 use super::load_balancers::{attribute_changes, attributes};
+use super::page;
 use super::{Call, Result, check_arn, check_name, missing};
 use crate::model::{Account, HealthCheck, HttpCheck, Kind, Pairs, TargetGroup, TargetGroupSettings, arn};
 use crate::plane::health::{self, Probe};
 use crate::plane::{Group, Policy};
-use crate::query::{Params, invalid, page};
-use crate::xml::Xml;
 use std::time::Duration;
 use teal_lab_wire::AwsFault;
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 
 /// The attributes that the lab keeps, with AWS's defaults. `deregistration_delay.timeout_seconds` and stickiness by
 /// `lb_cookie` have their effect; slow start, the other algorithms and `app_cookie` do not.

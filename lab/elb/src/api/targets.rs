@@ -4,10 +4,10 @@ use super::target_groups::find;
 use super::{Call, Result};
 use crate::model::TargetGroup;
 use crate::plane::{Health, health::Failure};
-use crate::query::{Params, invalid};
-use crate::xml::Xml;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use teal_lab_wire::query::{Params, invalid};
+use teal_lab_wire::xml::Xml;
 use teal_lab_wire::{AwsFault, REGION, TargetAddress};
 
 /// Registers targets by IP address, loopback addresses only: nothing else is reachable from the lab.

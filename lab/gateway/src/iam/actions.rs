@@ -34,6 +34,7 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "monitoring" => Some(on("cloudwatch", operation, monitoring(operation, input))),
         "ecs" => Some(ecs(operation, input)),
         "application-autoscaling" => Some(application_autoscaling(operation, input)),
+        "autoscaling" => Some(autoscaling(operation, input)),
         "dynamodb" => Some(dynamodb(operation, input)),
         "events" => Some(events(operation, input)),
         "states" => Some(on("states", operation, states(input))),
@@ -55,6 +56,7 @@ pub(crate) fn is_checked(action: &str) -> bool {
     let service = action.split(':').next().unwrap_or_default();
     [
         "application-autoscaling",
+        "autoscaling",
         "cloudwatch",
         "codepipeline",
         "cognito-idp",
@@ -246,6 +248,24 @@ fn application_autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
         }
         "DeleteScalingPolicy" => needed.extend(on("cloudwatch", "DeleteAlarms", alarm())),
         _ => {}
+    }
+    needed
+}
+
+/// Describe* have no resource types; the others are about the group that they name. Its ARN holds an identifier that only
+/// AWS knows: patterns for it have a star there. What a launch template launches needs `ec2:RunInstances`, too.
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html>
+fn autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
+    let group = text(input, "AutoScalingGroupName").unwrap_or_default();
+    let resource = format!("arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:0:autoScalingGroupName/{group}");
+    let resources = if operation.starts_with("Describe") { any() } else { vec![resource] };
+    let mut needed = on("autoscaling", operation, resources.clone());
+    let has = |prefix: &str| input.as_object().into_iter().flatten().any(|(field, _)| field.starts_with(prefix));
+    if has("LaunchTemplate.") || has("MixedInstancesPolicy.") {
+        needed.extend(on("ec2", "RunInstances", any()));
+    }
+    if operation == "CreateAutoScalingGroup" && has("Tags.") {
+        needed.extend(on("autoscaling", "CreateOrUpdateTags", resources));
     }
     needed
 }

@@ -1,7 +1,6 @@
-//! One task's process, from start to end.
+//! One process, from start to end.
 
-use crate::scheduler::Fleet;
-use crate::state::{Control, Ending, TaskStatus};
+use crate::{Control, Ending, Launch, LineTaker, Owner, Processes};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -11,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
 
 /// How long a process may take to print its line. Real time.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -20,51 +18,40 @@ const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// How long to wait for the last words of a process that has ended. Real time.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(200);
 
-/// What to run.
-pub(super) struct Launch {
-    pub(super) task: String,
-    pub(super) environment: Vec<(String, String)>,
-    /// Log group and stream of what it prints, where its container logs.
-    pub(super) log: Option<(String, String)>,
-    /// Lab time between SIGTERM and SIGKILL.
-    pub(super) stop_timeout: Duration,
-    pub(super) control: watch::Receiver<Control>,
-}
-
 /// Counts a supervisor as alive.
-struct Alive(Arc<Fleet>);
+struct Alive<O: Owner>(Arc<O>);
 
-impl Drop for Alive {
+impl<O: Owner> Drop for Alive<O> {
     fn drop(&mut self) {
-        self.0.supervisors.send_modify(|alive| *alive -= 1);
+        self.0.processes().supervisors.send_modify(|alive| *alive -= 1);
     }
 }
 
-/// Starts the process of a task and looks after it until it is gone.
-pub(super) fn launch(fleet: &Arc<Fleet>, launch: Launch) {
-    fleet.supervisors.send_modify(|alive| *alive += 1);
-    let alive = Alive(Arc::clone(fleet));
+pub(crate) fn spawn<O: Owner>(owner: &Arc<O>, launch: Launch) {
+    owner.processes().supervisors.send_modify(|alive| *alive += 1);
+    let alive = Alive(Arc::clone(owner));
     tokio::spawn(async move {
-        let fleet = Arc::clone(&alive.0);
-        let (exit, ending) = supervise(&fleet, &launch).await;
+        let owner = &*alive.0;
+        let (exit, ending) = supervise(owner, &launch).await;
         let exit_code = exit.and_then(|exit| exit.code().or_else(|| exit.signal().map(|signal| 128 + signal)));
-        fleet.task_has_ended(&launch.task, exit_code, ending);
+        owner.has_ended(&launch.id, exit_code, ending);
     });
 }
 
-/// Gives the exit status, if there was a process, and why the task ended if nobody had asked for it.
-async fn supervise(fleet: &Fleet, launch: &Launch) -> (Option<ExitStatus>, Ending) {
-    let mut child = match spawn(fleet, launch) {
+/// Gives the exit status, if there was a process, and why it ended if nobody had asked for it.
+async fn supervise(owner: &impl Owner, launch: &Launch) -> (Option<ExitStatus>, Ending) {
+    let processes = owner.processes();
+    let mut child = match start(processes, launch) {
         Ok(child) => child,
-        Err(problem) => return (None, failed_to_start(format!("CannotStartContainerError: {problem}"))),
+        Err(problem) => return (None, Ending::NotStarted(problem.to_string())),
     };
-    fleet.set_pid(&launch.task, child.id());
+    owner.started(&launch.id, child.id());
     // Held open: the process ends when this end of the pipe closes, even if the lab is killed.
     let lifeline = child.stdin.take();
     let last_words = child.stderr.take().map(|stderr| tokio::spawn(last_line(stderr)));
-    let listening = listening(&mut child, log(fleet, launch));
+    let listening = listening(&mut child, launch.log.clone());
     let mut control = launch.control.clone();
-    let mut stopping = fleet.stopping();
+    let mut stopping = processes.stopping();
 
     let up = tokio::select! {
         address = tokio::time::timeout(START_PATIENCE, listening) => {
@@ -73,32 +60,28 @@ async fn supervise(fleet: &Fleet, launch: &Launch) -> (Option<ExitStatus>, Endin
         _ = control.wait_for(|control| *control != Control::Run) => Err("stopped before it was up".to_owned()),
         _ = stopping.wait_for(|stopping| *stopping) => Err("the lab ends".to_owned()),
     };
-    let mut ending = match up {
-        Ok(address) => {
-            fleet.task_is_up(&launch.task, address);
-            run(fleet, launch, &mut child).await;
-            Ending { code: "EssentialContainerExited", reason: "Essential container in task exited".to_owned() }
-        }
-        Err(problem) => failed_to_start(format!("Task failed to start: {problem}")),
-    };
+    if let Ok(address) = up {
+        owner.is_up(&launch.id, address);
+        run(owner, launch, &mut child).await;
+    }
     // Does nothing to a process that has ended. An error would mean that it is gone.
     let _ = child.start_kill();
     let exit = child.wait().await.ok();
     drop(lifeline);
-    if let Some(last_words) = last_words
-        && let Ok(Ok(Some(line))) = tokio::time::timeout(LAST_WORDS_PATIENCE, last_words).await
-    {
-        ending.reason = format!("{}: {line}", ending.reason);
-    }
+    let last_words = match last_words {
+        Some(words) => tokio::time::timeout(LAST_WORDS_PATIENCE, words).await.ok().and_then(Result::ok).flatten(),
+        None => None,
+    };
+    let ending = match (up, last_words) {
+        (Ok(_), last_words) => Ending::Exited(last_words),
+        (Err(problem), None) => Ending::NotUp(problem),
+        (Err(problem), Some(line)) => Ending::NotUp(format!("{problem}: {line}")),
+    };
     (exit, ending)
 }
 
-fn failed_to_start(reason: String) -> Ending {
-    Ending { code: "TaskFailedToStart", reason }
-}
-
-fn spawn(fleet: &Fleet, launch: &Launch) -> std::io::Result<Child> {
-    Command::new(&fleet.options.task_binary)
+fn start(processes: &Processes, launch: &Launch) -> std::io::Result<Child> {
+    Command::new(&processes.program)
         .env_clear()
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
@@ -110,23 +93,8 @@ fn spawn(fleet: &Fleet, launch: &Launch) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// What becomes of a line that a task prints.
-type LineTaker = Box<dyn Fn(&str) + Send>;
-
-/// Takes a task's lines to its log, if it has one.
-fn log(fleet: &Fleet, launch: &Launch) -> LineTaker {
-    match (&fleet.options.logs, launch.log.clone()) {
-        (Some(logs), Some((group, stream))) => {
-            let logs = Arc::clone(logs);
-            logs.create_group(&group);
-            Box::new(move |line| logs.write(&group, &stream, line))
-        }
-        _ => Box::new(|_| {}),
-    }
-}
-
 /// Reads the line that says where the process listens; what it prints from then on goes to its log.
-fn listening(child: &mut Child, log: LineTaker) -> impl Future<Output = Result<SocketAddr, String>> + use<> {
+fn listening(child: &mut Child, log: Option<LineTaker>) -> impl Future<Output = Result<SocketAddr, String>> + use<> {
     #[derive(Deserialize)]
     struct Hello {
         listening: SocketAddr,
@@ -144,17 +112,20 @@ fn listening(child: &mut Child, log: LineTaker) -> impl Future<Output = Result<S
         tokio::spawn(async move {
             let mut lines = stdout.lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                log(&line);
+                if let Some(log) = &log {
+                    log(&line);
+                }
             }
         });
         Ok(hello.listening)
     }
 }
 
-/// A running task until its process is to be killed or has ended.
-async fn run(fleet: &Fleet, launch: &Launch, child: &mut Child) {
+/// A process that is up, until it is to be killed or has ended.
+async fn run(owner: &impl Owner, launch: &Launch, child: &mut Child) {
+    let processes = owner.processes();
     let mut control = launch.control.clone();
-    let mut stopping = fleet.stopping();
+    let mut stopping = processes.stopping();
     let asked = tokio::select! {
         _ = child.wait() => None,
         asked = control.wait_for(|control| *control != Control::Run) => asked.ok().map(|asked| *asked),
@@ -163,19 +134,19 @@ async fn run(fleet: &Fleet, launch: &Launch, child: &mut Child) {
     if asked != Some(Control::Stop) {
         // Gone, or about to be: targets are taken out at once, but requests under way are lost.
         let _ = child.start_kill();
-        fleet.deregister(&launch.task);
+        owner.deregister(&launch.id);
         return;
     }
-    fleet.deregister(&launch.task);
-    fleet.set_status(&launch.task, TaskStatus::Deactivating);
+    owner.deregister(&launch.id);
+    owner.drains(&launch.id);
     let orderly = async {
-        while fleet.is_draining(&launch.task) {
+        while owner.is_draining(&launch.id) {
             tokio::time::sleep(DRAIN_POLL).await;
         }
-        fleet.set_status(&launch.task, TaskStatus::Stopping);
+        owner.terminates(&launch.id);
         terminate(child.id());
         // An error means that there is nothing to wait for.
-        let _ = tokio::time::timeout(fleet.clock.real(launch.stop_timeout), child.wait()).await;
+        let _ = tokio::time::timeout(processes.clock.real(launch.stop_timeout), child.wait()).await;
     };
     tokio::select! {
         () = orderly => {}

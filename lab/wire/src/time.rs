@@ -1,9 +1,10 @@
 //! Times as AWS writes them.
 
-use teal_lab_wire::Millis;
+use crate::Millis;
 
 /// `2026-11-22T20:00:00.123Z`
-pub(crate) fn iso8601(at: Millis) -> String {
+#[must_use]
+pub fn iso8601(at: Millis) -> String {
     let (days, of_day) = (at.div_euclid(86_400_000), at.rem_euclid(86_400_000));
     // Days since 1 March of year 0 make the leap day the last of its year (proleptic Gregorian calendar).
     let shifted = days + 719_468;
