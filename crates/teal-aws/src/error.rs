@@ -27,12 +27,14 @@ const THROTTLING: [&str; 14] = [
 ];
 
 /// Codes of faults that pass, where the HTTP status does not tell.
-const PASSING: [&str; 6] = [
+const PASSING: [&str; 8] = [
     "ConcurrentUpdateException",
     "InternalFailure",
     "InternalServerError",
     "RequestTimeout",
     "RequestTimeoutException",
+    "ResourceContention",
+    "ScalingActivityInProgress",
     "ServiceUnavailable",
 ];
 

@@ -2,6 +2,7 @@
 //! adapter.
 
 use crate::Aws;
+use crate::ec2_autoscaling::ScalingGroups;
 use crate::ecs::{EcsServices, ServiceOrder};
 use teal::fleet::{External, GreenOrder, Runner};
 use teal::plan::Green;
@@ -13,6 +14,7 @@ impl Fleet for Aws {
         match green {
             Green::Ecs(green) => EcsServices(self).survey(green, &colours.blue).await,
             Green::External(green) => External(self).survey(green, colours).await,
+            Green::AutoScaling(green) => ScalingGroups(self).survey(green, colours).await,
         }
     }
 
@@ -20,6 +22,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => self.read_scaling(&ecs.cluster, &ecs.service).await,
             Runner::External(_) => Ok(None),
+            Runner::AutoScaling(scaling) => ScalingGroups(self).scaling(&scaling.group).await.map(Some),
         }
     }
 
@@ -27,6 +30,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.begun(present)).await,
             Runner::External(_) => Ok(()),
+            Runner::AutoScaling(scaling) => ScalingGroups(self).hold_capacity(&scaling.group, hold).await,
         }
     }
 
@@ -34,6 +38,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.ended(present)).await,
             Runner::External(_) => Ok(()),
+            Runner::AutoScaling(scaling) => ScalingGroups(self).free_capacity(&scaling.group, hold).await,
         }
     }
 
@@ -41,6 +46,7 @@ impl Fleet for Aws {
         match &order.green {
             Runner::Ecs(green) => EcsServices(self).bring_up(&ServiceOrder::new(order, green)).await,
             Runner::External(_) => Ok(()),
+            Runner::AutoScaling(green) => ScalingGroups(self).bring_up(order, &green.group).await,
         }
     }
 
@@ -48,6 +54,7 @@ impl Fleet for Aws {
         match &order.green {
             Runner::Ecs(green) => EcsServices(self).progress_of_green(&ServiceOrder::new(order, green)).await,
             Runner::External(_) => External(self).progress_of_green(order).await,
+            Runner::AutoScaling(green) => ScalingGroups(self).progress_of_green(order, &green.group).await,
         }
     }
 
@@ -55,6 +62,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).progress(ecs).await,
             Runner::External(destination) => External(self).progress(destination).await,
+            Runner::AutoScaling(scaling) => ScalingGroups(self).progress(&scaling.group).await,
         }
     }
 
@@ -62,6 +70,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).scale_out(ecs, units).await,
             Runner::External(destination) => External(self).resize(destination),
+            Runner::AutoScaling(scaling) => ScalingGroups(self).scale_out(&scaling.group, units).await,
         }
     }
 
@@ -69,6 +78,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).scale_in(ecs).await,
             Runner::External(destination) => External(self).resize(destination),
+            Runner::AutoScaling(scaling) => ScalingGroups(self).scale_in(&scaling.group).await,
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) type Members = Map<String, Value>;
 pub(crate) struct Service {
     /// The beginning of its endpoints, its name in signatures and the prefix of its IAM actions: one and the same here.
     pub(crate) name: &'static str,
-    /// The beginning of `X-Amz-Target`, before the operation.
+    /// The beginning of `X-Amz-Target`, before the operation; empty where the protocol has none.
     pub(crate) target: &'static str,
     /// The SDK's name of it, for the user agent.
     pub(crate) id: &'static str,
@@ -86,24 +86,34 @@ impl Client {
         &self,
         call: &'static str,
         what: &str,
-        mut input: Value,
+        input: Value,
         list: &str,
     ) -> PortResult<Vec<Value>> {
-        let mut elements = Vec::new();
-        loop {
-            let mut page = self.call(call, what, &input).await?;
-            if let Some(Value::Array(found)) = page.get_mut(list).map(Value::take) {
-                elements.extend(found);
-            }
-            let Some(token) = page.get_mut(NEXT_TOKEN).map(Value::take) else { return Ok(elements) };
-            if input.get(NEXT_TOKEN) == Some(&token) {
-                return Err(PortError::Unavailable {
-                    call,
-                    message: "a page of its answer leads to itself".to_owned(),
-                });
-            }
-            input[NEXT_TOKEN] = token;
+        pages(call, input, list, async |input| self.call(call, what, input).await).await
+    }
+}
+
+/// The elements of the member `list` of every page of a call's answer, of which `one` gives one.
+///
+/// # Errors
+/// Those of the calls.
+pub(crate) async fn pages(
+    call: &'static str,
+    mut input: Value,
+    list: &str,
+    one: impl AsyncFn(&Value) -> PortResult<Value>,
+) -> PortResult<Vec<Value>> {
+    let mut elements = Vec::new();
+    loop {
+        let mut page = one(&input).await?;
+        if let Some(Value::Array(found)) = page.get_mut(list).map(Value::take) {
+            elements.extend(found);
         }
+        let Some(token) = page.get_mut(NEXT_TOKEN).map(Value::take) else { return Ok(elements) };
+        if input.get(NEXT_TOKEN) == Some(&token) {
+            return Err(PortError::Unavailable { call, message: "a page of its answer leads to itself".to_owned() });
+        }
+        input[NEXT_TOKEN] = token;
     }
 }
 

@@ -10,6 +10,7 @@ mod cloudwatch;
 mod codepipeline;
 mod config;
 mod dynamodb;
+mod ec2_autoscaling;
 mod ecs;
 mod elb;
 mod error;
@@ -19,6 +20,7 @@ mod http;
 mod json;
 mod logs;
 mod plans;
+mod query;
 mod rest;
 mod router;
 mod stepfunctions;
@@ -44,6 +46,7 @@ pub struct Aws {
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     cloudwatch_logs: OnceLock<json::Client>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    ec2_autoscaling: OnceLock<query::Client>,
     ecs: OnceLock<json::Client>,
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
@@ -71,6 +74,7 @@ impl Aws {
             cloudwatch: OnceLock::new(),
             cloudwatch_logs: OnceLock::new(),
             dynamodb: OnceLock::new(),
+            ec2_autoscaling: OnceLock::new(),
             ecs: OnceLock::new(),
             elb: OnceLock::new(),
             eventbridge: OnceLock::new(),
@@ -98,6 +102,10 @@ impl Aws {
 
     fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config))
+    }
+
+    fn ec2_autoscaling(&self) -> &query::Client {
+        self.ec2_autoscaling.get_or_init(|| query::Client::new(&self.config, &ec2_autoscaling::EC2_AUTOSCALING))
     }
 
     fn ecs(&self) -> &json::Client {

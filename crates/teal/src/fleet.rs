@@ -17,6 +17,8 @@ pub enum Runner {
     Ecs(EcsService),
     /// Whatever somebody else registers at a destination.
     External(Destination),
+    /// A group of EC2 Auto Scaling.
+    AutoScaling(AutoScalingGroup),
 }
 
 /// A service of Amazon ECS.
@@ -28,6 +30,13 @@ pub struct EcsService {
     pub service: String,
 }
 
+/// A group of EC2 Auto Scaling.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoScalingGroup {
+    pub group: String,
+}
+
 impl Runner {
     /// What people call it, and metrics that have it as a dimension.
     #[must_use]
@@ -35,6 +44,7 @@ impl Runner {
         match self {
             Runner::Ecs(ecs) => &ecs.service,
             Runner::External(destination) => destination.name(),
+            Runner::AutoScaling(scaling) => &scaling.group,
         }
     }
 
@@ -44,6 +54,7 @@ impl Runner {
         match self {
             Runner::Ecs(_) => "service",
             Runner::External(destination) => destination.noun(),
+            Runner::AutoScaling(_) => "group",
         }
     }
 
@@ -53,6 +64,7 @@ impl Runner {
         match self {
             Runner::Ecs(_) => "tasks",
             Runner::External(_) => "targets",
+            Runner::AutoScaling(_) => "instances",
         }
     }
 
@@ -62,6 +74,7 @@ impl Runner {
         match self {
             Runner::Ecs(_) => "task definition",
             Runner::External(_) => "version",
+            Runner::AutoScaling(_) => "launch template version",
         }
     }
 
@@ -71,6 +84,7 @@ impl Runner {
         match self {
             Runner::Ecs(_) => "ECS",
             Runner::External(_) => "its owner",
+            Runner::AutoScaling(_) => "EC2 Auto Scaling",
         }
     }
 
@@ -78,7 +92,7 @@ impl Runner {
     #[must_use]
     pub const fn is_sized_by_teal(&self) -> bool {
         match self {
-            Runner::Ecs(_) => true,
+            Runner::Ecs(_) | Runner::AutoScaling(_) => true,
             Runner::External(_) => false,
         }
     }
@@ -96,7 +110,7 @@ impl fmt::Display for Runner {
 pub struct GreenOrder {
     pub blue: Runner,
     pub green: Runner,
-    /// What green is to run: of an ECS service the task definition.
+    /// What green is to run: of an ECS service the task definition, of a group its launch template and the version, `name:7`.
     pub runs: String,
     /// Where blue and green take their traffic.
     pub colours: Colours,

@@ -30,7 +30,10 @@ pub use cloudwatch::{
     COLOUR_PLACEHOLDERS, CloudWatchName, CloudWatchPair, ColouredName, CountMath, CountMetric, CountSeries,
     CountStatistic, LOAD_BALANCER_PLACEHOLDER, MathExpression, MathId,
 };
-pub use green::{Cluster, EcsGreen, EcsServiceName, ExternalGreen, Green, TaskDefinition};
+pub use green::{
+    AutoScalingGreen, AutoScalingGroupName, Cluster, EcsGreen, EcsServiceName, ExternalGreen, Green,
+    LaunchTemplateVersion, TaskDefinition,
+};
 pub use judge::{
     AdvanceOn, AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit,
 };

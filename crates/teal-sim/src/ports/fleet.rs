@@ -18,6 +18,9 @@ impl Fleet for Link<'_> {
         let green = match green {
             Green::Ecs(green) => green,
             Green::External(green) => return External(self).survey(green, colours).await,
+            Green::AutoScaling(_) => {
+                return Err(PortError::NotFound { what: format!("{} in the simulation", green.field()) });
+            }
         };
         self.call(Op::other("DescribeServices"), |_| {
             let state = self.world.state();

@@ -1,5 +1,9 @@
 //! What runs the new version.
 
+mod auto_scaling;
+
+pub use auto_scaling::{AutoScalingGreen, AutoScalingGroupName, LaunchTemplateVersion};
+
 use super::arn::{self, Home};
 use super::defaults;
 use super::name::check as check_name;
@@ -16,6 +20,8 @@ pub enum Green {
     /// Whatever somebody else brings up: Teal waits until enough of green's targets are healthy, shifts the traffic, and neither brings up
     /// nor takes in anything. What is registered for green when the release starts must be of the new version.
     External(ExternalGreen),
+    /// A pair of EC2 Auto Scaling groups, one behind each target group.
+    AutoScaling(AutoScalingGreen),
 }
 
 impl Cluster {
@@ -39,6 +45,7 @@ impl Green {
         match self {
             Green::Ecs(_) => "green.ecs",
             Green::External(_) => "green.external",
+            Green::AutoScaling(_) => "green.autoScaling",
         }
     }
 
@@ -48,6 +55,7 @@ impl Green {
         match self {
             Green::Ecs(ecs) => ecs.ready_within,
             Green::External(external) => external.ready_within,
+            Green::AutoScaling(groups) => groups.ready_within,
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::units::Span;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     // One of them is there; where none is, that was reported.
-    let kinds = ["green.ecs", "green.external"].map(Path::of);
+    let kinds = ["green.ecs", "green.autoScaling", "green.external"].map(Path::of);
     let green = kinds.iter().find(|kind| fields.is_present(kind)).unwrap_or(&kinds[0]);
     let ready = green.field("readyWithin");
-    let why = "tasks need time to start, and do not need longer";
+    let why = "what runs it needs time to start, and does not need longer";
     check_span(fields, &ready, (MIN_READY_WITHIN, MAX_READY_WITHIN), why, findings);
 
     let after = Path::of("afterwards");

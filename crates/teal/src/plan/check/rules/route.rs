@@ -4,7 +4,10 @@ use super::super::{Fields, Findings};
 use super::check_duplicates;
 use crate::plan::limits::MAX_ROUTE_PARTS;
 use crate::plan::problem::{Path, Problem};
-use crate::plan::{Cluster, EcsServiceName, Home, ListenerArn, RuleArn, TargetGroupArn, TaskDefinition, TestRoute};
+use crate::plan::{
+    AutoScalingGroupName, Cluster, EcsServiceName, Home, ListenerArn, RuleArn, TargetGroupArn, TaskDefinition,
+    TestRoute,
+};
 use crate::route::RouteKind;
 use serde_json::{Map, Value};
 use std::fmt::Display;
@@ -32,6 +35,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_duplicates(&rules, findings);
     check_duplicates(&groups, findings);
     check_duplicates(&services, findings);
+    check_duplicates(&fields.items::<AutoScalingGroupName>(&Path::of("green.autoScaling.groups")), findings);
 
     let test_path = Path::of("traffic.test");
     let test = fields.get::<TestRoute>(&test_path);
