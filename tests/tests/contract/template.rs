@@ -15,6 +15,10 @@ const WITHOUT_RESOURCE: &[&str] = &[
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribePolicies",
+    "autoscaling:DescribeScalingActivities",
+    "autoscaling:DescribeScheduledActions",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "codepipeline:PutJobFailureResult",
@@ -47,19 +51,23 @@ const WITHOUT_RESOURCE: &[&str] = &[
 
 /// What the code calls under another name than its permission has, or makes AWS do in its name.
 const NOT_CALLED_BY_NAME: &[&str] = &[
+    "autoscaling:CreateOrUpdateTags",
     "cloudwatch:DeleteAlarms",
     "cloudwatch:PutMetricAlarm",
     "cognito-idp:DescribeUserPoolClient",
     "dynamodb:DeleteItem",
+    "ec2:RunInstances",
     "ecs:TagResource",
     "iam:PassRole",
 ];
 
 /// What AWS does in a function's name, by the policy that allows it.
 const IN_ITS_NAME: &[(&str, &str)] = &[
+    ("FleetCreatePolicy", "autoscaling:CreateOrUpdateTags"),
     ("FleetCreatePolicy", "cloudwatch:DeleteAlarms"),
     ("FleetCreatePolicy", "cloudwatch:DescribeAlarms"),
     ("FleetCreatePolicy", "cloudwatch:PutMetricAlarm"),
+    ("FleetCreatePolicy", "ec2:RunInstances"),
     ("FleetCreatePolicy", "ecs:TagResource"),
     ("FleetCreatePolicy", "iam:PassRole"),
     ("RouteWritePolicy", "cognito-idp:DescribeUserPoolClient"),

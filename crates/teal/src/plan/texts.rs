@@ -1,9 +1,10 @@
 //! The values of a plan that are written as one string, by their names in the JSON Schema.
 
 use super::{
-    AlarmName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic, EcsServiceName, HeaderName,
-    HeaderValue, ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName,
-    ParameterPath, Percentile, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, Version,
+    AlarmName, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic,
+    EcsServiceName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup,
+    LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, RuleArn, ServiceName, TargetGroupArn,
+    TaskDefinition, Version,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -32,7 +33,7 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 30] = [
+const KINDS: [TextKind; 32] = [
     kind::<AlarmName>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
@@ -40,6 +41,8 @@ const KINDS: [TextKind; 30] = [
     kind::<Cluster>(),
     kind::<CountStatistic>(),
     kind::<ColouredName>(),
+    kind::<AutoScalingGroupName>(),
+    kind::<LaunchTemplateVersion>(),
     kind::<EcsServiceName>(),
     kind::<GateName>(),
     kind::<HeaderName>(),

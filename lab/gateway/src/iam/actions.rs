@@ -262,7 +262,8 @@ fn autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
     let mut needed = on("autoscaling", operation, resources.clone());
     let has = |prefix: &str| input.as_object().into_iter().flatten().any(|(field, _)| field.starts_with(prefix));
     if has("LaunchTemplate.") || has("MixedInstancesPolicy.") {
-        needed.extend(on("ec2", "RunInstances", any()));
+        let instances = vec![arn("ec2", "instance/", "*")];
+        needed.extend(with_context(on("ec2", "RunInstances", instances), "ec2:IsLaunchTemplateResource", "true"));
     }
     if operation == "CreateAutoScalingGroup" && has("Tags.") {
         needed.extend(on("autoscaling", "CreateOrUpdateTags", resources));

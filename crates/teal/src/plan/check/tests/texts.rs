@@ -33,6 +33,24 @@ fn a_text_that_its_parser_refuses_is_a_problem() {
 }
 
 #[test]
+fn a_pair_of_auto_scaling_groups_is_checked() {
+    let green = |groups: [&str; 2], version: &str| {
+        let groups = json!({"groups": groups, "launchTemplateVersion": version, "readyWithin": "20m"});
+        json!({"autoScaling": groups})
+    };
+    assert_eq!(problems(&with("/green", green(["checkout a", "checkout-b"], "7"))), Vec::<String>::new());
+    let at = "green.autoScaling";
+    let version = format!("{at}.launchTemplateVersion");
+    check("/green", green(["a", "b"], "$Latest"), &version, "could change under way");
+    check("/green", green(["a", "b"], "07"), &version, "not a number from 1");
+    check("/green", green(["a", "a"], "7"), &format!("{at}.groups[1]"), "already");
+    check("/green", green(["arn:aws:autoscaling:x", "b"], "7"), &format!("{at}.groups[0]"), "it is an ARN");
+    check("/green", green(["a:b", "b"], "7"), &format!("{at}.groups[0]"), "no colon");
+    let slow = json!({"autoScaling": {"groups": ["a", "b"], "launchTemplateVersion": "7", "readyWithin": "3h"}});
+    check("/green", slow, &format!("{at}.readyWithin"), "from \"30s\" to \"2h\"");
+}
+
+#[test]
 fn a_headers_value_is_never_repeated() {
     let found = problems(&with("/validate/http/0/headers", json!({"Authorization": "Bearer s3cret\n"})));
     assert_eq!(found.len(), 1);
