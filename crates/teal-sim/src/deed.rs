@@ -101,6 +101,7 @@ impl World {
         let (mut state, now) = (self.state(), self.now());
         let Some(mut actions) = state.parts.get(part).cloned() else { return };
         self.watch.borrow_mut().before_change(&state, now);
+        self.watch.borrow_mut().before_replacing(part, &actions, now);
         change(&mut actions);
         state.write_part(part, actions, now);
         state.outside.insert(part.to_owned(), now);

@@ -14,7 +14,7 @@ mod tests;
 pub(crate) use records::{SKEW_MILLIS, is_impossible};
 
 use crate::deed::short;
-use crate::link::Who;
+use crate::link::{Who, later};
 use crate::ports::READ_LAG;
 use crate::promise::{Breach, Promise};
 use crate::state::{ALARM, State};
@@ -84,6 +84,9 @@ struct Opened {
     parts: BTreeMap<String, Vec<Action>>,
 }
 
+/// How long the watch remembers what listeners had: longer than any function runs.
+const REMEMBERED_MILLIS: i64 = 400_000;
+
 /// What the watch keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -96,6 +99,8 @@ pub(crate) struct Watch {
     announced: BTreeMap<ReleaseId, BTreeMap<String, Timestamp>>,
     written: Vec<Written>,
     teal_wrote: BTreeMap<String, Timestamp>,
+    /// What listeners had before, each with the moment at which it was replaced.
+    replaced: BTreeMap<String, Vec<(Timestamp, Vec<Action>)>>,
     opened: BTreeMap<ReleaseId, Opened>,
     validated: BTreeSet<ReleaseId>,
     /// The highest share that a release's stages allow so far, in permille.
@@ -136,6 +141,13 @@ impl Watch {
                 self.impossible_until.insert(release.id.clone(), now);
             }
         }
+    }
+
+    /// A listener is about to have something else.
+    pub(crate) fn before_replacing(&mut self, part: &str, current: &[Action], now: Timestamp) {
+        let replaced = self.replaced.entry(part.to_owned()).or_default();
+        replaced.retain(|(at, _)| later(*at, REMEMBERED_MILLIS) > now);
+        replaced.push((now, current.to_vec()));
     }
 
     pub(crate) fn opened(&mut self, state: &State, release: &Release, at: Timestamp) {

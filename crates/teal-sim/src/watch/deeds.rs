@@ -3,6 +3,7 @@
 use super::{Watch, Written};
 use crate::deed::{Deed, short};
 use crate::link::Who;
+use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
 use teal::release::{Phase, Release};
@@ -54,10 +55,12 @@ impl Watch {
         let raced = Self::changed_by_others(state, part.key(), who.started);
         // Written over what was not read, it may bring back a blue that somebody had just taken out.
         self.before_change(state, now);
-        if !raced && frame(current, colours) != frame(actions, colours) {
+        let written = frame(actions, colours);
+        if frame(current, colours) != written && !self.was_there(part, colours, &written, who) {
             let what = format!("{} writes {actions:?} over {current:?}", who.invocation);
             self.breach(Promise::OnlyTwoWeights, what);
         }
+        self.before_replacing(part.key(), current, now);
         let Some(known) = release.route.iter().find(|known| known.part == *part) else { return };
         self.before_giving_back(release, part, current, actions, who);
         let green = weight_in(actions, &colours.green).unwrap_or_default();
@@ -70,6 +73,14 @@ impl Watch {
             self.breach(Promise::NotBlindly, what);
         }
         self.before_weight(state, release, actions, who);
+    }
+
+    /// Whether a listener had this at some moment since a run began, so that the run may have read it. What replaced it meanwhile
+    /// nobody can keep from being replaced in turn: load balancers have no conditional write.
+    fn was_there(&self, part: &PartRef, colours: &Colours, written: &[Action], who: &Who) -> bool {
+        let replaced = self.replaced.get(part.key()).into_iter().flatten();
+        let mut readable = replaced.filter(|(at, _)| *at + READ_LAG >= who.started);
+        readable.any(|(_, actions)| frame(actions, colours) == written)
     }
 
     /// Green is about to get weight.

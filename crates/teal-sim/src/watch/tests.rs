@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::{Seen, Watch};
+use crate::deed::Deed;
 use crate::function::Function;
 use crate::link::{Who, later};
 use crate::promise::Promise;
@@ -11,7 +12,7 @@ use crate::world::World;
 use crate::{Machine, plan};
 use teal::error::ErrorName;
 use teal::release::{Act, Intent, Release};
-use teal::route::PartRef;
+use teal::route::{Action, PartRef};
 use teal::state::State;
 
 /// A release that bakes with green at 10 %, a run that begins now, and the same release set back.
@@ -118,4 +119,33 @@ fn a_person_is_called_when_what_was_in_the_way_went_while_the_run_looked() {
         watch.saved(&world.state(), &old, &new, &who, &Seen::default(), world.now());
         assert_eq!(broken(&watch), expected);
     }
+}
+
+/// What is noticed when a run writes an action list with an order over one without, which another run of Teal wrote so many
+/// milliseconds after this one began; before that there was the one with the order.
+fn writes_over_another_run(after: i64, order: i32) -> Vec<Promise> {
+    let world = World::new();
+    let (release, who) = set_back(&world);
+    let with = |order| vec![Action { order, ..forward(&[(GROUP_A, 100), (GROUP_B, 0)]) }];
+    let mut watch = Watch::default();
+    watch.before_replacing(LISTENER, &with(Some(42)), later(who.started, after));
+    world.state().parts.insert(LISTENER.to_owned(), with(None));
+    let part = PartRef::Listener(LISTENER.parse().unwrap());
+    let mut record = release.clone();
+    record.intents.push(Intent {
+        invocation: who.invocation.clone(),
+        act: Act::Restore,
+        act_by: later(who.started, 32_000),
+    });
+    world.state().records.insert(record.id.clone(), record);
+    let deed = Deed::SetActions { part, actions: with(Some(order)) };
+    watch.before(&world.state(), &deed, &who, later(who.started, 10_000));
+    broken(&watch)
+}
+
+#[test]
+fn a_run_may_write_what_it_read_over_what_another_run_wrote_since_and_nothing_else() {
+    assert_eq!(writes_over_another_run(5_000, 42), [], "it read what somebody else had set before that");
+    assert_eq!(writes_over_another_run(5_000, 7), [Promise::OnlyTwoWeights], "this was never there");
+    assert_eq!(writes_over_another_run(-5_000, 42), [Promise::OnlyTwoWeights], "it could have read what came after");
 }
