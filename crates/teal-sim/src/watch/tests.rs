@@ -125,13 +125,12 @@ fn a_person_is_called_when_what_was_in_the_way_went_while_the_run_looked() {
 /// milliseconds after this one began; before that there was the one with the order.
 fn writes_over_another_run(after: i64, order: i32) -> Vec<Promise> {
     let world = World::new();
-    let (release, who) = set_back(&world);
+    let (mut record, who) = set_back(&world);
     let with = |order| vec![Action { order, ..forward(&[(GROUP_A, 100), (GROUP_B, 0)]) }];
     let mut watch = Watch::default();
     watch.before_replacing(LISTENER, &with(Some(42)), later(who.started, after));
     world.state().parts.insert(LISTENER.to_owned(), with(None));
     let part = PartRef::Listener(LISTENER.parse().unwrap());
-    let mut record = release.clone();
     record.intents.push(Intent {
         invocation: who.invocation.clone(),
         act: Act::Restore,
