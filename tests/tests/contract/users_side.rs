@@ -94,3 +94,16 @@ fn either_colour_has_its_alarm() {
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "a colour without traffic is no reason for alarm");
     }
 }
+
+#[test]
+fn the_dashboard_shows_the_colours_side_by_side() {
+    let body = &template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+    let body: Value = serde_json::from_str(body.as_str().unwrap()).unwrap();
+    let charts = body["widgets"].as_array().unwrap().iter().filter(|widget| widget["type"] == "metric");
+    for chart in charts {
+        let metrics = chart["properties"]["metrics"].as_array().unwrap();
+        let labels: Vec<&Value> =
+            metrics.iter().map(|metric| &metric.as_array().unwrap().last().unwrap()["label"]).collect();
+        assert_eq!(labels, ["a", "b"], "{}", chart["properties"]["title"]);
+    }
+}

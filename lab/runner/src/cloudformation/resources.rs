@@ -61,6 +61,11 @@ pub(super) async fn create(
         "AWS::ApplicationAutoScaling::ScalingPolicy" => scaling_policy(aws, physical, properties).await?,
         "AWS::CloudWatch::Alarm" => alarm(aws, "PutMetricAlarm", physical, properties).await?,
         "AWS::CloudWatch::CompositeAlarm" => alarm(aws, "PutCompositeAlarm", physical, properties).await?,
+        "AWS::CloudWatch::Dashboard" => {
+            let name = properties.get("DashboardName").map_or_else(|| physical.to_owned(), text);
+            aws.call("monitoring", "PutDashboard", properties.into()).await?;
+            (name, BTreeMap::new())
+        }
         "AWS::SSM::Parameter" => parameter(aws, properties).await?,
         // The lab has no networks, roles, logs or log-ins of the user's; what refers to them gets a name.
         "AWS::EC2::SecurityGroup"
