@@ -24,6 +24,7 @@ mod query;
 mod rest;
 mod router;
 mod stepfunctions;
+mod testers;
 #[cfg(test)]
 mod testing;
 mod weights;

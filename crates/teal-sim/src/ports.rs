@@ -7,5 +7,6 @@ mod pipelines;
 mod plans;
 mod router;
 mod signals;
+mod testers;
 
 pub(crate) use router::READ_LAG;

@@ -1,10 +1,11 @@
 //! What there is: listeners, target groups, services, alarms, metrics, and Teal's table.
 
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use teal::drift::RouteLeft;
 use teal::pipeline::JobAnswer;
 use teal::plan::AlarmName;
-use teal::ports::{AlarmReading, AlarmState, Scaling, Target, TargetHealth};
+use teal::ports::{AlarmReading, AlarmState, BuildOrder, BuildState, Scaling, Target, TargetHealth};
 use teal::release::{Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::route::{Action, ActionKind, Destination, WeightedDestination};
@@ -71,6 +72,14 @@ pub struct State {
     pub traffic: BTreeMap<String, (f64, f64)>,
     /// The answer to every check: status and body.
     pub green_answers: (u16, String),
+    /// Builds that were started.
+    pub builds: Vec<BuildOrder>,
+    /// How every build stands; it has succeeded unless said otherwise.
+    pub build_state: Option<BuildState>,
+    /// What functions that test green were invoked with.
+    pub invoked: Vec<Value>,
+    /// What such a function answers; null unless said otherwise.
+    pub function_answer: Option<Result<Value, String>>,
     /// What executions were started with for pipelines, by name.
     pub started: BTreeMap<ReleaseId, String>,
     /// Why executions ended that left no record.

@@ -45,7 +45,10 @@ pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{PlanRef, StoredStart};
 pub use traffic::{AlbRoute, NlbRoute, RoutePlan, TestRoute, Traffic};
 pub use url::{BaseUrl, why_refused};
-pub use validate::{CheckPath, Expectation, HeaderName, HeaderValue, HttpCheck, Method, Validate};
+pub use validate::{
+    CheckPath, CodeBuildCheck, Expectation, FunctionName, HeaderName, HeaderValue, HttpCheck, LambdaCheck, Method,
+    ProjectName, Validate, VariableName, VariableValue,
+};
 
 use crate::strategy::Strategy;
 use crate::units::Span;

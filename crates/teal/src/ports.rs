@@ -6,10 +6,12 @@
 mod fleet;
 mod plans;
 mod router;
+mod testers;
 
 pub use fleet::{CapacityHold, Fleet, Progress, RunnerReading, Scaling, Survey};
 pub use plans::{MAX_STORED_PLAN, PlanStore, StoredPlan};
 pub use router::{DestinationReading, Endpoint, Router, Target, TargetHealth};
+pub use testers::{BuildOrder, BuildReading, BuildState, Testers};
 
 use crate::drift::RouteLeft;
 use crate::error::{ErrorName, TealError};
@@ -60,8 +62,8 @@ impl From<PortError> for TealError {
 pub type PortResult<T> = Result<T, PortError>;
 
 /// Everything at once: what a step runs against.
-pub trait World: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore {}
-impl<T: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore> World for T {}
+pub trait World: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore + Testers {}
+impl<T: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore + Testers> World for T {}
 
 /// What opening a release came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

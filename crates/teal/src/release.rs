@@ -102,6 +102,9 @@ pub struct Release {
     /// When green was about to get production traffic for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_shift_at: Option<Timestamp>,
+    /// The build that tests green, once it was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildUnderWay>,
     /// Green's share of production traffic as last written and read back.
     pub green_share: Share,
     /// When that share was read back.
@@ -132,6 +135,14 @@ pub struct Release {
     /// Events not yet told to the bus.
     pub outbox: Vec<Announcement>,
     pub announced: u64,
+}
+
+/// A build that tests green.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuildUnderWay {
+    pub id: String,
+    pub started_at: Timestamp,
 }
 
 /// Why and since when a release rolls back.

@@ -10,6 +10,7 @@ pub enum State {
     PrepareGreen,
     WaitForGreen,
     ValidateGreen,
+    WaitForValidation,
     AwaitApproval,
     ShiftTraffic,
     Bake,
@@ -32,6 +33,7 @@ impl State {
         State::PrepareGreen,
         State::WaitForGreen,
         State::ValidateGreen,
+        State::WaitForValidation,
         State::AwaitApproval,
         State::ShiftTraffic,
         State::Bake,
@@ -54,7 +56,10 @@ impl State {
             State::Accept => &[State::PrepareGreen],
             State::PrepareGreen => &[State::WaitForGreen, State::ValidateGreen],
             State::WaitForGreen => &[State::PrepareGreen],
-            State::ValidateGreen => &[State::AwaitApproval, State::ShiftTraffic, State::Promote],
+            State::ValidateGreen => {
+                &[State::WaitForValidation, State::AwaitApproval, State::ShiftTraffic, State::Promote]
+            }
+            State::WaitForValidation => &[State::ValidateGreen],
             State::AwaitApproval | State::Bake => &[State::EvaluateHealth],
             State::ShiftTraffic | State::Promote => &[State::Bake],
             State::EvaluateHealth => &[
@@ -85,6 +90,7 @@ impl State {
         matches!(
             self,
             State::WaitForGreen
+                | State::WaitForValidation
                 | State::AwaitApproval
                 | State::Bake
                 | State::WaitForRetirement

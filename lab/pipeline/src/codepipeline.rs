@@ -33,6 +33,9 @@ const FAILURES: [&str; 6] = [
     "SystemUnavailable",
 ];
 
+/// The code of an input that does not fit.
+const INVALID: &str = "ValidationException";
+
 /// What became of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobResult {
@@ -119,7 +122,7 @@ impl CodePipeline {
                 return Err(invalid(pointer));
             }
         }
-        self.answer(exchange::text(input, "jobId")?, result)
+        self.answer(exchange::text(input, "jobId", INVALID)?, result)
     }
 
     /// A job is answered once.
@@ -142,7 +145,7 @@ impl CodePipeline {
 }
 
 fn invalid(pointer: &str) -> AwsFault {
-    AwsFault::client("ValidationException", format!("Value at '{}' failed to satisfy constraint", &pointer[1..]))
+    AwsFault::client(INVALID, format!("Value at '{}' failed to satisfy constraint", &pointer[1..]))
 }
 
 /// <https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PutJobSuccessResult.html>
@@ -174,11 +177,11 @@ fn succeeded(input: &Value) -> Result<JobResult, AwsFault> {
 /// <https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PutJobFailureResult.html>
 fn failed(input: &Value) -> Result<JobResult, AwsFault> {
     let details = &input["failureDetails"];
-    let kind = exchange::text(details, "type")?;
+    let kind = exchange::text(details, "type", INVALID)?;
     if !FAILURES.contains(&kind) {
         return Err(invalid("/failureDetails/type"));
     }
-    Ok(JobResult::Failed { kind: kind.to_owned(), message: exchange::text(details, "message")?.to_owned() })
+    Ok(JobResult::Failed { kind: kind.to_owned(), message: exchange::text(details, "message", INVALID)?.to_owned() })
 }
 
 #[cfg(test)]

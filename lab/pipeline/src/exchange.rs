@@ -28,9 +28,10 @@ pub(crate) fn answer(result: Result<Value, AwsFault>) -> AwsAnswer {
     }
 }
 
-/// A text that must be there.
-pub(crate) fn text<'a>(input: &'a Value, member: &str) -> Result<&'a str, AwsFault> {
-    input[member].as_str().filter(|text| !text.is_empty()).ok_or_else(|| {
-        AwsFault::client("ValidationException", format!("Value null at '{member}' failed to satisfy constraint"))
-    })
+/// A text that must be there; without it the fault has this code.
+pub(crate) fn text<'a>(input: &'a Value, member: &str, code: &str) -> Result<&'a str, AwsFault> {
+    input[member]
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| AwsFault::client(code, format!("Value null at '{member}' failed to satisfy constraint")))
 }

@@ -26,6 +26,7 @@ pub struct Deployment {
     pub table: String,
     /// The ARN of the policy for people who release.
     pub operator_policy: String,
+    pub plan_keeper_policy: String,
     pub functions: Vec<Function>,
 }
 
@@ -88,6 +89,7 @@ pub(crate) async fn deploy(
         state_machine: output("StateMachineArn")?,
         table: output("TableName")?,
         operator_policy: output("OperatorPolicyArn")?,
+        plan_keeper_policy: output("PlanKeeperPolicyArn")?,
         functions: deployed,
     })
 }

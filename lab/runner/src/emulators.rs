@@ -9,7 +9,7 @@ use teal_lab_ecs::{Ecs, EcsOptions};
 use teal_lab_elb::{Elb, ElbOptions};
 use teal_lab_gateway::Gateway;
 use teal_lab_logs::Logs;
-use teal_lab_pipeline::CodePipeline;
+use teal_lab_pipeline::{CodeBuild, CodePipeline};
 use teal_lab_wire::{LabClock, LogSink, MetricSink, TargetRegistry};
 use tokio::task::JoinHandle;
 
@@ -23,6 +23,7 @@ pub(crate) struct Emulators {
     pub(crate) ecs: Arc<Ecs>,
     pub(crate) codepipeline: Arc<CodePipeline>,
     autoscaling: Arc<AutoScaling>,
+    pub(crate) codebuild: CodeBuild,
     alarms: JoinHandle<()>,
 }
 
@@ -83,8 +84,14 @@ impl Emulators {
             let service = Arc::clone(&service);
             async move { service.handle(request).await }
         });
+        let codebuild = CodeBuild::new(clock.clone());
+        let service = codebuild.clone();
+        gateway.serve("codebuild", move |request| {
+            let service = service.clone();
+            async move { service.handle(request).await }
+        });
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
-        Ok(Self { gateway, elb, ecs, codepipeline, autoscaling, alarms })
+        Ok(Self { gateway, elb, ecs, codepipeline, codebuild, autoscaling, alarms })
     }
 
     /// Ends every task process and closes every port.

@@ -20,6 +20,7 @@ use teal::plan::PlanRef;
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
+use teal_lab_pipeline::CodeBuild;
 use teal_lab_wire::{LabClock, Millis, REGION};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -221,6 +222,11 @@ impl Lab {
     fn function(&self, binary: &str) -> String {
         let found = self.deployment.functions.iter().find(|function| function.binary == binary);
         found.map(|function| function.name.clone()).unwrap_or_default()
+    }
+
+    /// AWS CodeBuild.
+    pub(crate) fn codebuild(&self) -> &CodeBuild {
+        &self.emulators.codebuild
     }
 
     /// Keeps a plan where a start can name it.

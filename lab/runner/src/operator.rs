@@ -1,4 +1,4 @@
-//! A person who releases with `teal` and may do nothing else: a user with the stack's OperatorPolicy alone.
+//! A person who keeps plans and releases with `teal` and may do nothing else: a user with the stack's two policies for people.
 
 use crate::deploy::policy_document;
 use crate::{Lab, LabError};
@@ -8,26 +8,28 @@ use teal_lab_gateway::Violation;
 const USER: &str = "operator";
 
 impl Lab {
-    /// Makes the user, whose calls are checked against the policy as those of functions are. Gives the environment that lets a program
+    /// Makes the user, whose calls are checked against the policies as those of functions are. Gives the environment that lets a program
     /// call as this user, beside that of [`Lab::environment`].
     ///
     /// # Errors
     /// If IAM refuses, as it does the second time.
     pub async fn operator(&self) -> Result<Vec<(&'static str, String)>, LabError> {
         let aws = self.aws();
-        let arn = self.deployment().operator_policy.as_str();
         aws.call("iam", "CreateUser", json!({"UserName": USER})).await?;
-        aws.call("iam", "AttachUserPolicy", json!({"UserName": USER, "PolicyArn": arn})).await?;
+        let mut policies = Vec::new();
+        for arn in [&self.deployment().operator_policy, &self.deployment().plan_keeper_policy] {
+            aws.call("iam", "AttachUserPolicy", json!({"UserName": USER, "PolicyArn": arn})).await?;
+            policies.push(policy_document(aws, arn).await?);
+        }
         let created = aws.call("iam", "CreateAccessKey", json!({"UserName": USER})).await?;
         let part = |name: &str| created["AccessKey"][name].as_str().unwrap_or_default().to_owned();
         let key = part("AccessKeyId");
-        let policy = policy_document(aws, arn).await?;
-        let registered = self.gateway().register_caller([key.clone()], USER, &[policy]);
-        registered.map_err(|error| LabError::document("template.yaml", format!("OperatorPolicy: {error}")))?;
+        let registered = self.gateway().register_caller([key.clone()], USER, &policies);
+        registered.map_err(|error| LabError::document("template.yaml", format!("policies for people: {error}")))?;
         Ok(vec![("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", part("SecretAccessKey"))])
     }
 
-    /// How many of the user's calls the policy allowed so far, and what it refused, as sentences.
+    /// How many of the user's calls the policies allowed so far, and what they refused, as sentences.
     #[must_use]
     pub fn checks_of_operator(&self) -> (u64, Vec<String>) {
         let report = self.gateway().policy_report();

@@ -85,6 +85,10 @@ impl<'a> Run<'a> {
     ) -> Result<ScenarioResult, LabError> {
         let problem = |problem: String| LabError::document(format!("scenario {}", scenario.name), problem);
         let plan = stage.filled(&scenario.release.plan).map_err(problem)?;
+        for (name, project) in &scenario.builds {
+            let name = stage.filled(&json!(name)).map_err(problem)?;
+            lab.codebuild().set_project(name.as_str().unwrap_or_default(), project.clone());
+        }
         let mut run = Self {
             lab,
             scenario,

@@ -18,6 +18,7 @@ use teal::state::State;
 use teal::units::Span;
 use teal_lab_demo::Behaviour;
 use teal_lab_gateway::FaultRule;
+use teal_lab_pipeline::Project;
 
 /// A release, what surrounds it, and what must come of it.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Scenario {
     /// definitions `${taskDefinition.<name>}`.
     pub services: BTreeMap<String, ServiceSpec>,
     pub release: ReleaseSpec,
+    /// CodeBuild projects by their names, with placeholders, and what their builds do.
+    #[serde(default)]
+    pub builds: BTreeMap<String, Project>,
     #[serde(default)]
     pub events: Vec<EventSpec>,
     /// How long the scenario may take (lab time) before it is given up.

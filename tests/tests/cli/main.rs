@@ -126,3 +126,36 @@ fn a_plan_that_only_aws_can_refuse_is_refused_with_its_reason() {
     assert_eq!(refused.status, 5, "{refused}");
     assert!(refused.out.contains("Teal.NotFound: Refused, nothing was touched"), "{refused}");
 }
+
+#[test]
+fn a_plan_that_is_kept_is_listed_read_and_started_by_its_name() {
+    let service = Service::set("cli-kept");
+    let plan = service.plan("1.0", "green");
+    for version in ["1", "2"] {
+        let kept = teal(&["plan", "put", "-", "--json"], &plan);
+        assert_eq!(kept.status, 0, "{kept}");
+        let reference = "ssm:/teal/plans/cli-kept";
+        assert_eq!(kept.json_lines()[0], json!({"planRef": reference, "kept": format!("{reference}:{version}")}));
+    }
+    assert_eq!(teal(&["plan", "get", "cli-kept:1"], "").out, plan);
+    let list = teal(&["plan", "list"], "");
+    assert!(list.out.lines().any(|row| row.starts_with("ssm:/teal/plans/cli-kept ")), "{list}");
+    let versions: Vec<Value> =
+        serde_json::from_str(&teal(&["plan", "versions", "cli-kept", "--json"], "").out).unwrap();
+    assert_eq!(versions.iter().map(|kept| kept["version"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+
+    let broken = teal(&["plan", "put", "-"], "service: cli-kept\n");
+    assert!(broken.status == 1 && broken.err.contains("traffic"), "{broken}");
+    let missing = teal(&["plan", "get", "cli-nobody"], "");
+    assert!(missing.status == 2 && missing.err.contains("cli-nobody"), "{missing}");
+
+    let started = teal(&["start", "--plan-ref", "cli-kept", "--version", "2.0", "--name", "kept"], "");
+    assert_eq!(started.status, 0, "{started}");
+    assert!(started.out.contains("release kept of the plan ssm:/teal/plans/cli-kept in version 2.0"), "{started}");
+    service.wait_for_gate("kept");
+    let report = teal(&["report", "kept", "--json"], "").json_lines().pop().unwrap();
+    assert_eq!(report["release"]["plan"]["version"], "2.0");
+    assert!(report["story"].to_string().contains("the plan is ssm:/teal/plans/cli-kept (version 2)"), "{report}");
+    assert_eq!(teal(&["abort", "kept"], "").status, 0);
+    assert_eq!(teal(&["watch", "kept"], "").status, 3);
+}

@@ -44,7 +44,7 @@ release:
 expect: {outcome: promoted}
 "#;
 
-/// A lab, and the environment of somebody who may do with it what OperatorPolicy allows.
+/// A lab, and the environment of somebody who may do with it what the policies for people allow.
 type OperatedLab = (Runtime, Lab, Vec<(&'static str, String)>);
 
 /// One lab for all tests of this process; it ends with the process.
@@ -59,7 +59,7 @@ fn lab() -> &'static OperatedLab {
     })
 }
 
-/// How many calls OperatorPolicy allowed so far, and what it did not allow.
+/// How many calls the policies for people allowed so far, and what they did not allow.
 pub(crate) fn checked_calls() -> (u64, Vec<String>) {
     lab().1.checks_of_operator()
 }
@@ -100,7 +100,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Runs `teal` in the environment that `cargo lab up` prints, by a user who has OperatorPolicy only, and with nothing else of this
+/// Runs `teal` in the environment that `cargo lab up` prints, by a user who has the policies for people only, and with nothing else of this
 /// machine's.
 pub(crate) fn teal(arguments: &[&str], input: &str) -> Answer {
     let mut command = Command::new(program());

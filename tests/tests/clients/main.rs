@@ -66,6 +66,11 @@ fn every_answer_of_ec2_auto_scaling_fits_its_model() {
 }
 
 #[test]
+fn every_answer_of_code_pipeline_and_code_build_fits_their_models() {
+    passes("pipeline_operations.py");
+}
+
+#[test]
 fn the_check_against_the_model_finds_what_is_wrong() {
     passes("service_model_test.py");
 }

@@ -77,6 +77,7 @@ scenarios! {
     console_start_refused: "console-start-refused";
     pipeline_lambda_action: "pipeline-lambda", "pipeline-lambda-bad";
     pipeline_native_action: "pipeline-native", "pipeline-native-bad";
+    codebuild_validation: "codebuild-validation", "codebuild-bad";
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";

@@ -63,6 +63,18 @@ pub const fn on_insufficient() -> OnInsufficient {
     OnInsufficient { hold_for: Span::minutes(10), then: InsufficientAction::RollBack }
 }
 
+/// `validate.codeBuild.within`: half an hour.
+#[must_use]
+pub const fn build_within() -> Span {
+    Span::minutes(30)
+}
+
+/// `validate.lambda.within`: a minute.
+#[must_use]
+pub const fn function_within() -> Latency {
+    Latency::seconds(60)
+}
+
 /// `afterwards.bake`: ten minutes.
 #[must_use]
 pub const fn after_bake() -> Span {

@@ -33,6 +33,14 @@ pub const MAX_HISTORY_EVENTS: u32 = 20_000;
 /// How long all attempts of all checks may take together: they run in one function call, which ends after 5 minutes.
 pub const VALIDATION_BUDGET: Span = Span::minutes(4);
 
+/// The longest that a function may test green: with the checks it runs within one function call.
+pub const MAX_FUNCTION_TEST: Latency = Latency::seconds(180);
+
+/// How long a build may test green.
+pub const MIN_BUILD: Span = Span::minutes(1);
+/// The same, at most.
+pub const MAX_BUILD: Span = Span::hours(2);
+
 /// The pause between two attempts of a check.
 pub const ATTEMPT_PAUSE: Span = Span::seconds(2);
 

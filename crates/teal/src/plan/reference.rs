@@ -95,7 +95,7 @@ pub struct StoredStart {
 }
 
 /// What of `green.<kind>` changes from release to release.
-const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition"];
+const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition", "launchTemplateVersion"];
 
 impl StoredStart {
     /// The field that names the plan.
@@ -157,7 +157,7 @@ impl StoredStart {
 fn not_changeable(field: &str) -> Invalid {
     Invalid::new(
         format!("{field} is given beside planRef, where it cannot be"),
-        "Change it in the plan itself. Beside planRef there can be version, and green with its taskDefinition",
+        "Change it in the plan itself. Beside planRef there can be version, and green with its taskDefinition or launchTemplateVersion",
     )
 }
 

@@ -2,9 +2,9 @@
 
 use super::{
     AlarmName, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic,
-    EcsServiceName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup,
-    LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, RuleArn, ServiceName, TargetGroupArn,
-    TaskDefinition, Version,
+    EcsServiceName, FunctionName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup,
+    LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, ProjectName, RuleArn, ServiceName, TargetGroupArn,
+    TaskDefinition, VariableName, VariableValue, Version,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -33,7 +33,7 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 32] = [
+const KINDS: [TextKind; 36] = [
     kind::<AlarmName>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
@@ -44,6 +44,7 @@ const KINDS: [TextKind; 32] = [
     kind::<AutoScalingGroupName>(),
     kind::<LaunchTemplateVersion>(),
     kind::<EcsServiceName>(),
+    kind::<FunctionName>(),
     kind::<GateName>(),
     kind::<HeaderName>(),
     // Somebody will put a token there.
@@ -60,12 +61,15 @@ const KINDS: [TextKind; 32] = [
     kind::<ParameterPath>(),
     kind::<Percent>(),
     kind::<Percentile>(),
+    kind::<ProjectName>(),
     kind::<RuleArn>(),
     kind::<ServiceName>(),
     kind::<Share>(),
     kind::<Span>(),
     kind::<TargetGroupArn>(),
     kind::<TaskDefinition>(),
+    kind::<VariableName>(),
+    TextKind { may_be_shown: false, ..kind::<VariableValue>() },
     kind::<Version>(),
 ];
 

@@ -1,7 +1,11 @@
 //! What is tested on green before it takes production traffic.
 
+mod others;
+
+pub use others::{CodeBuildCheck, FunctionName, LambdaCheck, ProjectName, VariableName, VariableValue};
+
 use super::defaults;
-use crate::units::{Invalid, Latency, text_newtype};
+use crate::units::{Invalid, Latency, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +17,26 @@ pub struct Validate {
     /// HTTP checks. All of them must pass. All attempts of all checks together may take at most 4 minutes.
     #[serde(default)]
     pub http: Vec<HttpCheck>,
+    /// A CodeBuild project that tests green, after the HTTP checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_build: Option<CodeBuildCheck>,
+    /// A Lambda function that tests green, after the HTTP checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<LambdaCheck>,
+}
+
+impl Validate {
+    /// Whether anything is tested.
+    #[must_use]
+    pub fn tests_anything(&self) -> bool {
+        !self.http.is_empty() || self.code_build.is_some() || self.lambda.is_some()
+    }
+
+    /// How long a build may be waited for.
+    #[must_use]
+    pub fn patience(&self) -> Span {
+        self.code_build.as_ref().map_or(Span::ZERO, |check| check.within)
+    }
 }
 
 /// One HTTP request to green and what must come back. Redirects are not followed.

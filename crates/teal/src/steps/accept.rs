@@ -172,6 +172,7 @@ impl<W: World> Step<'_, W> {
             green_ordered_at: None,
             test_route_pointed_at: None,
             first_shift_at: None,
+            build: None,
             green_share: Share::NONE,
             shifted_at: None,
             compared: Vec::new(),

@@ -61,7 +61,7 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
 
 impl<W: World> Step<'_, W> {
     /// While green comes up there are no looks that would notice it.
-    async fn stop_if_aborted(&self, release: &Release) -> TealResult<()> {
+    pub(super) async fn stop_if_aborted(&self, release: &Release) -> TealResult<()> {
         let requests = self.world.requests(&release.id).await?;
         match requests.iter().find(|request| request.ask == Ask::Abort) {
             Some(request) => Err(TealError::new(ErrorName::Aborted, request.as_cause())),

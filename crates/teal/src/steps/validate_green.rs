@@ -1,5 +1,7 @@
 //! ValidateGreen: green answers as it should before any production request reaches it.
 
+mod others;
+
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::limits::ATTEMPT_PAUSE;
@@ -14,10 +16,10 @@ use crate::units::Span;
 /// until then a check might be answered by blue. AWS gives no figure.
 const TEST_ROUTE_SETTLE: Span = Span::seconds(15);
 
-/// Runs every check of the plan against green.
+/// Has green tested by everything that the plan names.
 ///
 /// # Errors
-/// `Teal.ValidationFailed` with every check that failed and what came back; `Teal.GreenNotHealthy`; those of the ports.
+/// `Teal.ValidationFailed` with every check that failed and what came back; `Teal.Aborted`; `Teal.GreenNotHealthy`; those of the ports.
 pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
     let mut release = step.load(&input.release).await?;
     if release.phase != Phase::ValidateGreen {
@@ -27,8 +29,11 @@ pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput)
         elsewhere(&release, begun)?;
         return Ok(Answer::at(&release));
     }
+    step.stop_if_aborted(&release).await?;
     step.require_healthy(&release, Colour::Green).await?;
-    step.run_checks(&release).await?;
+    if let Some(wait) = step.test_green(&mut release).await? {
+        return Ok(wait);
+    }
     release.apply(&Event::Validated, step.now())?;
     step.note_phase(&release);
     step.save_and_announce(&mut release).await?;
@@ -36,18 +41,33 @@ pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput)
 }
 
 impl<W: World> Step<'_, W> {
-    async fn run_checks(&mut self, release: &Release) -> TealResult<()> {
-        let checks = &release.plan.validate.http;
-        if checks.is_empty() {
-            return Ok(());
+    /// Everything that the plan tests green by, in its order: requests, a function, a build. A build is waited for.
+    async fn test_green(&mut self, release: &mut Release) -> TealResult<Option<Answer>> {
+        let plan = release.plan.validate.clone();
+        if let (Some(check), Some(build)) = (&plan.code_build, release.build.clone()) {
+            return self.follow_build(release, &build, check).await;
+        }
+        if !plan.tests_anything() {
+            return Ok(None);
         }
         let endpoint = self.test_endpoint(release).await?;
         if release.test_route.is_some() {
             self.world.pause(TEST_ROUTE_SETTLE).await;
         }
+        self.run_checks(&endpoint, &plan.http).await?;
+        if let Some(check) = &plan.lambda {
+            self.run_function(release, &endpoint, check).await?;
+        }
+        match &plan.code_build {
+            Some(check) => self.start_build(release, &endpoint, check).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn run_checks(&mut self, endpoint: &Endpoint, checks: &[HttpCheck]) -> TealResult<()> {
         let mut failures = Vec::new();
         for check in checks {
-            match self.run_check(&endpoint, check).await {
+            match self.run_check(endpoint, check).await {
                 Ok(answer) => self.note(Fact::Validated {
                     check: name(check),
                     status: answer.status,

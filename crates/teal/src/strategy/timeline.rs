@@ -31,7 +31,7 @@ pub struct Pace {
     pub every: Span,
     /// How long a stage may last beyond its bake for want of traffic.
     pub hold_for: Span,
-    /// How long green may take until it is healthy.
+    /// How long green may take until it is healthy, and tested by a build where one tests it.
     pub ready_within: Span,
     /// How long blue is kept after green got everything.
     pub keep_blue: Span,
@@ -61,7 +61,7 @@ pub fn compile(plan: &Plan) -> Timeline {
     let pace = Pace {
         every: plan.judge.every,
         hold_for: plan.judge.on_insufficient.hold_for,
-        ready_within: plan.green.ready_within(),
+        ready_within: plan.green.ready_within().plus(plan.validate.patience()),
         keep_blue: plan.afterwards.keep_blue,
         deadline: plan.deadline,
         propagation: plan.traffic.route.kind().propagation(),

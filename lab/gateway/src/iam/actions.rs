@@ -41,6 +41,7 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "logs" => Some(on("logs", operation, logs(operation, input))),
         "ssm" => Some(on("ssm", operation, ssm(operation, input))),
         "s3" => s3(operation, input),
+        "codebuild" => Some(on("codebuild", operation, projects(input))),
         // Answers to jobs have no resource types.
         "codepipeline" => Some(on("codepipeline", operation, any())),
         _ => None,
@@ -58,6 +59,7 @@ pub(crate) fn is_checked(action: &str) -> bool {
         "application-autoscaling",
         "autoscaling",
         "cloudwatch",
+        "codebuild",
         "codepipeline",
         "cognito-idp",
         "dynamodb",
@@ -361,4 +363,11 @@ fn s3(operation: &str, input: &Value) -> Option<Vec<Needed>> {
         _ => return None,
     };
     Some(on("s3", action, vec![format!("arn:aws:s3:::{object}")]))
+}
+
+/// The projects of a build that is started, or of builds by their ids: `project:uuid`.
+fn projects(input: &Value) -> Vec<String> {
+    let named = text(input, "projectName").map(str::to_owned);
+    let of_builds = list(input, "ids").into_iter().filter_map(|id| Some(id.split_once(':')?.0.to_owned()));
+    named.into_iter().chain(of_builds).map(|name| arn("codebuild", "project/", &name)).collect()
 }

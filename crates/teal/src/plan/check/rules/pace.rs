@@ -44,7 +44,10 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
         .filter(|every| (MIN_LOOK_INTERVAL..=MAX_LOOK_INTERVAL).contains(every));
     let hold_for = fields.get_or(&judge.field("onInsufficient").field("holdFor"), defaults::on_insufficient().hold_for);
     let strategy = fields.get::<Strategy>(&Path::of("strategy"));
-    let ready_within = fields.get_or(&ready, defaults::ready_within());
+    let build = Path::of("validate.codeBuild");
+    let patience = fields.is_present(&build).then(|| fields.get_or(&build.field("within"), defaults::build_within()));
+    let patience = patience.flatten().unwrap_or(Span::ZERO);
+    let ready_within = fields.get_or(&ready, defaults::ready_within()).map(|ready| ready.plus(patience));
     // What is malformed was reported as that; a timeline needs all of it.
     let (Some(strategy), Some(after_bake), Some(keep_blue), Some(deadline)) = (strategy, bake, keep_blue, deadline)
     else {

@@ -1,7 +1,10 @@
 //! The checks before traffic: there is a way to green, and they end in time.
 
 use super::super::{Fields, Findings};
-use crate::plan::limits::{ATTEMPT_PAUSE, MAX_CHECK_LATENCY, VALIDATION_BUDGET};
+use super::check_span;
+use crate::plan::limits::{
+    ATTEMPT_PAUSE, MAX_BUILD, MAX_CHECK_LATENCY, MAX_FUNCTION_TEST, MIN_BUILD, VALIDATION_BUDGET,
+};
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{Expectation, Method, defaults};
 use crate::units::Latency;
@@ -9,15 +12,20 @@ use std::time::Duration;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let http = Path::of("validate.http");
+    let (build, function) = (Path::of("validate.codeBuild"), Path::of("validate.lambda"));
     let checks = fields.len(&http);
     let test = Path::of("traffic.test");
-    if checks > 0 && fields.is_absent(&test) {
-        findings.problem(Problem::new(
-            test,
-            "`validate.http` has checks, but nothing says how they reach green before it takes traffic",
-            "Add a `listener`, a `rule` or a `url` for tests, or leave `validate` out",
-        ));
-    } else if checks == 0 && fields.is_present(&test) {
+    let by_others = [&build, &function].into_iter().find(|path| fields.is_present(path));
+    if (checks > 0 || by_others.is_some()) && fields.is_absent(&test) {
+        let reason = match by_others {
+            Some(path) if checks == 0 => {
+                format!("`{path}` tests green, but nothing says how it is reached before it takes traffic")
+            }
+            _ => "`validate.http` has checks, but nothing says how they reach green before it takes traffic".to_owned(),
+        };
+        let remedy = "Add a `listener`, a `rule` or a `url` for tests, or leave `validate` out";
+        findings.problem(Problem::new(test, reason, remedy));
+    } else if checks == 0 && by_others.is_none() && fields.is_present(&test) {
         findings.warning(Problem::new(
             test,
             "there is a way to test green, but `validate.http` has no checks, so nothing is tested",
@@ -27,7 +35,19 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     for index in 0..checks {
         check_one(fields, &http.item(index), findings);
     }
-    check_budget(fields, &http, findings);
+    let why = "a build takes a while to begin, and traffic waits for its end";
+    check_span(fields, &build.field("within"), (MIN_BUILD, MAX_BUILD), why, findings);
+    check_function(fields, &function, findings);
+    check_budget(fields, &http, &function, findings);
+}
+
+fn check_function(fields: &Fields<'_>, function: &Path, findings: &mut Findings) {
+    let within = function.field("within");
+    if let Some(latency) = fields.get::<Latency>(&within).filter(|latency| *latency > MAX_FUNCTION_TEST) {
+        let reason = format!("a function may test for at most {MAX_FUNCTION_TEST}");
+        let remedy = format!("Write at most \"{MAX_FUNCTION_TEST}\", or let a CodeBuild project test for longer");
+        findings.problem(Problem::new(within, reason, remedy).showing(latency));
+    }
 }
 
 fn check_one(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
@@ -56,7 +76,10 @@ fn check_one(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     }
 }
 
-fn check_budget(fields: &Fields<'_>, http: &Path, findings: &mut Findings) {
+fn check_budget(fields: &Fields<'_>, http: &Path, function: &Path, findings: &mut Findings) {
+    let by_function =
+        fields.is_present(function).then(|| fields.get_or(&function.field("within"), defaults::function_within()));
+    let by_function = by_function.flatten().map_or(Duration::ZERO, |within| within.as_duration());
     let longest: Duration = (0..fields.len(http))
         .filter_map(|index| {
             let check = http.item(index);
@@ -64,7 +87,7 @@ fn check_budget(fields: &Fields<'_>, http: &Path, findings: &mut Findings) {
             let expect = fields.get_or::<Expectation>(&check.field("expect"), defaults::expectation())?;
             Some((expect.within.as_duration() + ATTEMPT_PAUSE.as_duration()).saturating_mul(attempts))
         })
-        .fold(Duration::ZERO, Duration::saturating_add);
+        .fold(by_function, Duration::saturating_add);
     if longest > VALIDATION_BUDGET.as_duration() {
         findings.problem(Problem::new(
             http.clone(),
@@ -72,7 +95,7 @@ fn check_budget(fields: &Fields<'_>, http: &Path, findings: &mut Findings) {
                 "all attempts together may take {}s, with {ATTEMPT_PAUSE} between attempts; {VALIDATION_BUDGET} are allowed",
                 longest.as_secs()
             ),
-            "Write fewer checks, fewer `attempts` or a shorter `expect.within`",
+            "Write fewer checks, fewer `attempts` or a shorter `expect.within`; what takes longer is a test for a CodeBuild project",
         ));
     }
 }
