@@ -72,13 +72,14 @@ pub async fn latency(releases: usize) -> Result<bool, LabError> {
         teal.push(teal_seconds(&lab, route).await?);
         progress.say(format!("{} of {releases}: {:.2} s", teal.len(), teal.last().copied().unwrap_or_default()));
     }
+    print!("{}", table(teal, polled));
+    lab.throttle(false);
     for route in &routes {
         route.strike().await?;
     }
     if let Some(lab) = Arc::into_inner(lab) {
         lab.stop().await;
     }
-    print!("{}", table(teal, polled));
     Ok(true)
 }
 
