@@ -36,6 +36,9 @@ fn protocol(service: &str) -> Option<Protocol> {
     let (target, version) = match service {
         "elasticloadbalancing" => return Some(Protocol::Query { version: "2015-12-01" }),
         "cloudformation" => return Some(Protocol::Query { version: "2010-05-15" }),
+        "autoscaling" => return Some(Protocol::Query { version: "2011-01-01" }),
+        // A dialect, of which this client speaks what the lab needs: no lists.
+        "ec2" => return Some(Protocol::Query { version: "2016-11-15" }),
         "iam" => return Some(Protocol::Query { version: "2010-05-08" }),
         "monitoring" => ("GraniteServiceVersion20100801", "1.0"),
         "dynamodb" => ("DynamoDB_20120810", "1.0"),
@@ -200,7 +203,7 @@ fn full_cause(error: &dyn std::error::Error) -> String {
 
 /// Code and message of an error answer, in whichever protocol it came.
 fn fault(answer: &Value) -> (String, String) {
-    let error = answer.get("Error").unwrap_or(answer);
+    let error = answer.get("Error").or_else(|| answer.pointer("/Errors/Error")).unwrap_or(answer);
     let text = |names: &[&str]| names.iter().find_map(|name| error.get(*name)?.as_str()).unwrap_or_default().to_owned();
     let code = text(&["Code", "__type", "code"]);
     let code = code.rsplit('#').next().unwrap_or_default().to_owned();

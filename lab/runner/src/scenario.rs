@@ -34,12 +34,12 @@ pub struct Scenario {
     /// Seed of the load's arrivals.
     #[serde(default = "default_seed")]
     pub seed: u64,
-    /// Changes to infra/cloudformation/alb-ecs.yaml for this scenario.
+    /// The user's side: a template of infra/cloudformation, and changes to it.
     #[serde(default)]
     pub infrastructure: Infrastructure,
     pub load: LoadSpec,
     /// The versions of the service, by colour or any other name; `blue` runs at the start, the others become task
-    /// definitions `${taskDefinition.<name>}`.
+    /// definitions `${taskDefinition.<name>}`, or versions of the launch template `${launchTemplateVersion.<name>}`.
     pub services: BTreeMap<String, ServiceSpec>,
     pub release: ReleaseSpec,
     /// CodeBuild projects by their names, with placeholders, and what their builds do.
@@ -57,6 +57,8 @@ pub struct Scenario {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Infrastructure {
+    /// The template's name in infra/cloudformation; without it `alb-ecs`.
+    pub template: Option<String>,
     /// Parameters of the template.
     pub parameters: BTreeMap<String, Value>,
     /// Laid over the template's Resources, in CloudFormation's own words: objects are merged, lists and values are

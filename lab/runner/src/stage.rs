@@ -1,9 +1,11 @@
-//! The user's side of one scenario: what infra/cloudformation/alb-ecs.yaml describes, with the scenario's services in it.
+//! The user's side of one scenario: what a template of infra/cloudformation describes, with the scenario's services in it.
 
 use crate::cloudformation::{Stack, Template};
 use crate::load::{LoadOptions, LoadTarget, Ramp, RampPoint};
 use crate::scenario::{PRODUCTION_PORT, Scenario, ServiceSpec, fill};
 use crate::{Aws, LabError};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,8 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 use teal_lab_wire::{LabClock, Millis};
 
-/// The template of the user's side, within the repository.
-pub(crate) const TEMPLATE: &str = "infra/cloudformation/alb-ecs.yaml";
+/// The template of the user's side where a scenario names none.
+const TEMPLATE: &str = "alb-ecs";
 
 /// The template of the parameters that it reads.
 const WEIGHTS: &str = "infra/cloudformation/weights.yaml";
@@ -46,7 +48,8 @@ impl Stage {
     /// # Errors
     /// If a resource cannot be made, or blue does not become healthy.
     pub async fn set(aws: &Aws, clock: &LabClock, repository: &Path, scenario: &Scenario) -> Result<Self, LabError> {
-        let file = repository.join(TEMPLATE);
+        let template = scenario.infrastructure.template.as_deref().unwrap_or(TEMPLATE);
+        let file = repository.join(format!("infra/cloudformation/{template}.yaml"));
         let problem = |problem: &str| LabError::document(&file, problem);
         let zero = clock.now_millis() + WARM_UP.as_millis() as Millis;
         let mut template = Template::read(&file)?;
@@ -54,7 +57,7 @@ impl Stage {
         add_services(&mut template.document, &scenario.services, zero).map_err(|text| problem(&text))?;
         let name = BTreeMap::from([("Name".to_owned(), scenario.name.clone())]);
         let weights = Template::read(&repository.join(WEIGHTS))?.create(aws, &scenario.name, &name).await?;
-        let stack = template.create(aws, &scenario.name, &parameters(scenario)).await?;
+        let stack = template.create(aws, &scenario.name, &parameters(scenario, &template.document)).await?;
         let names = names(&stack, &scenario.services);
         let dns = names.get("LoadBalancer.DNSName").ok_or_else(|| problem("there is no LoadBalancer"))?;
         let address = dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?;
@@ -137,7 +140,8 @@ impl Stage {
     async fn wait_until_blue_serves(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
         let name = |name: &str| self.names.get(name).cloned().unwrap_or_default();
         let group = name("TargetGroupA");
-        let wanted: usize = name("MinTasks").parse().unwrap_or(1);
+        let least = ["MinTasks", "MinInstances"].map(name);
+        let wanted: usize = least.iter().find_map(|least| least.parse().ok()).unwrap_or(1);
         let begun = clock.now_millis();
         loop {
             let parameters = json!({ "TargetGroupArn": group });
@@ -159,17 +163,19 @@ impl Stage {
     }
 }
 
-/// The parameters that a lab gives, and those of the scenario.
-fn parameters(scenario: &Scenario) -> BTreeMap<String, String> {
+/// The parameters that a lab gives, as far as the template has them, and those of the scenario.
+fn parameters(scenario: &Scenario, template: &Value) -> BTreeMap<String, String> {
     let mut parameters: BTreeMap<_, _> = [
         ("Name", scenario.name.as_str()),
         ("VpcId", "vpc-1ab00000"),
         ("PublicSubnets", "subnet-1ab00001,subnet-1ab00002"),
         ("PrivateSubnets", "subnet-1ab00003,subnet-1ab00004"),
         ("Image", "demo"),
+        ("ImageId", "ami-1ab00001"),
         ("TestAccess", "127.0.0.0/8"),
     ]
     .into_iter()
+    .filter(|(name, _)| template["Parameters"].get(name).is_some())
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
     // Ports below 1024 are not everybody's to bind.
@@ -180,29 +186,47 @@ fn parameters(scenario: &Scenario) -> BTreeMap<String, String> {
     parameters
 }
 
-/// Gives the template's task definition blue's behaviour, and adds one like it for every other service.
+/// Gives the template's task definition or launch template blue's behaviour, and adds one like it, or a version of it, for
+/// every other service.
 fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, zero: Millis) -> Result<(), String> {
     let resources = template.get_mut("Resources").and_then(Value::as_object_mut).ok_or("there are no Resources")?;
-    let original = resources.get("TaskDefinition").cloned().ok_or("there is no TaskDefinition")?;
+    let kind = VERSIONED.into_iter().find(|kind| resources.contains_key(*kind));
+    let kind = kind.ok_or_else(|| format!("there is none of {}", VERSIONED.join(", ")))?;
+    let original = resources.get(kind).cloned().unwrap_or_default();
     for (name, service) in services {
         let mut definition = original.clone();
         let mut behaviour = service.behaviour.clone();
         behaviour.since.get_or_insert(zero);
         let behaviour = serde_json::to_string(&behaviour).map_err(|error| error.to_string())?;
-        let environment = definition
-            .pointer_mut("/Properties/ContainerDefinitions/0/Environment")
-            .and_then(Value::as_array_mut)
-            .ok_or("the TaskDefinition's container has no Environment")?;
-        environment.push(json!({"Name": "TEAL_DEMO_VERSION", "Value": service.version}));
-        environment.push(json!({"Name": "TEAL_DEMO_BEHAVIOUR", "Value": behaviour}));
-        resources.insert(task_definition(name), definition);
+        let environment = [("TEAL_DEMO_VERSION", &service.version), ("TEAL_DEMO_BEHAVIOUR", &behaviour)];
+        if kind == LAUNCH_TEMPLATE {
+            let script = environment.map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
+            let script = BASE64_STANDARD.encode(script.concat());
+            let data = definition.pointer_mut("/Properties/LaunchTemplateData");
+            data.ok_or("the LaunchTemplate has no LaunchTemplateData")?["UserData"] = script.into();
+            if name != "blue" {
+                // A later version, as an update of the stack makes it.
+                definition["DependsOn"] = LAUNCH_TEMPLATE.into();
+            }
+        } else {
+            let variables = definition
+                .pointer_mut("/Properties/ContainerDefinitions/0/Environment")
+                .and_then(Value::as_array_mut)
+                .ok_or("the TaskDefinition's container has no Environment")?;
+            variables.extend(environment.map(|(name, value)| json!({"Name": name, "Value": value})));
+        }
+        resources.insert(versioned(kind, name), definition);
     }
     Ok(())
 }
 
-/// The logical id of a service's task definition.
-fn task_definition(service: &str) -> String {
-    if service == "blue" { "TaskDefinition".into() } else { format!("TaskDefinition-{service}") }
+/// What has the versions of a service, by the logical ids that templates give it.
+const VERSIONED: [&str; 2] = ["TaskDefinition", LAUNCH_TEMPLATE];
+const LAUNCH_TEMPLATE: &str = "LaunchTemplate";
+
+/// The logical id of what a service runs.
+fn versioned(kind: &str, service: &str) -> String {
+    if service == "blue" { kind.to_owned() } else { format!("{kind}-{service}") }
 }
 
 /// What placeholders stand for: parameters, resources and their attributes, outputs, and the task definitions by service.
@@ -217,8 +241,12 @@ fn names(stack: &Stack, services: &BTreeMap<String, ServiceSpec>) -> BTreeMap<St
     }
     names.extend(stack.outputs.clone());
     for service in services.keys() {
-        if let Some(resource) = stack.resources.get(&task_definition(service)) {
+        if let Some(resource) = stack.resources.get(&versioned("TaskDefinition", service)) {
             names.insert(format!("taskDefinition.{service}"), resource.id.clone());
+        }
+        let template = stack.resources.get(&versioned(LAUNCH_TEMPLATE, service));
+        if let Some(version) = template.and_then(|template| template.attributes.get("LatestVersionNumber")) {
+            names.insert(format!("launchTemplateVersion.{service}"), version.clone());
         }
     }
     names
@@ -240,7 +268,7 @@ expect: {outcome: promoted}
     #[test]
     fn every_service_gets_a_task_definition_of_its_own_in_the_shipped_template() {
         let scenario = Scenario::parse(SCENARIO).unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(TEMPLATE);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/cloudformation/alb-ecs.yaml");
         let mut template = Template::read(&file).unwrap();
         add_services(&mut template.document, &scenario.services, 5).unwrap();
         let version = |logical: &str| {
@@ -254,16 +282,34 @@ expect: {outcome: promoted}
     }
 
     #[test]
-    fn every_parameter_that_the_lab_gives_exists_in_the_shipped_template() {
+    fn the_shipped_templates_need_no_parameter_that_the_lab_does_not_give() {
         let scenario = Scenario::parse(SCENARIO).unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(TEMPLATE);
-        let declared = Template::read(&file).unwrap().document["Parameters"].clone();
-        for (name, declaration) in declared.as_object().unwrap() {
-            let given = parameters(&scenario).contains_key(name);
-            assert!(given || declaration.get("Default").is_some(), "{name} gets no value");
+        for template in ["alb-ecs", "alb-ec2", "nlb-ecs"] {
+            let file =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../infra/cloudformation/{template}.yaml"));
+            let document = Template::read(&file).unwrap().document;
+            let given = parameters(&scenario, &document);
+            for (name, declaration) in document["Parameters"].as_object().unwrap() {
+                let has_value = given.contains_key(name) || declaration.get("Default").is_some();
+                assert!(has_value, "{template}: {name} gets no value");
+            }
         }
-        for name in parameters(&scenario).keys() {
-            assert!(declared.get(name).is_some(), "the template has no {name}");
-        }
+    }
+
+    #[test]
+    fn every_service_gets_a_version_of_the_launch_template() {
+        let scenario = Scenario::parse(SCENARIO).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/cloudformation/alb-ec2.yaml");
+        let mut template = Template::read(&file).unwrap();
+        add_services(&mut template.document, &scenario.services, 5).unwrap();
+        let script = |logical: &str| {
+            let path = format!("/Resources/{logical}/Properties/LaunchTemplateData/UserData");
+            let data = template.document.pointer(&path).and_then(Value::as_str).unwrap();
+            String::from_utf8(BASE64_STANDARD.decode(data).unwrap()).unwrap()
+        };
+        assert!(script("LaunchTemplate").starts_with("export TEAL_DEMO_VERSION='1'\n"));
+        assert!(
+            script("LaunchTemplate-green").starts_with("export TEAL_DEMO_VERSION='2'\nexport TEAL_DEMO_BEHAVIOUR='{")
+        );
     }
 }

@@ -52,6 +52,23 @@ pub(super) async fn create(
             let named = [("Name", &service["serviceName"]), ("ServiceArn", &service["serviceArn"])];
             (text(&service["serviceArn"]), attributes(named))
         }
+        "AWS::EC2::LaunchTemplate" => launch_template(aws, physical, properties).await?,
+        "AWS::AutoScaling::AutoScalingGroup" => {
+            let mut properties = properties;
+            let name = text(properties.entry("AutoScalingGroupName").or_insert_with(|| physical.into()));
+            if let Some(Value::Array(subnets)) = properties.get("VPCZoneIdentifier") {
+                let joined = subnets.iter().map(text).collect::<Vec<_>>().join(",");
+                properties.insert("VPCZoneIdentifier".into(), joined.into());
+            }
+            aws.call("autoscaling", "CreateAutoScalingGroup", properties.into()).await?;
+            (name, BTreeMap::new())
+        }
+        "AWS::AutoScaling::ScalingPolicy" => {
+            let mut properties = properties;
+            properties.entry("PolicyName").or_insert_with(|| physical.into());
+            let answer = aws.call("autoscaling", "PutScalingPolicy", properties.into()).await?;
+            same_as_id(&answer["PolicyARN"], "Arn")
+        }
         "AWS::ApplicationAutoScaling::ScalableTarget" => {
             let target = ["ResourceId", "ScalableDimension", "ServiceNamespace"]
                 .map(|name| properties.get(name).map(text).unwrap_or_default());
@@ -76,6 +93,27 @@ pub(super) async fn create(
         _ => return Ok(None),
     };
     Ok(Some(Resource { kind: kind.into(), id, attributes }))
+}
+
+/// A launch template, or, where there is one of that name, its next version.
+async fn launch_template(
+    aws: &Aws,
+    physical: &str,
+    mut properties: Map<String, Value>,
+) -> Result<(String, BTreeMap<String, String>), LabError> {
+    properties.entry("LaunchTemplateName").or_insert_with(|| physical.into());
+    let answer = match aws.call("ec2", "CreateLaunchTemplate", properties.clone().into()).await {
+        Err(LabError::Aws { code, .. }) if code.contains("AlreadyExists") => {
+            let answer = aws.call("ec2", "CreateLaunchTemplateVersion", properties.into()).await?;
+            let version = &answer["launchTemplateVersion"];
+            let named = attributes([("LatestVersionNumber", &version["versionNumber"])]);
+            return Ok((text(&version["launchTemplateId"]), named));
+        }
+        other => other?,
+    };
+    let template = &answer["launchTemplate"];
+    let named = attributes([("LatestVersionNumber", &template["latestVersionNumber"])]);
+    Ok((text(&template["launchTemplateId"]), named))
 }
 
 async fn load_balancer(
@@ -268,6 +306,18 @@ pub(super) async fn delete(aws: &Aws, resources: impl Iterator<Item = &Resource>
             // An alarm that a composite one refers to stays until that is gone.
             "AWS::CloudWatch::CompositeAlarm" => {
                 calls.push((0, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]})));
+            }
+            // A release makes the other one of the pair.
+            "AWS::AutoScaling::AutoScalingGroup" => {
+                for name in [id.to_owned(), id.strip_suffix('a').map(|pair| format!("{pair}b")).unwrap_or_default()] {
+                    let named = json!({"AutoScalingGroupNames": [name]});
+                    let found = aws.call("autoscaling", "DescribeAutoScalingGroups", named).await;
+                    if found.is_ok_and(|found| found["AutoScalingGroups"].as_array().is_some_and(|all| !all.is_empty()))
+                    {
+                        let parameters = json!({"AutoScalingGroupName": name, "ForceDelete": true});
+                        calls.push((0, "autoscaling", "DeleteAutoScalingGroup", parameters));
+                    }
+                }
             }
             "AWS::CloudWatch::Alarm" => calls.push((1, "monitoring", "DeleteAlarms", json!({"AlarmNames": [id]}))),
             "AWS::SSM::Parameter" => calls.push((0, "ssm", "DeleteParameter", json!({"Name": id}))),
