@@ -77,11 +77,8 @@ scenarios! {
     console_start_refused: "console-start-refused";
     pipeline_lambda_action: "pipeline-lambda", "pipeline-lambda-bad";
     pipeline_native_action: "pipeline-native", "pipeline-native-bad";
-<<<<<<< Updated upstream
     codebuild_validation: "codebuild-validation", "codebuild-bad";
-=======
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
->>>>>>> Stashed changes
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";
