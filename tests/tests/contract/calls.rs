@@ -6,6 +6,7 @@
 
 use crate::repository::{actions, files, text};
 use std::collections::{BTreeMap, BTreeSet};
+use teal::release::Phase;
 
 /// The functions of one file, by name.
 struct File {
@@ -24,7 +25,12 @@ enum Call<'a> {
     Function { module: Option<&'a str>, name: &'a str },
 }
 
-/// The IAM actions that a function of `functions/` can call.
+/// What a transaction does to its items needs permissions of its own: how the adapter writes it, and the action.
+const IN_TRANSACTIONS: [(&str, &str); 2] =
+    [("Put::builder()", "dynamodb:PutItem"), ("Delete::builder()", "dynamodb:DeleteItem")];
+
+/// The IAM actions that a function of `functions/` can call. Only the end of a release deletes items, so that who cannot end one
+/// deletes none.
 pub(crate) fn of_function(binary: &str) -> BTreeSet<String> {
     let steps = Graph::of(&["crates/teal/src/steps.rs", "crates/teal/src/steps"]);
     let adapters = Graph::of(&["crates/teal-aws/src"]);
@@ -34,13 +40,36 @@ pub(crate) fn of_function(binary: &str) -> BTreeSet<String> {
         Call::Function { name, .. } => Some(name),
         Call::Method { .. } => None,
     });
-    let ports: BTreeSet<String> = steps.reached(begun).iter().flat_map(|body| asked_of_the_world(body)).collect();
+    let steps = steps.reached(begun);
+    let ends = endings().iter().any(|ending| steps.iter().any(|body| body.contains(ending.as_str())));
+    let ports: BTreeSet<String> = steps.iter().flat_map(|body| asked_of_the_world(body)).collect();
     let bodies = adapters.reached(ports.iter().map(String::as_str));
     let named = |body: &&str| -> Vec<String> {
         let words = body.split(|character: char| !(character.is_ascii_uppercase() || character == '_'));
-        words.filter_map(|word| constants.get(word).cloned()).chain(actions(body)).collect()
+        let items = IN_TRANSACTIONS.into_iter().filter(|(written, _)| body.contains(written));
+        let items = items.map(|(_, action)| action.to_owned());
+        words.filter_map(|word| constants.get(word).cloned()).chain(actions(body)).chain(items).collect()
     };
-    bodies.iter().flat_map(named).collect()
+    let mut called: BTreeSet<String> = bodies.iter().flat_map(named).collect();
+    called.remove("dynamodb:TransactWriteItems");
+    if !ends {
+        called.remove("dynamodb:DeleteItem");
+    }
+    called
+}
+
+/// The events that end a release, as the steps write them: those that lead to a phase in which it holds no locks.
+fn endings() -> BTreeSet<String> {
+    let ends = [Phase::Promoted, Phase::RolledBack, Phase::Refused].map(|phase| {
+        assert!(phase.is_terminal());
+        format!("=> Ok(P::{phase:?}),")
+    });
+    let code = text("crates/teal/src/release/phase.rs");
+    let arms = code.lines().filter(|line| ends.iter().any(|end| line.ends_with(end.as_str())));
+    let events = arms.filter_map(|arm| Some(arm.split_once("E::")?.1.split_once(')')?.0));
+    let events: BTreeSet<String> = events.map(|event| format!("Event::{event}")).collect();
+    assert_eq!(events.len(), ends.len(), "{events:?}");
+    events
 }
 
 impl Graph {
