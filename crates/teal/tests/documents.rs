@@ -19,7 +19,7 @@ fn is_read_or_refused(text: &str) {
             assert!(!flaws.is_empty());
             for flaw in flaws {
                 // What is missing at the end is missing behind the last line.
-            assert!((1..=lines + 1).contains(&flaw.place.line), "{flaw:?} in a text of {lines} lines");
+                assert!((1..=lines + 1).contains(&flaw.place.line), "{flaw:?} in a text of {lines} lines");
                 assert!(flaw.place.column >= 1 && flaw.place.width >= 1 && !flaw.reason.is_empty(), "{flaw:?}");
             }
         }

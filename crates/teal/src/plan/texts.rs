@@ -2,9 +2,9 @@
 
 use super::{
     AlarmName, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic,
-    EcsServiceName, FunctionName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup,
-    LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, ProjectName, RuleArn, ServiceName, TargetGroupArn,
-    TaskDefinition, VariableName, VariableValue, Version,
+    EcsServiceName, FunctionName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn, LogCommands, LogField,
+    LogGroup, LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, ProjectName, RuleArn,
+    ServiceName, TargetGroupArn, TaskDefinition, VariableName, VariableValue, Version,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};

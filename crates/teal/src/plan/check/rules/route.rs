@@ -83,6 +83,11 @@ impl RouteKind {
     }
 }
 
+/// Whether traffic has a field of this name.
+fn is_of_traffic(name: &str) -> bool {
+    matches!(name, "test" | "weightParameters") || RouteKind::ALL.iter().any(|kind| kind.field() == name)
+}
+
 /// Reports traffic that nothing splits, or more than one thing.
 fn check_kind(fields: &Fields<'_>, findings: &mut Findings) {
     let traffic = Path::of("traffic");
@@ -91,7 +96,7 @@ fn check_kind(fields: &Fields<'_>, findings: &mut Findings) {
         [_] => {}
         // What is no object, or has a misspelt field, was reported.
         [] if fields.get::<Map<String, Value>>(&traffic).is_none() => {}
-        [] if fields.names(&traffic).iter().any(|name| *name != "test") => {}
+        [] if fields.names(&traffic).iter().any(|name| !is_of_traffic(name)) => {}
         [] => findings.problem(Problem::new(
             traffic,
             "nothing says what splits the traffic",

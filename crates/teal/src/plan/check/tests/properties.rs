@@ -105,7 +105,10 @@ proptest! {
         shape::check(&document, &mut found);
         let read = serde_json::from_value::<Plan>(document.clone());
         if found.is_empty() {
-            prop_assert!(read.is_ok(), "{:?} for {}", read.err(), document);
+            // That there is exactly one kind of route is a rule beside the shape, with a problem of its own.
+            let one_route = |error: &serde_json::Error| error.to_string().starts_with("exactly one thing splits");
+            let reads = read.as_ref().map_or_else(one_route, |_| true);
+            prop_assert!(reads, "{:?} for {}", read.err(), document);
         } else if let Ok(plan) = read {
             // serde knows no ranges and lengths, and takes a list of values for an object; nothing else may pass it.
             let beyond_serde = ["it is not from", "it has ", "it is a list, not an object"];

@@ -44,10 +44,11 @@ fn exactly_one_thing_splits_the_traffic() {
     both["traffic"]["alb"] = json!({"listeners": [LISTENER]});
     assert!(problems(&both).iter().any(|found| found.starts_with("traffic: it has `alb` and `nlb`")));
     check("/traffic", json!({"test": {"listener": TEST_LISTENER}}), "traffic", "nothing says what splits the traffic");
-    let mut other = network();
-    other["traffic"]["nlb"]["listeners"][0] = json!(LISTENER);
-    assert_eq!(problems(&other).len(), 1, "{:#?}", problems(&other));
-    assert!(problems(&other)[0].contains("Write it under `traffic.alb`"), "{:#?}", problems(&other));
+    for unsplit in [("alb", json!(null)), ("weightParameters", json!("/teal/weights/shop"))] {
+        let mut traffic = json!({"test": {"listener": TEST_LISTENER}});
+        traffic[unsplit.0] = unsplit.1;
+        check("/traffic", traffic, "traffic", "nothing says what splits the traffic");
+    }
 }
 
 #[test]
