@@ -34,7 +34,7 @@ pub use weights::WeightChange;
 use api::Call;
 use model::{Account, Kind};
 use plane::{Group, Health, Matcher, Plane, Route, RouteTable, Scheme};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -155,6 +155,12 @@ impl Elb {
             target_groups: groups.map(|group| (group.arn.clone(), group.group.counters.read())).collect(),
             load_balancers: balancers.map(|lb| (lb.arn.clone(), lb.balancer.counters.read())).collect(),
         }
+    }
+
+    /// The tags of a load balancer, listener, rule or target group; none of what is not known.
+    #[must_use]
+    pub fn tags(&self, arn: &str) -> BTreeMap<String, String> {
+        self.account().tags.get(arn).cloned().unwrap_or_default()
     }
 
     /// When a target of the group last answered a request; `None` if none ever did or the group is not known.

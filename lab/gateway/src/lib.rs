@@ -127,12 +127,6 @@ impl Gateway {
         self.core.ledger.register(access_keys, name, Some(policies))
     }
 
-    /// Names the caller behind access keys; it may do everything.
-    pub fn name_caller(&self, access_keys: impl IntoIterator<Item = String>, name: &str) {
-        // Without policies there is nothing to refuse.
-        let _ = self.core.ledger.register(access_keys, name, None);
-    }
-
     /// Where conditions on `aws:ResourceTag` find a resource's tags, by its ARN.
     pub fn set_resource_tags(&self, tags: impl Fn(&str) -> BTreeMap<String, String> + Send + Sync + 'static) {
         self.core.ledger.set_tags(Box::new(tags));

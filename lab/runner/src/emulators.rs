@@ -44,6 +44,9 @@ impl Emulators {
         let ecs = Ecs::new(clock.clone(), Arc::clone(&registry), options);
         let autoscaling = AutoScaling::new(clock.clone(), registry, AutoScalingOptions::new(task_binary));
 
+        // Of all that Teal may change only where it carries a tag, the lab has listeners and rules.
+        let tagged = Arc::clone(&elb);
+        gateway.set_resource_tags(move |arn| tagged.tags(arn));
         let service = Arc::clone(&elb);
         gateway.serve("elasticloadbalancing", move |request| {
             let service = Arc::clone(&service);
@@ -105,5 +108,89 @@ impl Emulators {
 impl Drop for Emulators {
     fn drop(&mut self) {
         self.alarms.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::{Aws, LAB_ACCESS_KEY};
+    use serde_json::{Value, json};
+    use teal_lab_wire::{ACCOUNT, REGION};
+
+    /// A policy of template.yaml in a stack with this `RouteTag`.
+    fn with_route_tag(part: &Value, tag: &str) -> Value {
+        match part {
+            Value::Array(items) => items.iter().map(|item| with_route_tag(item, tag)).collect(),
+            Value::Object(fields) => match (&part["Fn::If"], &part["Fn::Sub"], &part["Ref"]) {
+                (Value::Array(cases), ..) => {
+                    assert_eq!(cases[0], "OnlyTaggedRoutes");
+                    with_route_tag(&cases[1], tag)
+                }
+                (_, Value::String(text), _) => {
+                    let names = [("Partition", "aws"), ("Region", REGION), ("AccountId", ACCOUNT)];
+                    let resolved = names
+                        .iter()
+                        .fold(text.clone(), |text, (name, value)| text.replace(&format!("${{AWS::{name}}}"), value));
+                    resolved.into()
+                }
+                (.., Value::String(name)) => {
+                    assert_eq!(name, "RouteTag");
+                    tag.into()
+                }
+                _ => fields.iter().map(|(name, part)| (name.clone(), with_route_tag(part, tag))).collect(),
+            },
+            other => other.clone(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stack_with_a_route_tag_changes_only_what_carries_it() {
+        let emulators = Emulators::start(&LabClock::starting_now(1.0), PathBuf::new()).await.unwrap();
+        let aws = Aws::new(emulators.gateway.endpoint_url());
+        let elb = async |action, parameters| aws.call("elasticloadbalancing", action, parameters).await;
+        let created = elb("CreateLoadBalancer", json!({"Name": "shop", "Subnets": ["subnet-a", "subnet-b"]})).await;
+        let balancer = created.unwrap()["LoadBalancers"][0]["LoadBalancerArn"].clone();
+        let actions = json!([{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}]);
+        let mut listeners = Vec::new();
+        for (port, tag) in [(8080, "shop"), (8081, "another"), (8082, "")] {
+            let mut listener = json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": port});
+            listener["DefaultActions"] = actions.clone();
+            if !tag.is_empty() {
+                listener["Tags"] = json!([{"Key": "teal", "Value": tag}]);
+            }
+            let created = elb("CreateListener", listener).await.unwrap();
+            listeners.push(created["Listeners"][0]["ListenerArn"].clone());
+        }
+        let mut rules = Vec::new();
+        for (priority, tags) in [(1, json!([{"Key": "teal", "Value": "shop"}])), (2, json!([]))] {
+            let conditions = json!([{"Field": "path-pattern", "Values": ["/cart"]}]);
+            let mut rule = json!({"ListenerArn": listeners[0], "Priority": priority, "Conditions": conditions});
+            rule["Actions"] = actions.clone();
+            rule["Tags"] = tags;
+            let created = elb("CreateRule", rule).await.unwrap();
+            rules.push(created["Rules"][0]["RuleArn"].clone());
+        }
+
+        let template = crate::yaml::parse(include_str!("../../../template.yaml")).unwrap();
+        let policy = &template["Resources"]["RouteWritePolicy"]["Properties"]["PolicyDocument"];
+        let policy = with_route_tag(policy, "shop");
+        emulators.gateway.register_caller([LAB_ACCESS_KEY.to_owned()], "shift-traffic", &[policy]).unwrap();
+        let mut allowed = Vec::new();
+        for listener in listeners {
+            let change = json!({"ListenerArn": listener, "DefaultActions": actions});
+            allowed.push(elb("ModifyListener", change).await.map(drop));
+        }
+        for rule in rules {
+            allowed.push(elb("ModifyRule", json!({"RuleArn": rule, "Actions": actions})).await.map(drop));
+        }
+        for (change, is_tagged) in allowed.into_iter().zip([true, false, false, true, false]) {
+            match change {
+                Ok(()) => assert!(is_tagged),
+                Err(LabError::Aws { code, .. }) => assert!(!is_tagged && code == "AccessDenied", "{code}"),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        emulators.stop().await;
     }
 }

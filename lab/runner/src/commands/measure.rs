@@ -23,13 +23,17 @@ use step::PreparedStep;
 /// The function that is compared: it has an equal in Python.
 const COMPARED: &str = "shift-traffic";
 
+/// Releases in which every function has something to do: a good and a bad one, one whose weights are published to parameters, and one
+/// that a pipeline starts.
+const RELEASES: [&str; 4] = ["good", "bad-5xx", "stack-update", "pipeline-lambda"];
+
 /// What a package for Lambda holds besides a Python function that brings its boto3 along.
 const BOTO3: [&str; 7] = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"];
 
 /// Measures the functions in cargo's release profile and prints one table. `runs` cold starts of each kind are timed.
 ///
-/// The answer is false when a function is larger or needs more memory than it may, or when a release did not end as it
-/// should. Times depend on the machine and decide nothing.
+/// The answer is false when a function is larger or needs more memory than it may, or did not run, or when a release did not end as
+/// it should. Times depend on the machine and decide nothing.
 ///
 /// # Errors
 /// If the lab cannot be set up or fails, or the two functions do not do the same.
@@ -37,18 +41,21 @@ pub async fn measure(runs: usize) -> Result<bool, LabError> {
     let progress = Progress::on_stderr();
     let places = Places::find()?;
     let binaries = Binaries::build_release(&places, &progress).await?;
-    let [good, bad] = super::DEMO.map(|name| Scenario::read(&super::shipped(&places, name)));
-    let (good, bad) = (good?, bad?);
-    let options = LabOptions { scale: good.scale.min(bad.scale), progress: progress.clone() };
+    let scenarios = RELEASES.map(|name| Scenario::read(&super::shipped(&places, name)));
+    let scenarios = scenarios.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let options = LabOptions { scale: super::slowest(&scenarios), progress: progress.clone() };
     let lab = Lab::start_with(options, places, binaries.clone()).await?;
 
     let watch = MemoryWatch::start(&lab);
-    progress.say("running a good and a bad release");
-    let (mut nobody, mut nobody_else) = (Nobody, Nobody);
-    let (good, bad) = tokio::try_join!(lab.run(&good, &mut nobody), lab.run(&bad, &mut nobody_else))?;
+    let mut failed = Vec::new();
+    for scenario in &scenarios {
+        progress.say(format!("running {}", scenario.name));
+        let result = lab.run(scenario, &mut Nobody).await?;
+        failed.extend((!result.passed).then_some(result));
+    }
     let seen = watch.stop().await;
-    if !(good.passed && bad.passed) {
-        [good, bad].iter().filter(|result| !result.passed).for_each(Display::print_result);
+    if !failed.is_empty() {
+        failed.iter().for_each(Display::print_result);
         lab.stop().await;
         return Ok(false);
     }
