@@ -82,6 +82,7 @@ scenarios! {
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";
+    bad_special_routes: "bad-special-routes";
     updates_of_the_users_stack: "stack-update", "stack-update-old", "stack-update-midway";
     judge_regression: "judge-regression";
     judge_same_errors: "judge-same-errors";
