@@ -160,6 +160,20 @@ fn json_has_the_same_findings_with_their_places() {
 }
 
 #[test]
+fn a_field_given_twice_has_its_path_and_hides_no_other_problem() {
+    let plan = std::fs::read_to_string(root().join("docs/examples/canary.yaml")).unwrap();
+    // The second one is wrong in itself, and is not what is checked.
+    let twice = format!("{plan}service: {{a: 1, a: 2}}\n");
+    let output = teal(&["plan", "check", "--json", "-"], twice.as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let lines = plan.lines().count() + 1;
+    let found: Vec<_> = report["problems"].as_array().unwrap().iter().map(|it| (&it["path"], &it["line"])).collect();
+    assert_eq!(found, [(&"service".into(), &lines.into()), (&"service.a".into(), &lines.into())], "{report:#}");
+    assert_eq!(teal(&["plan", "check", "-"], plan.as_bytes()).status.code(), Some(0));
+}
+
+#[test]
 fn json_of_a_valid_plan_has_the_timeline_and_the_costs() {
     let output = teal(&["plan", "check", "--json", "docs/examples/canary.yaml"], b"");
     assert_eq!(output.status.code(), Some(0));

@@ -46,9 +46,9 @@ pub(crate) fn run(args: &CheckArgs, mut out: impl Write) -> Result<Exit, Box<dyn
 pub(crate) fn read_checked(file: &PlanFile) -> Result<Option<(CheckedPlan, Value)>, Unreadable> {
     let source = Source::read(&file.file)?;
     let (report, checked) = check(&source);
-    let document = Document::parse(&source.text).ok();
-    match (checked, document) {
-        (Some(checked), Some(document)) => Ok(Some((checked, document.value))),
+    let value = Document::parse(&source.text).and_then(Document::into_value).ok();
+    match (checked, value) {
+        (Some(checked), Some(value)) => Ok(Some((checked, value))),
         _ => {
             eprint!("{}", report.in_words(&source));
             Ok(None)
@@ -63,15 +63,21 @@ pub(super) fn check(source: &Source) -> (Report, Option<CheckedPlan>) {
         Err(flaws) => return (Report::of_flaws(source, flaws), None),
     };
     let placed = |problems: &[Problem]| -> Vec<Finding> {
-        let mut findings: Vec<Finding> =
-            problems.iter().map(|problem| Finding::new(problem, place(&document, problem))).collect();
+        problems.iter().map(|problem| Finding::new(problem, place(&document, problem))).collect()
+    };
+    let sorted = |mut findings: Vec<Finding>| {
         findings.sort_by_key(|finding| finding.place);
         findings
     };
-    match Plan::check(&document.value) {
-        Ok(checked) => (Report::of_plan(source, &checked, placed(checked.warnings())), Some(checked)),
-        Err(found) => (Report::of_problems(source, placed(&found.problems), placed(&found.warnings)), None),
-    }
+    let (problems, warnings) = match Plan::check(&document.value) {
+        Ok(checked) if document.repeated.is_empty() => {
+            return (Report::of_plan(source, &checked, sorted(placed(checked.warnings()))), Some(checked));
+        }
+        Ok(checked) => (Vec::new(), placed(checked.warnings())),
+        Err(found) => (placed(&found.problems), placed(&found.warnings)),
+    };
+    let repeated = document.repeated.iter().map(|repeated| Finding::new(&repeated.problem, repeated.place));
+    (Report::of_problems(source, sorted(problems.into_iter().chain(repeated).collect()), sorted(warnings)), None)
 }
 
 /// A value that is wrong is marked itself; anything else by its field's name.

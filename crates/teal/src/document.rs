@@ -1,11 +1,11 @@
 //! YAML and JSON documents with the place of every value.
 //!
 //! JSON is read as the YAML that it also is, so that both have lines and columns. A document here is a tree: anchors,
-//! aliases and merge keys are refused, as are keys that are no text and keys given twice.
+//! aliases and merge keys are refused, as are keys that are no text. Of a field given twice the first value is kept.
 
 mod reader;
 
-use crate::plan::Path;
+use crate::plan::{Path, Problem};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -33,10 +33,29 @@ pub struct Flaw {
     pub remedy: String,
 }
 
+/// A field that its object has already. The document keeps the first value, so that the rest of it can be checked, but it is
+/// no plan: nobody can tell which of the two was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// With the path that both have.
+    pub problem: Problem,
+    /// Where the later one's name stands.
+    pub place: Place,
+}
+
+impl From<Repeated> for Flaw {
+    fn from(Repeated { problem, place }: Repeated) -> Self {
+        Self { place, reason: format!("{}: {}", problem.path, problem.reason), remedy: problem.remedy }
+    }
+}
+
 /// A document and where its parts stand.
 #[derive(Clone, Debug)]
 pub struct Document {
+    /// For checks. What acts on the document takes [`Document::into_value`].
     pub value: Value,
+    /// Fields given twice, in the order of the text.
+    pub repeated: Vec<Repeated>,
     places: HashMap<Path, Entry>,
 }
 
@@ -52,9 +71,17 @@ impl Document {
     /// Reads the one document of a text.
     ///
     /// # Errors
-    /// All flaws that could be told apart: every key given twice, or the first that the reader cannot get past.
+    /// The first flaw that the reader cannot get past, behind the fields that were given twice before it.
     pub fn parse(text: &str) -> Result<Self, Vec<Flaw>> {
         reader::read(text)
+    }
+
+    /// The value, in which no field was given twice.
+    ///
+    /// # Errors
+    /// Every field that was.
+    pub fn into_value(self) -> Result<Value, Vec<Flaw>> {
+        if self.repeated.is_empty() { Ok(self.value) } else { Err(self.repeated.into_iter().map(Flaw::from).collect()) }
     }
 
     /// Where the value at the path stands; where there is none, the nearest thing around it.

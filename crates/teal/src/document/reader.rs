@@ -1,7 +1,7 @@
 //! From YAML events to a document.
 
-use super::{Document, Entry, Flaw, Place};
-use crate::plan::Path;
+use super::{Document, Entry, Flaw, Place, Repeated};
+use crate::plan::{Path, Problem};
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Number, Value};
@@ -24,23 +24,27 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<Flaw>> {
             )),
         };
         if let Err(flaw) = taken {
-            reader.flaws.push(flaw);
-            return Err(reader.flaws);
+            return Err(reader.repeated.into_iter().map(Flaw::from).chain([flaw]).collect());
         }
     }
     match reader.root {
-        Some(value) if reader.flaws.is_empty() => Ok(Document { value, places: reader.places }),
-        None if reader.flaws.is_empty() => {
-            Err(vec![flaw(Place::START, "there is nothing in it", "Write a plan; docs/plan.md shows how")])
-        }
-        _ => Err(reader.flaws),
+        Some(value) => Ok(Document { value, repeated: reader.repeated, places: reader.places }),
+        None => Err(vec![flaw(Place::START, "there is nothing in it", "Write a plan; docs/plan.md shows how")]),
     }
 }
 
 /// A list or an object that is still open.
 enum Open {
     List { path: Path, items: Vec<Value> },
-    Object { path: Path, fields: Map<String, Value>, keys: HashMap<String, Place>, key: Option<(String, Place)> },
+    Object { path: Path, fields: Map<String, Value>, keys: HashMap<String, Place>, key: Option<Key> },
+}
+
+/// A field's name whose value comes next.
+struct Key {
+    name: String,
+    place: Place,
+    /// Whether the object has the field already: then the value that comes is left out.
+    is_repeated: bool,
 }
 
 #[derive(Default)]
@@ -51,7 +55,7 @@ struct Reader {
     root: Option<Value>,
     documents: usize,
     places: HashMap<Path, Entry>,
-    flaws: Vec<Flaw>,
+    repeated: Vec<Repeated>,
 }
 
 impl Reader {
@@ -119,14 +123,16 @@ impl Reader {
         if name == "<<" {
             return Err(flaw(place, "merge keys are not read", "Write the fields out"));
         }
-        if let Some(Open::Object { keys, key, .. }) = self.open.last_mut() {
-            if let Some(first) = keys.get(&name) {
-                let reason = format!("the field {name:?} is given twice, first in line {}", first.line);
-                self.flaws.push(flaw(place, reason, "Keep one of them"));
-            } else {
-                keys.insert(name.clone(), place);
+        if let Some(Open::Object { path, keys, key, .. }) = self.open.last_mut() {
+            let first = keys.get(&name).copied();
+            if let Some(first) = first {
+                let reason = format!("this field is given twice, first in line {}", first.line);
+                self.repeated
+                    .push(Repeated { problem: Problem::new(path.field(&name), reason, "Keep one of them"), place });
             }
-            *key = Some((name, place));
+            let is_repeated = first.is_some();
+            keys.entry(name.clone()).or_insert(place);
+            *key = Some(Key { name, place, is_repeated });
         }
         Ok(())
     }
@@ -137,12 +143,19 @@ impl Reader {
             None => (Path::root(), None),
             Some(Open::List { path, items }) => (path.item(items.len()), None),
             Some(Open::Object { path, key, .. }) => match key {
-                Some((name, place)) => (path.field(name), Some(*place)),
+                Some(key) => (path.field(&key.name), Some(key.place)),
                 None => (path.clone(), None),
             },
         };
-        self.places.insert(path.clone(), Entry { key, value });
+        if !self.is_within_repeated() {
+            self.places.insert(path.clone(), Entry { key, value });
+        }
         path
+    }
+
+    /// Whether what comes now is left out of the document.
+    fn is_within_repeated(&self) -> bool {
+        self.open.iter().any(|open| matches!(open, Open::Object { key: Some(Key { is_repeated: true, .. }), .. }))
     }
 
     fn value(&mut self, value: Value) {
@@ -150,8 +163,9 @@ impl Reader {
             None => self.root = Some(value),
             Some(Open::List { items, .. }) => items.push(value),
             Some(Open::Object { fields, key, .. }) => {
-                if let Some((name, _)) = key.take() {
-                    fields.insert(name, value);
+                if let Some(key) = key.take() {
+                    // The first one stays.
+                    fields.entry(key.name).or_insert(value);
                 }
             }
         }
@@ -167,7 +181,7 @@ impl Reader {
     /// Where a scalar stands; an empty one has no place of its own but that of its key.
     fn scalar_place(&self, span: Span, style: ScalarStyle, place: Place) -> Place {
         match self.open.last() {
-            Some(Open::Object { key: Some((_, key)), .. }) if style == ScalarStyle::Plain && span.is_empty() => *key,
+            Some(Open::Object { key: Some(key), .. }) if style == ScalarStyle::Plain && span.is_empty() => key.place,
             _ => place,
         }
     }

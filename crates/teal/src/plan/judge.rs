@@ -1,7 +1,7 @@
 //! What green is judged by while it takes traffic.
 
-use super::defaults;
 use super::metrics::Metric;
+use super::{defaults, limits};
 use crate::units::{Invalid, Latency, Percent, Ratio, Span, Text, impl_text, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub struct Judge {
     pub settle: Span,
     /// CloudWatch alarms, metric or composite. Any of them going off rolls the release back at once.
     #[serde(default)]
-    #[schemars(length(max = 100))]
+    #[schemars(length(max = limits::MAX_ALARMS))]
     pub alarms: Vec<AlarmName>,
     /// Whether the release starts although an alarm is in ALARM, as the very fix for what it warns of may have to. Such an
     /// alarm says nothing until a look has seen it OK; from then on it counts like any other.

@@ -105,7 +105,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem without a value to show.
-    pub(super) fn new(path: Path, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn new(path: Path, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { path, value: None, reason: reason.into(), remedy: remedy.into() }
     }
 

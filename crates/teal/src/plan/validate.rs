@@ -4,7 +4,7 @@ mod others;
 
 pub use others::{CodeBuildCheck, FunctionName, LambdaCheck, ProjectName, VariableName, VariableValue};
 
-use super::defaults;
+use super::{defaults, limits};
 use crate::units::{Invalid, Latency, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub struct HttpCheck {
     pub expect: Expectation,
     /// How often the request is sent before the check has failed; the first good answer passes it.
     #[serde(default = "defaults::attempts")]
-    #[schemars(range(min = 1, max = 20))]
+    #[schemars(range(min = 1, max = limits::MAX_ATTEMPTS))]
     pub attempts: u32,
 }
 

@@ -3,8 +3,11 @@
 //! The JSON Schema is what is checked, so that an editor and Teal cannot disagree about it. Only the keywords that
 //! [`crate::plan::Plan::schema`] uses are understood here; a test keeps it so.
 
+mod alternatives;
+mod single;
+
 use crate::plan::problem::{Path, Problem};
-use crate::plan::texts::{self, TextKind};
+use crate::plan::texts;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
@@ -58,105 +61,6 @@ impl<'a> Shape<'a> {
             ("string", Value::String(text)) => self.length(schema, "Length", text.chars().count(), "characters", path),
             (expected, found) => self.wrong_type(expected, schema, found, path),
         }
-    }
-
-    fn wrong_type(&mut self, expected: &str, schema: &Value, found: &Value, path: &Path) {
-        let (noun, remedy) = match expected {
-            "object" if schema["required"].is_null() && schema["properties"].is_null() => {
-                ("an object without fields".to_owned(), "Write {}".to_owned())
-            }
-            "object" => ("an object".to_owned(), format!("Write fields: {}", listed(&field_names(schema), "and"))),
-            "array" => ("a list".to_owned(), "Write a list, with a hyphen before each item".to_owned()),
-            "integer" => ("a whole number".to_owned(), "Write a number without quotes".to_owned()),
-            "number" => ("a number".to_owned(), "Write a number without quotes".to_owned()),
-            "boolean" => ("true or false".to_owned(), "Write true or false, without quotes".to_owned()),
-            _ => ("a text".to_owned(), "Write a text in quotes".to_owned()),
-        };
-        let problem = Problem::new(path.clone(), format!("it is {}, not {noun}", kind_of(found)), remedy);
-        self.report(problem.showing_scalar(found));
-    }
-
-    fn text(&mut self, kind: &TextKind, value: &Value, path: &Path) {
-        let problem = match value {
-            Value::String(text) => match (kind.check)(text) {
-                Ok(()) => return,
-                Err(invalid) => Problem::new(path.clone(), invalid.reason, invalid.remedy),
-            },
-            Value::Number(number) => Problem::new(
-                path.clone(),
-                format!("it is a number, not {}", kind.noun),
-                match kind.unit {
-                    Some(unit) => format!("Write it with its unit, such as \"{number}{unit}\""),
-                    None => "Write it in quotes".to_owned(),
-                },
-            ),
-            other => Problem::new(
-                path.clone(),
-                format!("it is {}, not {}", kind_of(other), kind.noun),
-                format!("Write a text such as \"{}\"", kind.example),
-            ),
-        };
-        let problem = if kind.may_be_shown { problem.showing_scalar(value) } else { problem };
-        self.report(problem);
-    }
-
-    fn word(&mut self, words: &[&str], value: &Value, path: &Path) {
-        let Value::String(text) = value else {
-            return self.report(
-                Problem::new(
-                    path.clone(),
-                    format!("it is {}, not one of the words allowed here", kind_of(value)),
-                    format!("Write {}", listed(words, "or")),
-                )
-                .showing_scalar(value),
-            );
-        };
-        if !words.contains(&text.as_str()) {
-            let remedy = match nearest(text, words) {
-                Some(word) => format!("Did you mean \"{word}\"? Possible are {}", listed(words, "and")),
-                None => format!("Write {}", listed(words, "or")),
-            };
-            self.report(Problem::new(path.clone(), "it is not one of the words allowed here", remedy).showing(text));
-        }
-    }
-
-    fn integer(&mut self, schema: &Value, value: &Value, path: &Path) {
-        let least = schema["minimum"].as_u64().unwrap_or(0);
-        let most = schema["maximum"].as_u64().unwrap_or(u64::from(u32::MAX));
-        let reason = match value.as_u64() {
-            Some(number) if (least..=most).contains(&number) => return,
-            None if value.is_f64() => "it is not a whole number".to_owned(),
-            _ => format!("it is not from {least} to {most}"),
-        };
-        let remedy = format!("Write a whole number from {least} to {most}");
-        self.report(Problem::new(path.clone(), reason, remedy).showing_scalar(value));
-    }
-
-    fn number(&mut self, schema: &Value, value: &Value, path: &Path) {
-        let least = schema["minimum"].as_f64().unwrap_or(f64::MIN);
-        let most = schema["maximum"].as_f64().unwrap_or(f64::MAX);
-        if value.as_f64().is_some_and(|number| (least..=most).contains(&number)) {
-            return;
-        }
-        let remedy = format!("Write a number from {least} to {most}");
-        self.report(
-            Problem::new(path.clone(), format!("it is not from {least} to {most}"), remedy).showing_scalar(value),
-        );
-    }
-
-    /// Checks a number of characters or items against the schema's `min{what}` and `max{what}`.
-    fn length(&mut self, schema: &Value, what: &str, length: usize, noun: &str, path: &Path) {
-        let bound = |end: &str| schema[format!("{end}{what}")].as_u64().and_then(|bound| usize::try_from(bound).ok());
-        let (least, most) = (bound("min").unwrap_or(0), bound("max").unwrap_or(usize::MAX));
-        if (least..=most).contains(&length) {
-            return;
-        }
-        let remedy = match (least, most) {
-            (least, most) if least == most => format!("Write exactly {least}"),
-            (_, most) if length > most => format!("Write at most {most}"),
-            _ => format!("Write at least {least}"),
-        };
-        self.report(Problem::new(path.clone(), format!("it has {length} {noun}"), remedy));
     }
 
     fn list(&mut self, schema: &'a Value, items: &[Value], path: &Path) {
@@ -216,126 +120,6 @@ impl<'a> Shape<'a> {
             (None, None) => format!("Add `{name}`"),
         };
         self.report(Problem::new(path.field(name), "this field is missing", remedy));
-    }
-
-    fn alternatives(&mut self, alternatives: &'a [Value], value: &Value, path: &Path) {
-        let is_null = |schema: &Value| schema["type"] == "null";
-        if value.is_null() && alternatives.iter().any(is_null) {
-            return;
-        }
-        let alternatives: Vec<&Value> = alternatives.iter().filter(|schema| !is_null(schema)).collect();
-        if let [only] = alternatives.as_slice()
-            && !only["$ref"].is_null()
-        {
-            return self.value(only, value, path);
-        }
-        let (texts, others): (Vec<&Value>, Vec<&Value>) =
-            alternatives.iter().partition(|schema| is_text(self.schema, schema));
-        if let [text] = texts.as_slice()
-            && !others.is_empty()
-        {
-            // A short form beside a long one: what is no object was meant as the short one.
-            return match (value, others.as_slice()) {
-                (Value::Object(_), [only]) => self.value(only, value, path),
-                (Value::Object(_), _) => self.alternatives_of(&others, value, path),
-                _ => self.value(text, value, path),
-            };
-        }
-        self.alternatives_of(&alternatives, value, path);
-    }
-
-    fn alternatives_of(&mut self, alternatives: &[&'a Value], value: &Value, path: &Path) {
-        let words: Vec<&str> = alternatives.iter().filter_map(|schema| schema["const"].as_str()).collect();
-        if !words.is_empty() {
-            return self.word(&words, value, path);
-        }
-        let forms: Vec<&Value> = alternatives
-            .iter()
-            .map(|schema| definition(self.schema, schema).map_or(*schema, |(_, inner)| inner))
-            .collect();
-        if forms.iter().all(|form| field_names(form).len() == 1) {
-            self.choice(&forms, value, path);
-        } else {
-            self.nearest_form(&forms, value, path);
-        }
-    }
-
-    /// An object of which exactly one field says which alternative it is.
-    fn choice(&mut self, forms: &[&'a Value], value: &Value, path: &Path) {
-        let names: Vec<&str> = forms.iter().flat_map(|form| field_names(form)).collect();
-        let one_of = if names.len() == 1 {
-            format!("`{}`", names[0])
-        } else {
-            format!("exactly one of {}", listed(&names, "and"))
-        };
-        let Value::Object(fields) = value else {
-            let remedy = match value.as_str().and_then(|word| names.iter().find(|name| **name == word)) {
-                Some(name) => format!("Write it as a field: `{name}: {{…}}`"),
-                None => format!("Write {one_of}"),
-            };
-            let reason = format!("it is {}, not an object", kind_of(value));
-            return self.report(Problem::new(path.clone(), reason, remedy).showing_scalar(value));
-        };
-        let mut given = Vec::new();
-        for (name, value) in fields {
-            match forms.iter().find_map(|form| form["properties"].get(name)) {
-                Some(inner) => {
-                    given.push(name.as_str());
-                    self.value(inner, value, &path.field(name));
-                }
-                None => self.unknown_field(name, &names, path),
-            }
-        }
-        match given.as_slice() {
-            [_] => {}
-            // A misspelt name was reported above, with what it may have meant.
-            [] if !fields.is_empty() => {}
-            [] => self.report(Problem::new(path.clone(), "it says nothing", format!("Write {one_of}"))),
-            several => self.report(Problem::new(
-                path.clone(),
-                format!("it has {}, which exclude each other", listed(several, "and")),
-                format!("Keep {one_of}"),
-            )),
-        }
-    }
-
-    /// An object that has one of several forms: the one of which it has most fields.
-    fn nearest_form(&mut self, forms: &[&'a Value], value: &Value, path: &Path) {
-        let described: Vec<String> = forms.iter().map(|form| listed(&field_names(form), "and")).collect();
-        let described = described.join("; or ");
-        let Value::Object(fields) = value else {
-            let reason = format!("it is {}, not an object", kind_of(value));
-            let remedy = format!("Write {described}");
-            return self.report(Problem::new(path.clone(), reason, remedy).showing_scalar(value));
-        };
-        let shared = |form: &Value| field_names(form).iter().filter(|name| fields.contains_key(**name)).count();
-        // The first of those that share most: `max_by_key` would give the last.
-        let Some(form) = forms.iter().rev().max_by_key(|form| shared(form)) else { return };
-        let mut own = Map::new();
-        for (name, value) in fields {
-            let elsewhere = forms.iter().any(|other| other["properties"].get(name).is_some());
-            if elsewhere && form["properties"].get(name).is_none() {
-                self.report(Problem::new(
-                    path.field(name),
-                    "it belongs to another form of entry",
-                    format!("Give it an entry of its own. An entry has either {described}"),
-                ));
-            } else {
-                own.insert(name.clone(), value.clone());
-            }
-        }
-        self.object(form, &own, path);
-    }
-}
-
-/// Whether a schema is one of a text: a kind of its own, or one of several words.
-fn is_text(root: &Value, schema: &Value) -> bool {
-    match definition(root, schema) {
-        Some((name, inner)) => texts::by_name(name).is_some() || is_text(root, inner),
-        None => {
-            !schema["enum"].is_null()
-                || schema["oneOf"].as_array().is_some_and(|words| words.iter().all(|word| !word["const"].is_null()))
-        }
     }
 }
 

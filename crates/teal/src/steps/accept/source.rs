@@ -36,8 +36,8 @@ impl<W: World> Step<'_, W> {
             Some(version) => format!("{reference} (version {version})"),
             None => reference.to_string(),
         };
-        match Document::parse(&stored.text) {
-            Ok(document) => Ok((document.value, origin)),
+        match Document::parse(&stored.text).and_then(Document::into_value) {
+            Ok(plan) => Ok((plan, origin)),
             Err(flaws) => {
                 let first = flaws.first().map_or_else(String::new, |flaw| {
                     let place = flaw.place;
