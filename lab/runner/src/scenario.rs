@@ -3,6 +3,8 @@
 mod expectation;
 mod extends;
 mod placeholder;
+#[cfg(test)]
+mod tests;
 
 pub use expectation::{Bounds, Expectation, FinalRoute, Outcome, PipelineExpectation};
 pub(crate) use placeholder::fill;
@@ -319,102 +321,5 @@ impl Scenario {
     #[must_use]
     pub fn service_of_version(&self, version: &str) -> Option<&str> {
         self.services.iter().find(|(_, spec)| spec.version == version).map(|(name, _)| name.as_str())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stage::FILLED_BY_TEAL;
-
-    const SMALL: &str = "
-name: small
-description: d
-load: {rate: 100}
-services: {blue: {version: '1'}, green: {version: '2', behaviour: {phases: [{errorRate: 0.2}]}}}
-release: {plan: {service: x}}
-events:
-  - {entering: Bake, after: 30s, do: abort}
-  - {at: 2m, do: {killTask: {service: green}}}
-expect: {outcome: rolledBack}
-";
-
-    #[test]
-    fn a_small_scenario_takes_its_defaults() {
-        let scenario = Scenario::parse(SMALL).unwrap();
-        assert_eq!(scenario.load.targets[0].port, PRODUCTION_PORT);
-        assert_eq!(scenario.release.at, Span::seconds(30));
-        assert_eq!(scenario.events[0].entering, Some(State::Bake));
-        assert_eq!(scenario.service_of_version("2"), Some("green"));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_place() {
-        for (from, to, place) in [
-            ("load: {rate: 100}", "load: {rates: 100}", "load"),
-            ("outcome: rolledBack", "outcome: perfect", "expect.outcome"),
-            ("after: 30s, do: abort", "do: explode", "events[0]"),
-            ("entering: Bake, after", "entering: Cook, after", "events[0].entering"),
-            ("at: 2m, do", "do", "events[1]"),
-            ("service: green", "service: grün", "grün"),
-            ("blue: {", "azure: {", "blue"),
-            ("version: '2'", "version: '1'", "same version"),
-            ("errorRate: 0.2", "errorRate: 2", "services.green.behaviour"),
-            ("name: small", "name: Small", "name"),
-        ] {
-            let problem = Scenario::parse(&SMALL.replace(from, to)).unwrap_err();
-            assert!(problem.contains(place), "{to} gives {problem:?}, which does not name {place}");
-        }
-    }
-
-    #[test]
-    fn every_shipped_scenario_reads_and_is_named_like_its_file() {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let files = Scenario::shipped(&repository).unwrap();
-        assert!(!files.is_empty());
-        for file in files {
-            let scenario = Scenario::read(&file).unwrap();
-            assert_eq!(file.file_stem().and_then(|stem| stem.to_str()), Some(scenario.name.as_str()));
-        }
-    }
-
-    /// What placeholders stand for in a lab, as far as plans use them.
-    fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
-        let arn =
-            |kind: &str| format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{kind}/app/x/0123456789abcdef");
-        let mut names: BTreeMap<String, String> = [
-            ("Name", scenario.name.clone()),
-            ("ClusterName", scenario.name.clone()),
-            ("ListenerArn", format!("{}/0000000000000001", arn("listener"))),
-            ("SecondListener", format!("{}/0000000000000002", arn("listener"))),
-            ("SecureListener", format!("{}/0000000000000003", arn("listener"))),
-            ("TestListenerArn", format!("{}/0000000000000004", arn("listener"))),
-            ("ShopRule", format!("{}/0000000000000001/0000000000000005", arn("listener-rule"))),
-            ("BadShareAlarmA", "x-a-bad-share".to_owned()),
-            ("BadShareAlarmB", "x-b-bad-share".to_owned()),
-            ("LoadBalancer5xxAlarm", "x-5xx".to_owned()),
-            ("AnyAlarm", "x-any".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        names.extend(FILLED_BY_TEAL.map(|name| (name.to_owned(), format!("${{{name}}}"))));
-        for service in scenario.services.keys() {
-            names.insert(format!("taskDefinition.{service}"), format!("x:{}", service.len()));
-        }
-        names
-    }
-
-    #[test]
-    fn the_plans_of_shipped_scenarios_are_valid_unless_that_is_what_they_are_about() {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for file in Scenario::shipped(&repository).unwrap() {
-            let scenario = Scenario::read(&file).unwrap();
-            let plan = fill(&scenario.release.plan, &names_in_a_lab(&scenario)).unwrap();
-            let is_refused = scenario.expect.error == Some(teal::error::ErrorName::PlanInvalid);
-            match teal::plan::Plan::check(&plan) {
-                Ok(_) => assert!(!is_refused, "{}: the plan has no problem", scenario.name),
-                Err(problems) => assert!(is_refused, "{}: {problems}", scenario.name),
-            }
-        }
     }
 }
