@@ -1,4 +1,4 @@
-//! Calls of services whose operations are a method and a path: S3, of which Teal needs two. As in json.rs, all but
+//! Calls of services whose operations are a method and a path: S3 and Lambda, of which Teal needs one or two. As in json.rs, all but
 //! the request's shape is the SDK's (ADR 0010).
 
 use crate::error::port_error;

@@ -21,6 +21,7 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The scenarios of the demo, in one lab.
@@ -31,6 +32,7 @@ const DEMO: [&str; 2] = ["good", "bad-5xx"];
 /// # Errors
 /// If the lab cannot be set up or fails.
 pub async fn demo() -> Result<bool, LabError> {
+    let began = Instant::now();
     let places = Places::find()?;
     let scenarios = DEMO.map(|name| shipped(&places, name)).map(|file| Scenario::read(&file));
     let scenarios = scenarios.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -46,6 +48,7 @@ pub async fn demo() -> Result<bool, LabError> {
         println!("{:<10} {:?}, {word}", result.scenario, result.release.outcome);
     }
     lab.stop().await;
+    println!("all of it took {:.0} s of real time", began.elapsed().as_secs_f64());
     Ok(results.iter().all(|result| result.passed))
 }
 
