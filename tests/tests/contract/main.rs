@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod calls;
+mod permissions;
 mod readme;
 mod repository;
 mod state_machine;

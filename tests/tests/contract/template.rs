@@ -1,7 +1,6 @@
 //! `template.yaml` against the functions' code and the state machine.
 
-use crate::calls;
-use crate::repository::{actions, document, folders, sources, text, words};
+use crate::repository::{document, folders, sources, text, words};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use teal::plan::ParameterPath;
@@ -9,94 +8,27 @@ use teal::plan::limits::VALIDATION_BUDGET;
 use teal::state::State;
 use teal::strategy::FUNCTION_MEMORY_MB;
 
-/// Actions that know no resource but "*", as the service authorization reference lists them; DescribeAlarms, which finds
-/// composite alarms only so; and network interfaces, which Lambda chooses itself.
-const WITHOUT_RESOURCE: &[&str] = &[
-    "application-autoscaling:DescribeScalableTargets",
-    "application-autoscaling:DescribeScalingPolicies",
-    "application-autoscaling:DescribeScheduledActions",
-    "autoscaling:DescribeAutoScalingGroups",
-    "autoscaling:DescribePolicies",
-    "autoscaling:DescribeScalingActivities",
-    "autoscaling:DescribeScheduledActions",
-    "cloudwatch:DescribeAlarms",
-    "cloudwatch:GetMetricData",
-    "codepipeline:PutJobFailureResult",
-    "codepipeline:PutJobSuccessResult",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-    "ecs:DescribeTaskDefinition",
-    "elasticloadbalancing:DescribeListeners",
-    "elasticloadbalancing:DescribeLoadBalancers",
-    "elasticloadbalancing:DescribeRules",
-    "elasticloadbalancing:DescribeTargetGroupAttributes",
-    "elasticloadbalancing:DescribeTargetGroups",
-    "elasticloadbalancing:DescribeTargetHealth",
-    "logs:CreateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    "logs:GetLogDelivery",
-    "logs:GetQueryResults",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:UpdateLogDelivery",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-];
-
-/// What the code calls under another name than its permission has, or makes AWS do in its name.
-const NOT_CALLED_BY_NAME: &[&str] = &[
-    "autoscaling:CreateOrUpdateTags",
-    "cloudwatch:DeleteAlarms",
-    "cloudwatch:PutMetricAlarm",
-    "cognito-idp:DescribeUserPoolClient",
-    "dynamodb:DeleteItem",
-    "ec2:RunInstances",
-    "ecs:TagResource",
-    "iam:PassRole",
-];
-
-/// What AWS does in a function's name, by the policy that allows it.
-const IN_ITS_NAME: &[(&str, &str)] = &[
-    ("FleetCreatePolicy", "autoscaling:CreateOrUpdateTags"),
-    ("FleetCreatePolicy", "cloudwatch:DeleteAlarms"),
-    ("FleetCreatePolicy", "cloudwatch:DescribeAlarms"),
-    ("FleetCreatePolicy", "cloudwatch:PutMetricAlarm"),
-    ("FleetCreatePolicy", "ec2:RunInstances"),
-    ("FleetCreatePolicy", "ecs:TagResource"),
-    ("FleetCreatePolicy", "iam:PassRole"),
-    ("RouteWritePolicy", "cognito-idp:DescribeUserPoolClient"),
-];
-
-/// Policies for what Lambda does in a function's name.
-const PLATFORM: &[&str] = &["DeadLetterPolicy", "LambdaPolicy", "VpcPolicy"];
-
 /// What begins without anybody waiting for its answer, and puts routes back.
 const TRIGGERS: &[&str] = &["OnAlarmFunction", "OnExecutionEndFunction", "SweepFunction"];
 
 /// What begins so, and touches no route.
-const BESIDE: &[&str] = &["PublishWeightsFunction"];
+pub(crate) const BESIDE: &[&str] = &["PublishWeightsFunction"];
 
-fn template() -> Value {
+pub(crate) fn template() -> Value {
     document("template.yaml")
 }
 
-fn resources<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
+pub(crate) fn resources<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
     let resources: &Map<String, Value> = template["Resources"].as_object().unwrap();
     let wanted = resources.iter().filter(|(_, resource)| resource["Type"] == kind);
     wanted.map(|(name, resource)| (name.as_str(), resource)).collect()
 }
 
-fn functions(template: &Value) -> BTreeMap<&str, &Value> {
+pub(crate) fn functions(template: &Value) -> BTreeMap<&str, &Value> {
     resources(template, "AWS::Serverless::Function")
 }
 
-fn list(value: &Value) -> Vec<&Value> {
+pub(crate) fn list(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),
         Value::Null => Vec::new(),
@@ -105,7 +37,7 @@ fn list(value: &Value) -> Vec<&Value> {
 }
 
 /// Every policy statement of the template, with where it stands.
-fn statements(template: &Value) -> Vec<(&str, &Value)> {
+pub(crate) fn statements(template: &Value) -> Vec<(&str, &Value)> {
     let managed = resources(template, "AWS::IAM::ManagedPolicy");
     let managed = managed.into_iter().map(|(name, policy)| (name, &policy["Properties"]["PolicyDocument"]));
     let machines = resources(template, "AWS::Serverless::StateMachine").into_iter();
@@ -120,7 +52,7 @@ fn statements(template: &Value) -> Vec<(&str, &Value)> {
 }
 
 /// The policies of each function, by the function's name.
-fn policies(template: &Value) -> BTreeMap<&str, BTreeSet<&str>> {
+pub(crate) fn policies(template: &Value) -> BTreeMap<&str, BTreeSet<&str>> {
     let of_role = |role: &str| -> BTreeSet<&str> {
         let arns = list(&template["Resources"][role]["Properties"]["ManagedPolicyArns"]).into_iter();
         // `!If [Condition, !Ref Policy, !Ref AWS::NoValue]` is the policy, where there is a condition.
@@ -263,158 +195,6 @@ fn logs_are_kept_for_a_time_and_not_for_ever() {
     for (name, group) in resources(&template, "AWS::Logs::LogGroup") {
         assert!(!group["Properties"]["RetentionInDays"].is_null(), "{name}");
     }
-}
-
-#[test]
-fn permissions_name_their_actions_and_their_resources() {
-    let template = template();
-    for (owner, statement) in statements(&template) {
-        assert_eq!(statement["Effect"], "Allow", "{owner}");
-        let actions: Vec<&str> =
-            list(&statement["Action"]).into_iter().map(|action| action.as_str().unwrap()).collect();
-        for action in &actions {
-            assert!(!action.contains('*'), "{owner}: {action}");
-        }
-        if list(&statement["Resource"]).iter().any(|resource| **resource == "*") {
-            let scoped: Vec<_> = actions.iter().filter(|action| !WITHOUT_RESOURCE.contains(action)).collect();
-            assert!(scoped.is_empty(), "{owner}: {scoped:?} can be given a resource");
-        }
-    }
-}
-
-#[test]
-fn people_write_nothing_but_requests() {
-    let template = template();
-    let statements = statements(&template).into_iter().filter(|(owner, _)| *owner == "OperatorPolicy");
-    for (_, statement) in statements {
-        let actions: Vec<&str> = list(&statement["Action"]).into_iter().filter_map(Value::as_str).collect();
-        if actions == ["dynamodb:PutItem"] {
-            let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-            assert_eq!(keys, "request#*");
-        } else {
-            let reads =
-                |action: &&str| ["Get", "Query", "Describe", "StartExecution"].iter().any(|verb| action.contains(verb));
-            assert!(actions.iter().all(reads), "{actions:?}");
-        }
-    }
-    let code = sources("crates/teal-aws/src/dynamodb");
-    assert!(code.contains("format!(\"request#{id}\")"), "their partitions");
-}
-
-#[test]
-fn those_who_keep_plans_may_do_what_their_commands_call() {
-    let template = template();
-    let statements = statements(&template).into_iter().filter(|(owner, _)| *owner == "PlanKeeperPolicy");
-    let allowed: BTreeSet<String> = statements
-        .flat_map(|(_, statement)| list(&statement["Action"]))
-        .map(|one| one.as_str().unwrap().to_owned())
-        .collect();
-    let mut called = actions(&text("crates/teal-aws/src/plans.rs"));
-    // Buckets are not the stack's: who keeps plans there has permissions of the bucket's owner.
-    called.retain(|action| action.starts_with("ssm:"));
-    assert_eq!(allowed, called);
-}
-
-#[test]
-fn every_function_has_a_role_of_its_own_and_every_policy_is_in_use() {
-    let template = template();
-    for (name, function) in functions(&template) {
-        let role = format!("{}Role", name.trim_end_matches("Function"));
-        assert_eq!(function["Properties"]["Role"]["Fn::GetAtt"][0], role);
-        assert!(function["Properties"]["Policies"].is_null(), "{name}: beside a role, SAM ignores them");
-    }
-    let used: BTreeSet<&str> = policies(&template).into_values().flatten().collect();
-    let mut written: BTreeSet<&str> = resources(&template, "AWS::IAM::ManagedPolicy").into_keys().collect();
-    for of_people in ["OperatorPolicy", "PlanKeeperPolicy"] {
-        assert!(written.remove(of_people), "{of_people}");
-    }
-    assert_eq!(used, written);
-}
-
-#[test]
-fn functions_that_only_look_can_change_nothing() {
-    for (name, policies) in policies(&template()) {
-        let looks_only = ["AcceptFunction", "ValidateGreenFunction", "EvaluateHealthFunction"].contains(&name)
-            || BESIDE.contains(&name)
-            || name == "OnPipelineJobFunction";
-        assert_eq!(policies.contains("RouteWritePolicy"), !looks_only, "{name}");
-        assert!(!looks_only || !policies.contains("FleetWritePolicy"), "{name}");
-        assert_eq!(policies.contains("FleetCreatePolicy"), name == "PrepareGreenFunction", "{name}");
-    }
-}
-
-#[test]
-fn each_function_may_do_what_its_code_calls_and_no_more() {
-    let template = template();
-    let policies = policies(&template);
-    for (name, function) in functions(&template) {
-        let allowed: BTreeSet<String> = statements(&template)
-            .into_iter()
-            .filter(|(owner, _)| policies[name].contains(owner) && !PLATFORM.contains(owner))
-            .flat_map(|(owner, statement)| list(&statement["Action"]).into_iter().map(move |action| (owner, action)))
-            .map(|(owner, action)| (owner, action.as_str().unwrap()))
-            .filter(|allowed| !IN_ITS_NAME.contains(allowed))
-            .map(|(_, action)| action.to_owned())
-            .collect();
-        let called = calls::of_function(function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap());
-        assert_eq!(allowed, called, "{name}");
-    }
-}
-
-#[test]
-fn what_runs_beside_releases_writes_no_record() {
-    let template = template();
-    let policies = policies(&template);
-    let mut beside = BTreeMap::new();
-    for (name, policies) in policies {
-        let writes = statements(&template).into_iter().filter(|(owner, statement)| {
-            policies.contains(owner) && list(&statement["Action"]).contains(&&Value::from("dynamodb:PutItem"))
-        });
-        for (_, write) in writes.filter(|(_, write)| !write["Condition"].is_null()) {
-            assert_eq!(write["Action"], "dynamodb:PutItem", "{name}: what is read is not narrowed");
-            beside.insert(name, write["Condition"].clone());
-        }
-    }
-    let requests = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "request#*"}});
-    let story = json!({
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "release#*"},
-        "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "entry", "expiresAt"]},
-    });
-    let expected = [("OnPipelineJobFunction", requests), ("PublishWeightsFunction", story)];
-    assert_eq!(beside, BTreeMap::from(expected));
-}
-
-#[test]
-fn no_role_has_more_policies_than_an_account_allows_at_first() {
-    // "IAM and AWS STS quotas": managed policies attached to a role.
-    for (name, policies) in policies(&template()) {
-        assert!(policies.len() <= 10, "{name} has {}", policies.len());
-    }
-}
-
-#[test]
-fn the_functions_may_do_what_the_code_calls_and_no_more() {
-    let template = template();
-    let of_functions: BTreeSet<&str> = policies(&template).into_values().flatten().collect();
-    let allowed: BTreeSet<String> = statements(&template)
-        .into_iter()
-        .filter(|(owner, _)| of_functions.contains(owner) && !PLATFORM.contains(owner))
-        .flat_map(|(_, statement)| list(&statement["Action"]))
-        .map(|action| action.as_str().unwrap().to_owned())
-        .filter(|action| !NOT_CALLED_BY_NAME.contains(&action.as_str()))
-        .collect();
-    let mut called = actions(&sources("crates/teal-aws/src"));
-    // A transaction is allowed by what it does; the others are the command line's.
-    for name in [
-        "dynamodb:TransactWriteItems",
-        "s3:PutObject",
-        "ssm:GetParameterHistory",
-        "ssm:GetParametersByPath",
-        "sts:GetCallerIdentity",
-    ] {
-        assert!(called.remove(name), "{name}");
-    }
-    assert_eq!(allowed, called);
 }
 
 #[test]
