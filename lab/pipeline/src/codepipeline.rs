@@ -151,10 +151,10 @@ fn invalid(pointer: &str) -> AwsFault {
 /// <https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PutJobSuccessResult.html>
 fn succeeded(input: &Value) -> Result<JobResult, AwsFault> {
     let text = |pointer: &str| input.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if let Some(percent) = input.pointer("/executionDetails/percentComplete") {
-        if percent.as_u64().is_none_or(|percent| percent > 100) {
-            return Err(invalid("/executionDetails/percentComplete"));
-        }
+    if let Some(percent) = input.pointer("/executionDetails/percentComplete")
+        && percent.as_u64().is_none_or(|percent| percent > 100)
+    {
+        return Err(invalid("/executionDetails/percentComplete"));
     }
     if let Some(token) = input["continuationToken"].as_str() {
         return Ok(JobResult::Continued {
