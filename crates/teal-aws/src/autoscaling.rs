@@ -15,6 +15,7 @@ use teal::ports::{CapacityHold, PortError, PortResult, Scaling};
 pub(crate) const AUTOSCALING: json::Service = json::Service {
     name: "application-autoscaling",
     target: "AnyScaleFrontendService",
+    version: "1.1",
     id: "application-auto-scaling",
 };
 

@@ -5,42 +5,34 @@
 mod tests;
 
 use crate::Aws;
-use crate::error::port_error;
-use aws_sdk_cloudwatch::types::{
-    AlarmType, Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StateValue, StatusCode,
-};
-use aws_smithy_types::DateTime;
+use crate::json;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use teal::plan::AlarmName;
 use teal::ports::{AlarmReading, AlarmState, MetricQuery, PortError, PortResult, Reads, Series, Signals, Statistic};
 use teal::time::Timestamp;
 
+pub(crate) const CLOUDWATCH: json::Service =
+    json::Service { name: "monitoring", target: "GraniteServiceVersion20100801", version: "1.0", id: "cloudwatch" };
+
 /// The most alarms that one DescribeAlarms call names, and returns.
 const ALARMS_PER_CALL: usize = 100;
 
+const DESCRIBE_ALARMS: &str = "cloudwatch:DescribeAlarms";
 const GET_METRIC_DATA: &str = "cloudwatch:GetMetricData";
 
 impl Signals for Aws {
     async fn alarms(&self, names: &[AlarmName]) -> PortResult<Vec<AlarmReading>> {
-        const CALL: &str = "cloudwatch:DescribeAlarms";
         let mut readings = Vec::new();
         for names in names.chunks(ALARMS_PER_CALL) {
-            let request = self
-                .cloudwatch()
-                .describe_alarms()
-                .set_alarm_names(Some(names.iter().map(ToString::to_string).collect()))
-                .alarm_types(AlarmType::MetricAlarm)
-                .alarm_types(AlarmType::CompositeAlarm)
-                .max_records(100);
-            let mut pages = request.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| port_error(CALL, "the alarms of the plan", &error))?;
-                let metric = page.metric_alarms().iter().map(|a| (a.alarm_name(), a.state_value(), a.state_reason()));
-                let composite =
-                    page.composite_alarms().iter().map(|a| (a.alarm_name(), a.state_value(), a.state_reason()));
-                readings.extend(
-                    metric.chain(composite).filter_map(|(name, state, reason)| read_alarm(name, state, reason)),
-                );
+            let input = json!({
+                "AlarmNames": names,
+                "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],
+                "MaxRecords": ALARMS_PER_CALL,
+            });
+            for page in self.cloudwatch().call_pages(DESCRIBE_ALARMS, "the alarms of the plan", input).await? {
+                let of_kind = |kind: &str| page[kind].as_array().into_iter().flatten();
+                readings.extend(of_kind("MetricAlarms").chain(of_kind("CompositeAlarms")).filter_map(read_alarm));
             }
         }
         Ok(readings)
@@ -50,49 +42,59 @@ impl Signals for Aws {
         if queries.is_empty() {
             return Ok(Vec::new());
         }
-        let request = self
-            .cloudwatch()
-            .get_metric_data()
-            .set_metric_data_queries(Some(queries.iter().map(write_query).collect()))
-            .start_time(DateTime::from_millis(from.as_millisecond()))
-            .end_time(DateTime::from_millis(to.as_millisecond()))
-            .scan_by(ScanBy::TimestampAscending);
+        let input = json!({
+            "MetricDataQueries": queries.iter().map(write_query).collect::<Vec<_>>(),
+            "StartTime": json::time(from),
+            "EndTime": json::time(to),
+            "ScanBy": "TimestampAscending",
+        });
         let mut gathered = Gathered::default();
-        let mut pages = request.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| port_error(GET_METRIC_DATA, "the metrics of the route", &error))?;
-            page.metric_data_results().iter().for_each(|result| gathered.add(result));
+        for page in self.cloudwatch().call_pages(GET_METRIC_DATA, "the metrics of the route", input).await? {
+            page["MetricDataResults"].as_array().into_iter().flatten().for_each(|result| gathered.add(result));
         }
         queries.iter().filter(|query| query.returned).map(|query| gathered.take(&query.id)).collect()
     }
 }
 
 /// An alarm whose state this version does not know counts as one without data: it cannot say that all is well.
-fn read_alarm(name: Option<&str>, state: Option<&StateValue>, reason: Option<&str>) -> Option<AlarmReading> {
-    let state = match state {
-        Some(StateValue::Ok) => AlarmState::Ok,
-        Some(StateValue::Alarm) => AlarmState::Alarm,
+fn read_alarm(alarm: &Value) -> Option<AlarmReading> {
+    let state = match alarm["StateValue"].as_str() {
+        Some("OK") => AlarmState::Ok,
+        Some("ALARM") => AlarmState::Alarm,
         _ => AlarmState::InsufficientData,
     };
-    let name = name?.parse().ok()?;
-    Some(AlarmReading { name, state, reason: reason.unwrap_or_default().to_owned() })
+    let name = alarm["AlarmName"].as_str()?.parse().ok()?;
+    Some(AlarmReading { name, state, reason: alarm["StateReason"].as_str().unwrap_or_default().to_owned() })
 }
 
-fn write_query(query: &MetricQuery) -> MetricDataQuery {
-    let period = i32::try_from(query.period).unwrap_or(i32::MAX);
-    let builder = MetricDataQuery::builder().id(&query.id).return_data(query.returned);
+fn write_query(query: &MetricQuery) -> Value {
     match &query.reads {
-        Reads::Expression(expression) => builder.expression(expression).period(period).build(),
+        Reads::Expression(expression) => json!({
+            "Id": query.id,
+            "ReturnData": query.returned,
+            "Expression": expression,
+            "Period": query.period,
+        }),
         Reads::Statistic(Statistic { namespace, metric, dimensions, statistic }) => {
-            let dimension = |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
-            let metric = Metric::builder()
-                .namespace(namespace)
-                .metric_name(metric)
-                .set_dimensions(Some(dimensions.iter().map(dimension).collect()))
-                .build();
-            builder.metric_stat(MetricStat::builder().metric(metric).stat(statistic).period(period).build()).build()
+            let dimension = |(name, value): &(String, String)| json!({"Name": name, "Value": value});
+            let dimensions: Vec<Value> = dimensions.iter().map(dimension).collect();
+            json!({
+                "Id": query.id,
+                "ReturnData": query.returned,
+                "MetricStat": {
+                    "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
+                    "Stat": statistic,
+                    "Period": query.period,
+                },
+            })
         }
     }
+}
+
+/// A datum. JSON knows no infinite numbers and no NaN: the protocol writes their names.
+fn number(value: &Value) -> f64 {
+    let named = || value.as_str()?.parse().ok();
+    value.as_f64().or_else(named).unwrap_or(f64::NAN)
 }
 
 /// What the pages have brought so far, by the query's id.
@@ -108,20 +110,20 @@ enum StatusOf {
 }
 
 impl Gathered {
-    fn add(&mut self, result: &MetricDataResult) {
-        let Some(id) = result.id() else { return };
-        let status = match result.status_code() {
-            Some(StatusCode::Complete) => StatusOf::Complete,
+    fn add(&mut self, result: &Value) {
+        let Some(id) = result["Id"].as_str() else { return };
+        let elements = |list: &str| result[list].as_array().into_iter().flatten();
+        let status = match result["StatusCode"].as_str() {
+            Some("Complete") => StatusOf::Complete,
             other => {
-                let messages = result.messages().iter().filter_map(|message| message.value());
-                let code = other.map_or("no status", StatusCode::as_str);
-                StatusOf::Not(std::iter::once(code).chain(messages).collect::<Vec<_>>().join(", "))
+                let messages = elements("Messages").filter_map(|message| message["Value"].as_str());
+                StatusOf::Not(
+                    std::iter::once(other.unwrap_or("no status")).chain(messages).collect::<Vec<_>>().join(", "),
+                )
             }
         };
-        let points = result.timestamps().iter().zip(result.values()).filter_map(|(at, value)| {
-            let at = Timestamp::from_millisecond(at.to_millis().ok()?).ok()?;
-            Some((at, *value))
-        });
+        let points = elements("Timestamps").zip(elements("Values"));
+        let points = points.filter_map(|(at, value)| Some((json::time_of(at)?, number(value))));
         match self.series.get_mut(id) {
             Some(entry) => {
                 entry.0.extend(points);

@@ -10,7 +10,7 @@ use teal::ports::{Pipelines, PortError, PortResult};
 use teal::release::ReleaseId;
 
 const CODEPIPELINE: json::Service =
-    json::Service { name: "codepipeline", target: "CodePipeline_20150709", id: "codepipeline" };
+    json::Service { name: "codepipeline", target: "CodePipeline_20150709", version: "1.1", id: "codepipeline" };
 
 impl Pipelines for Aws {
     async fn start_execution(&self, state_machine: &str, name: &ReleaseId, input: &str) -> PortResult<()> {

@@ -19,7 +19,7 @@ use teal::ports::{CapacityHold, PortError, PortResult, Progress, RunnerReading, 
 use teal::route::Colours;
 
 pub(crate) const EC2_AUTOSCALING: query::Service = query::Service {
-    endpoint: json::Service { name: "autoscaling", target: "", id: "auto-scaling" },
+    endpoint: json::Service { name: "autoscaling", target: "", version: "", id: "auto-scaling" },
     version: "2011-01-01",
 };
 

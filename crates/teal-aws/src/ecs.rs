@@ -23,7 +23,7 @@ const CREATE_SERVICE: &str = "ecs:CreateService";
 const UPDATE_SERVICE: &str = "ecs:UpdateService";
 
 pub(crate) const ECS: json::Service =
-    json::Service { name: "ecs", target: "AmazonEC2ContainerServiceV20141113", id: "ecs" };
+    json::Service { name: "ecs", target: "AmazonEC2ContainerServiceV20141113", version: "1.1", id: "ecs" };
 
 /// How many of ECS's events about a service are passed on.
 const EVENTS: usize = 3;

@@ -2,11 +2,13 @@
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 
 use crate::Aws;
-use crate::error::port_error;
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use aws_smithy_types::DateTime;
+use crate::json;
+use serde_json::{Value, json};
 use teal::ports::{Announcer, PortError, PortResult};
 use teal::story::Announcement;
+
+pub(crate) const EVENTS: json::Service =
+    json::Service { name: "events", target: "AWSEvents", version: "1.1", id: "eventbridge" };
 
 const PUT_EVENTS: &str = "events:PutEvents";
 
@@ -23,16 +25,15 @@ impl Announcer for Aws {
     async fn announce(&self, announcements: &[Announcement]) -> PortResult<()> {
         for batch in announcements.chunks(EVENTS_PER_CALL) {
             let entries = batch.iter().map(|announcement| self.entry(announcement)).collect::<PortResult<Vec<_>>>()?;
-            let answer = self.eventbridge().put_events().set_entries(Some(entries)).send().await;
             let what = format!("event bus {}", self.settings.event_bus);
-            let answer = answer.map_err(|error| port_error(PUT_EVENTS, &what, &error))?;
+            let answer = self.eventbridge().call(PUT_EVENTS, &what, &json!({"Entries": entries})).await?;
             // An entry can fail in an answer that is a success as a whole.
-            if let Some(failed) = answer.entries().iter().find(|entry| entry.error_code().is_some()) {
-                let code = failed.error_code().unwrap_or_default();
+            let mut entries = answer["Entries"].as_array().into_iter().flatten();
+            if let Some((entry, code)) = entries.find_map(|entry| Some((entry, entry["ErrorCode"].as_str()?))) {
                 if code.contains("Throttling") {
                     return Err(PortError::Throttled { call: PUT_EVENTS });
                 }
-                let message = format!("{code}: {}", failed.error_message().unwrap_or_default());
+                let message = format!("{code}: {}", entry["ErrorMessage"].as_str().unwrap_or_default());
                 return Err(PortError::Unavailable { call: PUT_EVENTS, message });
             }
         }
@@ -41,17 +42,16 @@ impl Announcer for Aws {
 }
 
 impl Aws {
-    fn entry(&self, announcement: &Announcement) -> PortResult<PutEventsRequestEntry> {
+    fn entry(&self, announcement: &Announcement) -> PortResult<Value> {
         let detail = serde_json::to_string(announcement)
             .map_err(|error| PortError::Refused { call: PUT_EVENTS, message: error.to_string() })?;
-        let entry = PutEventsRequestEntry::builder()
-            .time(DateTime::from_millis(announcement.at.as_millisecond()))
-            .source(SOURCE)
-            .detail_type(DETAIL_TYPE)
-            .detail(detail)
-            .event_bus_name(&self.settings.event_bus)
-            .build();
-        Ok(entry)
+        Ok(json!({
+            "Time": json::time(announcement.at),
+            "Source": SOURCE,
+            "DetailType": DETAIL_TYPE,
+            "Detail": detail,
+            "EventBusName": self.settings.event_bus,
+        }))
     }
 }
 
@@ -59,7 +59,6 @@ impl Aws {
 mod tests {
     use super::*;
     use crate::testing::{Script, id};
-    use serde_json::{Value, json};
     use teal::error::ErrorName;
     use teal::state::State;
     use teal::units::Share;
@@ -90,6 +89,7 @@ mod tests {
         let entry = &entries(0)[0];
         assert_eq!((&entry["Source"], &entry["EventBusName"]), (&json!("teal"), &json!("main")));
         assert_eq!(entry["DetailType"], "Teal Release Phase Change");
+        assert_eq!(entry["Time"], json!(1_795_341_600.0), "seconds");
         let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
         assert_eq!(detail, serde_json::to_value(announcement(0)).unwrap());
     }

@@ -33,6 +33,7 @@ use aws_smithy_types::retry::RetryConfig;
 use serde_json::{Map, Value};
 use std::fmt;
 use teal::ports::{PortError, PortResult};
+use teal::time::Timestamp;
 
 /// The members of a document.
 pub(crate) type Members = Map<String, Value>;
@@ -40,10 +41,12 @@ pub(crate) type Members = Map<String, Value>;
 /// A service of AWS.
 #[derive(Debug)]
 pub(crate) struct Service {
-    /// The beginning of its endpoints, its name in signatures and the prefix of its IAM actions: one and the same here.
+    /// The beginning of its endpoints and its name in signatures: one and the same here.
     pub(crate) name: &'static str,
     /// The beginning of `X-Amz-Target`, before the operation; empty where the protocol has none.
     pub(crate) target: &'static str,
+    /// The version of its JSON protocol; empty where it speaks another one.
+    pub(crate) version: &'static str,
     /// The SDK's name of it, for the user agent.
     pub(crate) id: &'static str,
 }
@@ -58,6 +61,7 @@ pub(crate) struct Client {
 #[derive(Debug)]
 struct Request {
     target: String,
+    version: &'static str,
     body: Vec<u8>,
 }
 
@@ -73,8 +77,11 @@ impl Client {
     /// Those of the call.
     pub(crate) async fn call(&self, call: &'static str, what: &str, input: &Value) -> PortResult<Value> {
         let operation = call.rsplit(':').next().unwrap_or(call);
-        let request =
-            Request { target: format!("{}.{operation}", self.service.target), body: input.to_string().into_bytes() };
+        let request = Request {
+            target: format!("{}.{operation}", self.service.target),
+            version: self.service.version,
+            body: input.to_string().into_bytes(),
+        };
         self.operation.invoke(request).await.map_err(|error| port_error(call, what, &error))
     }
 
@@ -89,27 +96,55 @@ impl Client {
         input: Value,
         list: &str,
     ) -> PortResult<Vec<Value>> {
-        pages(call, input, list, async |input| self.call(call, what, input).await).await
+        self.call_pages(call, what, input).await.map(|pages| elements(pages, list))
+    }
+
+    /// Every page of a call's answer.
+    ///
+    /// # Errors
+    /// Those of the calls.
+    pub(crate) async fn call_pages(&self, call: &'static str, what: &str, input: Value) -> PortResult<Vec<Value>> {
+        pages(call, input, async |input| self.call(call, what, input).await).await
     }
 }
 
-/// The elements of the member `list` of every page of a call's answer, of which `one` gives one.
+/// A time as the protocol has it: seconds since 1970.
+/// <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#timestampformat-trait>
+pub(crate) fn time(at: Timestamp) -> Value {
+    // Whole milliseconds of this millennium are exact in both numbers.
+    Value::from(at.as_millisecond() as f64 / 1000.0)
+}
+
+/// The time of a member, if it is one.
+pub(crate) fn time_of(value: &Value) -> Option<Timestamp> {
+    let milliseconds = (value.as_f64()? * 1000.0).round();
+    Timestamp::from_millisecond(milliseconds as i64).ok()
+}
+
+/// The elements of the member `list` of all pages.
+pub(crate) fn elements(pages: Vec<Value>, list: &str) -> Vec<Value> {
+    let lists = pages.into_iter().filter_map(|mut page| match page.get_mut(list).map(Value::take) {
+        Some(Value::Array(found)) => Some(found),
+        _ => None,
+    });
+    lists.flatten().collect()
+}
+
+/// Every page of a call's answer, of which `one` gives one.
 ///
 /// # Errors
 /// Those of the calls.
 pub(crate) async fn pages(
     call: &'static str,
     mut input: Value,
-    list: &str,
     one: impl AsyncFn(&Value) -> PortResult<Value>,
 ) -> PortResult<Vec<Value>> {
-    let mut elements = Vec::new();
+    let mut pages = Vec::new();
     loop {
         let mut page = one(&input).await?;
-        if let Some(Value::Array(found)) = page.get_mut(list).map(Value::take) {
-            elements.extend(found);
-        }
-        let Some(token) = page.get_mut(NEXT_TOKEN).map(Value::take) else { return Ok(elements) };
+        let token = page.get_mut(NEXT_TOKEN).map(Value::take);
+        pages.push(page);
+        let Some(token) = token else { return Ok(pages) };
         if input.get(NEXT_TOKEN) == Some(&token) {
             return Err(PortError::Unavailable { call, message: "a page of its answer leads to itself".to_owned() });
         }
@@ -209,7 +244,7 @@ fn write(request: Request) -> Result<HttpRequest, BoxError> {
     http.set_method("POST")?;
     http.set_uri("/")?;
     let headers = http.headers_mut();
-    headers.insert("content-type", "application/x-amz-json-1.1");
+    headers.try_insert("content-type", format!("application/x-amz-json-{}", request.version))?;
     headers.insert("content-length", length.to_string());
     headers.try_insert("x-amz-target", request.target)?;
     Ok(http)

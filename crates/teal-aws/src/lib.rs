@@ -44,13 +44,13 @@ pub struct Aws {
     config: SdkConfig,
     settings: AwsSettings,
     autoscaling: OnceLock<json::Client>,
-    cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
+    cloudwatch: OnceLock<json::Client>,
     cloudwatch_logs: OnceLock<json::Client>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     ec2_autoscaling: OnceLock<query::Client>,
     ecs: OnceLock<json::Client>,
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
-    eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
+    eventbridge: OnceLock<json::Client>,
     step_functions: OnceLock<aws_sdk_sfn::Client>,
 }
 
@@ -93,8 +93,8 @@ impl Aws {
         self.autoscaling.get_or_init(|| json::Client::new(&self.config, &autoscaling::AUTOSCALING))
     }
 
-    fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
-        self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
+    fn cloudwatch(&self) -> &json::Client {
+        self.cloudwatch.get_or_init(|| json::Client::new(&self.config, &cloudwatch::CLOUDWATCH))
     }
 
     fn cloudwatch_logs(&self) -> &json::Client {
@@ -117,8 +117,8 @@ impl Aws {
         self.elb.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
     }
 
-    fn eventbridge(&self) -> &aws_sdk_eventbridge::Client {
-        self.eventbridge.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config))
+    fn eventbridge(&self) -> &json::Client {
+        self.eventbridge.get_or_init(|| json::Client::new(&self.config, &eventbridge::EVENTS))
     }
 
     fn step_functions(&self) -> &aws_sdk_sfn::Client {

@@ -12,7 +12,8 @@ use teal::ports::{LogFinding, LogGives, LogLine, LogSearch, Logs, PortError, Por
 use teal::time::Timestamp;
 use tokio::time::sleep;
 
-pub(crate) const LOGS: json::Service = json::Service { name: "logs", target: "Logs_20140328", id: "cloudwatch-logs" };
+pub(crate) const LOGS: json::Service =
+    json::Service { name: "logs", target: "Logs_20140328", version: "1.1", id: "cloudwatch-logs" };
 
 const START_QUERY: &str = "logs:StartQuery";
 const GET_QUERY_RESULTS: &str = "logs:GetQueryResults";

@@ -33,8 +33,8 @@ impl PlanStore for Aws {
     }
 }
 
-const SSM: json::Service = json::Service { name: "ssm", target: "AmazonSSM", id: "ssm" };
-const S3: json::Service = json::Service { name: "s3", target: "", id: "s3" };
+const SSM: json::Service = json::Service { name: "ssm", target: "AmazonSSM", version: "1.1", id: "ssm" };
+const S3: json::Service = json::Service { name: "s3", target: "", version: "", id: "s3" };
 
 impl Aws {
     pub(crate) fn ssm(&self) -> json::Client {

@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::error::port_error;
-use crate::json::{self, Members, ServiceError, pages, runtime};
+use crate::json::{self, Members, ServiceError, elements, pages, runtime};
 use aws_config::SdkConfig;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -60,7 +60,8 @@ impl Client {
         input: Value,
         list: &str,
     ) -> PortResult<Vec<Value>> {
-        pages(call, input, list, async |input| self.call(call, what, input).await).await
+        let pages = pages(call, input, async |input| self.call(call, what, input).await).await?;
+        Ok(elements(pages, list))
     }
 }
 

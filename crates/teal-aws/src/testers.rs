@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use teal::ports::{BuildOrder, BuildReading, BuildState, PortError, PortResult, Testers};
 
-const CODEBUILD: json::Service = json::Service { name: "codebuild", target: "CodeBuild_20161006", id: "codebuild" };
-const LAMBDA: json::Service = json::Service { name: "lambda", target: "", id: "lambda" };
+const CODEBUILD: json::Service =
+    json::Service { name: "codebuild", target: "CodeBuild_20161006", version: "1.1", id: "codebuild" };
+const LAMBDA: json::Service = json::Service { name: "lambda", target: "", version: "", id: "lambda" };
 
 /// How much longer than the function's own time its answer is waited for: a cold start.
 const GRACE: Duration = Duration::from_secs(5);

@@ -143,14 +143,9 @@ impl HttpConnector for Script {
             Some(None) => Err(ConnectorError::io("the connection broke off".into())),
             Some(Some((status, body))) => Ok((status, body)),
         };
-        HttpConnectorFuture::ready(answer.map(|(status, body)| {
-            let cbor = request.headers().get("smithy-protocol").is_some();
-            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-            if cbor {
-                response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
-            }
-            response
-        }))
+        HttpConnectorFuture::ready(
+            answer.map(|(status, body)| HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))),
+        )
     }
 }
 

@@ -1,40 +1,16 @@
-use crate::testing::{Script, Sent};
-use ciborium::{Value, cbor};
+use crate::testing::Script;
+use serde_json::{Value, json};
 use teal::ports::{AlarmState, MetricQuery, PortError, Reads, Series, Signals, Statistic};
 use teal::time::Timestamp;
 
-/// CloudWatch speaks CBOR.
-fn encoded(value: &Value) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    ciborium::into_writer(value, &mut bytes).unwrap();
-    bytes
-}
-
-fn decoded(sent: &Sent) -> Value {
-    ciborium::from_reader(sent.body.as_slice()).unwrap()
-}
-
-fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    value.as_map()?.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
-}
-
-/// Seconds as CBOR's type for a time.
-fn time(seconds: f64) -> Value {
-    Value::Tag(1, Box::new(Value::Float(seconds)))
-}
-
 fn result(id: &str, status: &str, points: &[(f64, f64)]) -> Value {
-    let times = points.iter().map(|(at, _)| time(*at)).collect::<Vec<_>>();
-    let values = points.iter().map(|(_, value)| *value).collect::<Vec<_>>();
-    cbor!({"Id" => id, "StatusCode" => status, "Timestamps" => times, "Values" => values}).unwrap()
+    let times: Vec<f64> = points.iter().map(|(at, _)| *at).collect();
+    let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
+    json!({"Id": id, "StatusCode": status, "Timestamps": times, "Values": values})
 }
 
-fn page(results: &[Value], next: Option<&str>) -> Vec<u8> {
-    let page = match next {
-        Some(next) => cbor!({"MetricDataResults" => results, "NextToken" => next}),
-        None => cbor!({"MetricDataResults" => results}),
-    };
-    encoded(&page.unwrap())
+fn page(results: &[Value], next: Option<&str>) -> Value {
+    json!({"MetricDataResults": results, "NextToken": next})
 }
 
 fn query(id: &str) -> MetricQuery {
@@ -63,8 +39,8 @@ async fn metrics(script: &Script, ids: &[&str]) -> Result<Vec<Series>, PortError
 #[tokio::test]
 async fn all_series_come_from_one_question_over_all_its_pages() {
     let script = Script::default()
-        .answers(200, page(&[result("a", "PartialData", &[(600.0, 1.0)]), result("b", "Complete", &[])], Some("more")))
-        .answers(200, page(&[result("a", "Complete", &[(660.0, 2.0)])], None));
+        .json(&page(&[result("a", "PartialData", &[(600.0, 1.0)]), result("b", "Complete", &[])], Some("more")))
+        .json(&page(&[result("a", "Complete", &[(660.0, 2.0)])], None));
     let series = metrics(&script, &["a", "b"]).await.unwrap();
     let expected = [
         Series { id: "a".into(), points: vec![(at(600), 1.0), (at(660), 2.0)] },
@@ -74,34 +50,62 @@ async fn all_series_come_from_one_question_over_all_its_pages() {
 
     let sent = script.sent();
     assert_eq!(sent[0].operation, "GetMetricData");
-    let request = decoded(&sent[0]);
-    assert_eq!(member(&request, "MetricDataQueries").and_then(Value::as_array).map(Vec::len), Some(2));
-    assert_eq!(member(&request, "ScanBy").and_then(Value::as_text), Some("TimestampAscending"));
-    assert_eq!(member(&decoded(&sent[1]), "NextToken").and_then(Value::as_text), Some("more"));
+    assert_eq!(sent[0].headers["content-type"], "application/x-amz-json-1.0");
+    assert_eq!(sent[0].headers["x-amz-target"], "GraniteServiceVersion20100801.GetMetricData");
+    let of_query = |id: &str| {
+        json!({
+            "Id": id,
+            "ReturnData": true,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/ApplicationELB",
+                    "MetricName": "RequestCount",
+                    "Dimensions": [{"Name": "LoadBalancer", "Value": "app/shop/1"}],
+                },
+                "Stat": "Sum",
+                "Period": 60,
+            },
+        })
+    };
+    let asked = json!({
+        "MetricDataQueries": [of_query("a"), of_query("b")],
+        "StartTime": 600.0,
+        "EndTime": 900.0,
+        "ScanBy": "TimestampAscending",
+    });
+    assert_eq!(sent[0].json(), asked);
+    assert_eq!(sent[1].json()["NextToken"], "more");
 }
 
 #[tokio::test]
 async fn what_only_an_expression_uses_is_neither_returned_nor_missed() {
-    let script = Script::default().answers(200, page(&[result("sum", "Complete", &[(600.0, 3.0)])], None));
+    let script = Script::default().json(&page(&[result("sum", "Complete", &[(600.0, 3.0)])], None));
     let input = MetricQuery { returned: false, ..query("a") };
     let sum = MetricQuery { reads: Reads::Expression("a * 2".into()), ..query("sum") };
     let series = script.aws().metrics(&[input, sum], at(600), at(900)).await.unwrap();
     assert_eq!(series, [Series { id: "sum".into(), points: vec![(at(600), 3.0)] }]);
-    let request = decoded(&script.sent()[0]);
-    let queries = member(&request, "MetricDataQueries").and_then(Value::as_array).unwrap();
-    assert_eq!(member(&queries[0], "ReturnData"), Some(&Value::Bool(false)));
-    assert_eq!(member(&queries[1], "Expression").and_then(Value::as_text), Some("a * 2"));
-    assert_eq!(member(&queries[1], "MetricStat"), None);
+    let queries = &script.sent()[0].json()["MetricDataQueries"];
+    assert_eq!(queries[0]["ReturnData"], false);
+    assert_eq!(queries[1], json!({"Id": "sum", "ReturnData": true, "Expression": "a * 2", "Period": 60}));
+}
+
+#[tokio::test]
+async fn a_datum_that_is_no_number_is_not_taken_for_one() {
+    let odd = json!({"Id": "a", "StatusCode": "Complete", "Timestamps": [600, 660.5], "Values": ["NaN", "Infinity"]});
+    let series = metrics(&Script::default().json(&page(&[odd], None)), &["a"]).await.unwrap();
+    let [(first, nan), (second, infinite)] = series[0].points.as_slice() else { panic!("{series:?}") };
+    assert_eq!((first.as_second(), second.as_millisecond()), (600, 660_500));
+    assert!(nan.is_nan() && infinite.is_infinite());
 }
 
 #[tokio::test]
 async fn a_series_that_is_not_complete_is_no_data_at_all() {
     for status in ["PartialData", "InternalError", "Forbidden"] {
-        let script = Script::default().answers(200, page(&[result("a", status, &[(600.0, 1.0)])], None));
+        let script = Script::default().json(&page(&[result("a", status, &[(600.0, 1.0)])], None));
         let error = metrics(&script, &["a"]).await.unwrap_err();
         assert!(matches!(error, PortError::Unavailable { .. }) && error.to_string().contains(status), "{error}");
     }
-    let script = Script::default().answers(200, page(&[result("a", "Complete", &[])], None));
+    let script = Script::default().json(&page(&[result("a", "Complete", &[])], None));
     assert!(
         matches!(metrics(&script, &["a", "b"]).await, Err(PortError::Unavailable { .. })),
         "b is not in the answer"
@@ -117,12 +121,11 @@ async fn no_question_needs_no_call() {
 
 #[tokio::test]
 async fn alarms_of_both_kinds_are_read_over_all_pages() {
-    let alarm = |name: &str, state: &str| {
-        cbor!({"AlarmName" => name, "StateValue" => state, "StateReason" => "because"}).unwrap()
-    };
-    let first = cbor!({"MetricAlarms" => [alarm("a", "OK")], "CompositeAlarms" => [alarm("b", "ALARM")], "NextToken" => "more"});
-    let second = cbor!({"MetricAlarms" => [alarm("c", "INSUFFICIENT_DATA"), alarm("d", "CONFUSED")]});
-    let script = Script::default().answers(200, encoded(&first.unwrap())).answers(200, encoded(&second.unwrap()));
+    let alarm = |name: &str, state: &str| json!({"AlarmName": name, "StateValue": state, "StateReason": "because"});
+    let first =
+        json!({"MetricAlarms": [alarm("a", "OK")], "CompositeAlarms": [alarm("b", "ALARM")], "NextToken": "more"});
+    let second = json!({"MetricAlarms": [alarm("c", "INSUFFICIENT_DATA"), alarm("d", "CONFUSED")]});
+    let script = Script::default().json(&first).json(&second);
     let names = ["a", "b", "c", "d", "e"].map(|name| name.parse().unwrap());
     let readings = script.aws().alarms(&names).await.unwrap();
     let states: Vec<(&str, AlarmState)> = readings.iter().map(|alarm| (alarm.name.as_str(), alarm.state)).collect();
@@ -134,13 +137,14 @@ async fn alarms_of_both_kinds_are_read_over_all_pages() {
     ];
     assert_eq!(states, expected, "e does not exist");
     assert_eq!(readings[1].reason, "because");
-    let types = member(&decoded(&script.sent()[0]), "AlarmTypes").and_then(Value::as_array).cloned().unwrap();
-    assert_eq!(types, [Value::from("MetricAlarm"), Value::from("CompositeAlarm")], "composite ones must be asked for");
+    let asked = script.sent()[0].json();
+    assert_eq!(asked["AlarmTypes"], json!(["MetricAlarm", "CompositeAlarm"]), "composite ones must be asked for");
+    assert_eq!(asked["AlarmNames"], json!(["a", "b", "c", "d", "e"]));
 }
 
 #[tokio::test]
 async fn a_refused_call_keeps_its_meaning() {
-    let error = cbor!({"__type" => "com.amazonaws.cloudwatch#AccessDeniedException", "message" => "no"}).unwrap();
-    let script = Script::default().answers(403, encoded(&error));
+    let error = json!({"__type": "com.amazonaws.cloudwatch#AccessDeniedException", "message": "no"});
+    let script = Script::default().answers(403, error.to_string());
     assert!(matches!(script.aws().alarms(&["a".parse().unwrap()]).await, Err(PortError::Denied { .. })));
 }

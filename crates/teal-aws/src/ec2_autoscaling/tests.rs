@@ -345,7 +345,7 @@ async fn capacity_is_held_by_the_least_number_of_instances() {
     assert_eq!(sent(&script, "UpdateAutoScalingGroup"), expected);
 
     let held = with(blue(), "MinSize", json!("4"));
-    let again = Script::default().groups(&[held.clone()]);
+    let again = Script::default().groups(std::slice::from_ref(&held));
     again.aws().hold_capacity(&runner("checkout-a"), &hold).await.unwrap();
     assert_eq!(operations(&again), ["DescribeAutoScalingGroups"]);
     let script = Script::default().groups(&[held]).gives(&json!({}));
