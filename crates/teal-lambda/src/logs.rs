@@ -34,15 +34,25 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
-    /// The labels that can be told from the input: release (or the execution's name), step and state.
+    /// The labels that can be told from the input: release (or the execution's name; of an event, in its detail), step and state.
     pub(crate) fn of(payload: &Value, call: &Invocation) -> Self {
         let text = |key: &str| payload.get(key).and_then(Value::as_str);
+        let names = ["/release", "/name", "/detail/release", "/detail/name"];
+        let release = names.iter().find_map(|name| payload.pointer(name)?.as_str());
         Self {
-            release: text("release").or_else(|| text("name")).unwrap_or_default().to_owned(),
+            release: release.unwrap_or_default().to_owned(),
             step: payload.get("step").and_then(Value::as_u64),
             state: text("state").unwrap_or(&call.function).to_owned(),
             request: call.id.clone(),
         }
+    }
+
+    /// With the release that the run turned out to be about, where the input named none.
+    pub(crate) fn about(mut self, release: Option<&ReleaseId>) -> Self {
+        if let (true, Some(release)) = (self.release.is_empty(), release) {
+            self.release = release.to_string();
+        }
+        self
     }
 }
 
@@ -91,4 +101,33 @@ pub(crate) fn failed(labels: &Labels, problem: &TealError) {
         "{}",
         problem.message
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_names_the_release_of_the_input_or_the_one_that_the_run_failed_for() {
+        let call = Invocation {
+            id: "1".into(),
+            function: "sweep".into(),
+            now: "2026-11-22T10:00:00Z".parse().unwrap(),
+            act_by: "2026-11-22T10:01:00Z".parse().unwrap(),
+        };
+        let failed = ReleaseId::new("checkout-7").unwrap();
+        let table = [
+            (json!({"release": "r-1"}), "r-1"),
+            (json!({"name": "r-2"}), "r-2"),
+            (json!({"detail-type": "Step Functions Execution Status Change", "detail": {"name": "r-3"}}), "r-3"),
+            (json!({"detail-type": "Teal Release Phase Change", "detail": {"release": "r-4"}}), "r-4"),
+            (json!({"detail-type": "CloudWatch Alarm State Change", "detail": {"alarmName": "a"}}), "checkout-7"),
+            (json!({"detail-type": "Scheduled Event", "detail": {}}), "checkout-7"),
+        ];
+        for (payload, release) in table {
+            assert_eq!(Labels::of(&payload, &call).about(Some(&failed)).release, release, "{payload}");
+        }
+        assert_eq!(Labels::of(&json!({}), &call).about(None).release, "");
+    }
 }

@@ -58,6 +58,7 @@ where
         Ok(input) => Box::pin(step(&mut run, input)).await,
         Err(error) => Err(error),
     };
+    let labels = labels.about(run.failed());
     let story = run.into_story();
     logs::tell(&labels, &story);
     metrics::publish(call, &story);

@@ -144,3 +144,34 @@ pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Rc<Input>) -
     };
     Ok(Some(answer))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::link::{Who, later};
+    use crate::{ALARM, Fault, FaultKind, Machine, World, plan};
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    #[test]
+    fn an_alarm_that_could_not_restore_a_release_says_which() {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::Bake);
+        // It finds who watches and reads the record; then it cannot write.
+        world.inject(Fault { at_call: world.calls() + 2, kind: FaultKind::Throttle });
+        let now = world.now();
+        let act_by = later(now, Function::OnAlarm.timeout_millis());
+        let call = Invocation { id: "alarm-1".to_owned(), function: "on-alarm".to_owned(), now, act_by };
+        let who = Who { invocation: call.id.clone(), function: Function::OnAlarm, started: now };
+        let link = Link::new(&world, who);
+        let mut step = Step::new(&link, &call);
+        let alarm = ALARM.parse().unwrap();
+        let run = Box::pin(steps::on_alarm(&mut step, &alarm, "5 errors"));
+        let answered = pin!(run).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(answered, Poll::Ready(Err(_))), "{answered:?}");
+        assert_eq!(step.failed(), Some(machine.release()));
+    }
+}

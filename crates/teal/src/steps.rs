@@ -116,18 +116,33 @@ pub struct Step<'a, W> {
     call: &'a Invocation,
     unsaved: Vec<StoryEntry>,
     told: Vec<(ReleaseId, StoryEntry)>,
+    failed: Option<ReleaseId>,
 }
 
 impl<'a, W: World> Step<'a, W> {
     /// Begins a step.
     pub fn new(world: &'a W, call: &'a Invocation) -> Self {
-        Self { world, call, unsaved: Vec::new(), told: Vec::new() }
+        Self { world, call, unsaved: Vec::new(), told: Vec::new(), failed: None }
     }
 
     /// What happened in this step and is on record, with the release it happened to: for logs and metrics.
     #[must_use]
     pub fn into_story(self) -> Vec<(ReleaseId, StoryEntry)> {
         self.told
+    }
+
+    /// The release that the error of a run through several is about.
+    #[must_use]
+    pub fn failed(&self) -> Option<&ReleaseId> {
+        self.failed.as_ref()
+    }
+
+    /// Keeps the first error of a run through several releases, and which of them it is about.
+    fn keep_first(&mut self, failure: &mut Option<TealError>, release: &ReleaseId, error: TealError) {
+        if failure.is_none() {
+            self.failed = Some(release.clone());
+            *failure = Some(error);
+        }
     }
 
     fn now(&self) -> Timestamp {

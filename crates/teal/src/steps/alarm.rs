@@ -57,7 +57,7 @@ pub async fn on_alarm<W: World>(
         let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {alarm} is in ALARM ({reason})"));
         match step.restore_despite_races(release, alarm, error).await {
             Ok(outcome) => effects.push(AlarmEffect { release: id, outcome }),
-            Err(error) => failure = failure.or(Some(error)),
+            Err(error) => step.keep_first(&mut failure, &id, error),
         }
     }
     failure.map_or(Ok(effects), Err)

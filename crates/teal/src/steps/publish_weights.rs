@@ -87,7 +87,7 @@ pub async fn publish_all_weights<W: World + Parameters>(step: &mut Step<'_, W>) 
     for id in step.world.active().await? {
         match publish_weights(step, &id).await {
             Ok(more) => published.written.extend(more.written),
-            Err(error) => failure = failure.or(Some(error)),
+            Err(error) => step.keep_first(&mut failure, &id, error),
         }
     }
     let mut left = step.world.left().await?;
@@ -111,7 +111,7 @@ pub async fn publish_all_weights<W: World + Parameters>(step: &mut Step<'_, W>) 
             }
             Err(error) => {
                 step.tell_only(&left.release, Fact::WeightsNotPublished { error: error.message.clone() });
-                failure = failure.or(Some(error));
+                step.keep_first(&mut failure, &left.release, error);
             }
         }
     }

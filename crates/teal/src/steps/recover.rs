@@ -80,7 +80,7 @@ pub async fn sweep<W: World + Executions>(step: &mut Step<'_, W>) -> TealResult<
             Ok(false) => {}
             // An act that is still under way: the next sweep finds it settled.
             Err(error) if error.name == ErrorName::RouteNotSettled => {}
-            Err(error) => failure = failure.or(Some(error)),
+            Err(error) => step.keep_first(&mut failure, &id, error),
         }
     }
     match step.look_for_drift().await {
