@@ -2,7 +2,7 @@
 //!
 //! What is read and written back must come back equal, so each spelling of the same thing has one form here: a lone
 //! `TargetGroupArn` is a forward to one group, a missing weight is 1, target groups stand in the order of their ARNs (ELB promises
-//! none), stickiness that is off is none, and so is the `Order` 1 of the only action of a list.
+//! none), stickiness that is off and says nothing else is none, and so is the `Order` 1 of the only action of a list.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Action.html>
 
 use super::settings::{self, Members};
@@ -48,7 +48,7 @@ fn normalise(actions: &mut [Action]) {
     for action in actions {
         if let ActionKind::Forward { groups, stickiness } = &mut action.kind {
             groups.sort_by(|one, other| one.destination.cmp(&other.destination));
-            *stickiness = stickiness.filter(|stickiness| stickiness.enabled);
+            *stickiness = stickiness.filter(|stickiness| stickiness.enabled || stickiness.duration_seconds.is_some());
         }
     }
 }

@@ -142,7 +142,7 @@ async fn the_same_list_told_in_another_way_is_the_same_list() {
             "<member><Type>forward</Type><ForwardConfig><TargetGroups>{members}</TargetGroups>{stickiness}</ForwardConfig></member>"
         )
     };
-    let off = "<TargetGroupStickinessConfig><Enabled>false</Enabled><DurationSeconds>60</DurationSeconds></TargetGroupStickinessConfig>";
+    let off = "<TargetGroupStickinessConfig><Enabled>false</Enabled></TargetGroupStickinessConfig>";
     let groups = [(BLUE_GROUP, 950), (GREEN_GROUP, 50)];
     let turned = [groups[1], groups[0]];
     let expected = read(&forward(&groups, "")).await.unwrap();
@@ -155,9 +155,26 @@ async fn the_same_list_told_in_another_way_is_the_same_list() {
     stored[0].order = Some(1);
     let ActionKind::Forward { groups, stickiness } = &mut stored[0].kind else { panic!("{stored:?}") };
     groups.reverse();
-    *stickiness = Some(Stickiness { enabled: false, duration_seconds: Some(60) });
+    *stickiness = Some(Stickiness { enabled: false, duration_seconds: None });
     let form = write(&listener(), "ModifyListener", &stored).await;
     assert_eq!(value(&form, "DefaultActions.member.1.ForwardConfig.TargetGroups.member.1.Weight"), Some("50"));
+}
+
+#[tokio::test]
+async fn stickiness_that_is_off_keeps_its_duration() {
+    let list = read(&format!(
+        "<member><Type>forward</Type><ForwardConfig><TargetGroups><member><TargetGroupArn>{BLUE_GROUP}</TargetGroupArn>\
+         <Weight>1</Weight></member></TargetGroups><TargetGroupStickinessConfig><Enabled>false</Enabled>\
+         <DurationSeconds>60</DurationSeconds></TargetGroupStickinessConfig></ForwardConfig></member>"
+    ))
+    .await
+    .unwrap();
+    assert!(!list[0].is_sticky());
+    let form = write(&listener(), "ModifyListener", &list).await;
+    let of = |member: &str| {
+        value(&form, &format!("DefaultActions.member.1.ForwardConfig.TargetGroupStickinessConfig.{member}"))
+    };
+    assert_eq!((of("Enabled"), of("DurationSeconds")), (Some("false"), Some("60")));
 }
 
 #[tokio::test]
