@@ -215,6 +215,20 @@ fn what_rolls_back_has_its_share_of_concurrency_and_a_dead_letter_queue() {
 }
 
 #[test]
+fn errors_of_what_no_state_waits_for_and_of_rolling_back_raise_an_alarm() {
+    let template = template();
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm").into_values().map(|alarm| &alarm["Properties"]);
+    let watched: BTreeSet<&str> = alarms
+        .filter(|alarm| alarm["MetricName"] == "Errors")
+        .filter_map(|alarm| alarm["Dimensions"][0]["Value"]["Ref"].as_str())
+        .collect();
+    let steps = substitutions(&template);
+    let functions = functions(&template).into_keys();
+    let expected = functions.filter(|name| *name == "RollBackFunction" || !steps.contains_key(*name)).collect();
+    assert_eq!(watched, expected);
+}
+
+#[test]
 fn weights_are_published_whenever_a_colour_has_everything() {
     let template = template();
     let events = &template["Resources"]["PublishWeightsFunction"]["Properties"]["Events"];
