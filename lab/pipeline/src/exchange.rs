@@ -1,11 +1,12 @@
 //! AWS JSON 1.1 on the wire.
 //! <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use teal_lab_wire::{AwsAnswer, AwsFault, AwsRequest};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// The operation of a request, and its input.
 pub(crate) fn read(request: &AwsRequest) -> Result<(String, Value), AwsFault> {
@@ -18,14 +19,18 @@ pub(crate) fn read(request: &AwsRequest) -> Result<(String, Value), AwsFault> {
 
 /// What goes back.
 pub(crate) fn answer(result: Result<Value, AwsFault>) -> AwsAnswer {
-    match result {
+    let mut answer = match result {
         Ok(Value::Null) => AwsAnswer::new(StatusCode::OK, CONTENT_TYPE, ""),
         Ok(output) => AwsAnswer::new(StatusCode::OK, CONTENT_TYPE, output.to_string()),
         Err(fault) => {
             let body = json!({"__type": fault.code, "message": fault.message});
             AwsAnswer::new(fault.status, CONTENT_TYPE, body.to_string())
         }
+    };
+    if let Ok(id) = HeaderValue::from_str(&format!("{:032x}", fastrand::u128(..))) {
+        answer.headers.insert(REQUEST_ID, id);
     }
+    answer
 }
 
 /// A text that must be there; without it the fault has this code.

@@ -218,6 +218,12 @@ impl Lab {
         }
     }
 
+    /// Makes a job of a pipeline's Lambda action that no function is invoked with, and gives its id: for who wants to answer it.
+    #[must_use]
+    pub fn open_pipeline_job(&self) -> String {
+        self.emulators.codepipeline.open_job(&self.function("on-pipeline-job"), "{}", None).0
+    }
+
     /// The name of a deployed function.
     fn function(&self, binary: &str) -> String {
         let found = self.deployment.functions.iter().find(|function| function.binary == binary);

@@ -24,10 +24,15 @@ fn lab() -> &'static Lab {
 
 /// Runs a file of Python tests in the environment that `cargo lab up` prints, and nothing else of this machine's.
 fn passes(script: &str) {
+    passes_with(script, &[]);
+}
+
+/// The same with more variables.
+fn passes_with(script: &str, variables: &[(&str, String)]) {
     let lab = lab();
     let mut python = Command::new(lab.python());
     python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script));
-    python.env_clear().envs(lab.environment()).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.env_clear().envs(lab.environment()).envs(variables.iter().cloned()).env("PYTHONDONTWRITEBYTECODE", "1");
     // Whatever profile the user of this machine has is not to be read.
     python.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     let output = python.output().unwrap_or_else(|problem| panic!("{}: {problem}", lab.python().display()));
@@ -67,7 +72,8 @@ fn every_answer_of_ec2_auto_scaling_fits_its_model() {
 
 #[test]
 fn every_answer_of_code_pipeline_and_code_build_fits_their_models() {
-    passes("pipeline_operations.py");
+    let jobs: Vec<_> = (0..3).map(|_| lab().open_pipeline_job()).collect();
+    passes_with("pipeline_operations.py", &[("TEAL_TEST_JOBS", jobs.join(","))]);
 }
 
 #[test]

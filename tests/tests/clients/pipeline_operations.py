@@ -1,8 +1,9 @@
-"""CodePipeline's jobs and CodeBuild's builds: what is served, and what is refused, against the services' models. Jobs and projects are made by
-the lab's scenarios, which is where the answers to good requests are seen."""
+"""CodePipeline's jobs and CodeBuild's builds: what is served, and what is refused, against the services' models. Projects are made by the lab's
+scenarios, which is where builds of them are seen; of jobs the lab has made three for these tests."""
 
 import unittest
 
+from lab_clients import environment
 from served_operations import DOCUMENT, ServedOperations, documented
 
 
@@ -23,6 +24,17 @@ class Pipelines(ServedOperations):
         self.refused("ValidationException", pipeline.put_job_failure_result, **nobody,
                      failureDetails={**failure, "type": "Broken"})
         self.refused("ValidationException", pipeline.put_job_success_result, **nobody, outputVariables={"a b": "c"})
+        continued, succeeded, failed = ({"jobId": job} for job in environment("TEAL_TEST_JOBS").split(","))
+        details = {"externalExecutionId": "r-1", "summary": "20% on green", "percentComplete": 20}
+        self.refused("ValidationException", pipeline.put_job_success_result, **continued, continuationToken="x" * 2049)
+        self.refused("ValidationException", pipeline.put_job_success_result, **continued,
+                     executionDetails={**details, "percentComplete": 101})
+        # What was refused has answered nothing.
+        pipeline.put_job_success_result(**continued, continuationToken="next", executionDetails=details)
+        pipeline.put_job_success_result(**succeeded, outputVariables={"releaseId": "r-1"})
+        pipeline.put_job_failure_result(**failed, failureDetails=failure)
+        self.refused("InvalidJobStateException", pipeline.put_job_success_result, **continued)
+        self.refused("InvalidJobStateException", pipeline.put_job_failure_result, **failed, failureDetails=failure)
         self.fits("codepipeline")
 
     def test_builds_of_code_build(self):
