@@ -75,6 +75,7 @@ fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
     names.extend(FILLED_BY_TEAL.map(|name| (name.to_owned(), format!("${{{name}}}"))));
     for service in scenario.services.keys() {
         names.insert(format!("taskDefinition.{service}"), format!("x:{}", service.len()));
+        names.insert(format!("launchTemplateVersion.{service}"), service.len().to_string());
     }
     names
 }
