@@ -130,6 +130,12 @@ impl Readings {
         self.series.get(&key.id())?.get(&begin).copied()
     }
 
+    /// The data of the periods that begin in `[from, to)`, oldest first.
+    pub(crate) fn between(&self, key: SeriesKey, from: Timestamp, to: Timestamp) -> impl Iterator<Item = f64> {
+        let series = self.series.get(&key.id());
+        series.into_iter().flat_map(move |data| data.range(from..to)).map(|(_, value)| *value)
+    }
+
     /// All data of a series, oldest first.
     pub(crate) fn all(&self, key: SeriesKey) -> impl Iterator<Item = (Timestamp, f64)> {
         self.series.get(&key.id()).into_iter().flatten().map(|(at, value)| (*at, *value))

@@ -1,9 +1,13 @@
-//! Which metric periods the judge consumes, and in which order.
+//! Which minutes the judge consumes, and in which order.
+//!
+//! Metrics with shorter periods are added up to minutes: how much a share wanders by itself is known, or assumed, of minutes, and noise
+//! that lasts a minute would count again with every period in it. A healthy release would be rolled back far more often than `alpha` says.
 
 use super::calibrate::HISTORY;
 use super::source::CountKeys;
 use super::{Compared, CountSource, Place};
 use crate::judge::{Interval, JudgeConfig};
+use crate::plan::limits::METRIC_PERIOD;
 use crate::ports::LogGives;
 use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::Timestamp;
@@ -22,29 +26,32 @@ pub(crate) struct Moments {
     pub(crate) is_all: bool,
 }
 
-/// The periods of one metric that are to be consumed: those whose beginning lies in `[from, to)`.
+/// The minutes of one metric that are to be consumed: those whose beginning lies in `[from, to)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     from: i64,
     to: i64,
-    period: i64,
 }
 
+const MINUTE_MILLIS: i64 = METRIC_PERIOD.as_seconds() as i64 * 1000;
+
 impl Moments {
-    /// The final periods since the last one consumed. The first is the one in which green first got traffic; at 100 % the
+    /// The final minutes since the last one consumed. The first is the one in which green first got traffic; at 100 % the
     /// last is the one in which blue lost it.
     fn due(&self, metric: &Compared) -> Span {
-        let period = i64::from(metric.source.period()) * 1000;
         let shifted = self.shifted_at.as_millisecond();
         let settle = self.settle.max(metric.source.settle());
         let settle = i64::try_from(settle).unwrap_or(i64::MAX).saturating_mul(1000);
-        let begin = |millis: i64| millis.div_euclid(period) * period;
+        let begin = |millis: i64| millis.div_euclid(MINUTE_MILLIS) * MINUTE_MILLIS;
         let final_until = begin(self.now.as_millisecond().saturating_sub(settle));
         let last = metric.state.last_period_end();
         Span {
             from: last.map_or_else(|| begin(shifted), |end| end.as_millisecond()),
-            to: if self.is_all { final_until.min(begin(shifted.saturating_add(period - 1))) } else { final_until },
-            period,
+            to: if self.is_all {
+                final_until.min(begin(shifted.saturating_add(MINUTE_MILLIS - 1)))
+            } else {
+                final_until
+            },
         }
     }
 }
@@ -126,7 +133,7 @@ impl Comparison {
         for ((span, green, blue), metric) in read {
             let mut begin = span.from;
             while begin < span.to {
-                let end = begin.saturating_add(span.period);
+                let end = begin.saturating_add(MINUTE_MILLIS);
                 let at = instant(begin);
                 match (green.counts(readings, at), blue.counts(readings, at)) {
                     (Ok(green), Ok(blue)) => {

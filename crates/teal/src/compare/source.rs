@@ -6,7 +6,7 @@ use crate::plan::{CloudWatchPair, CountMetric, CountSeries, LOAD_BALANCER_PLACEH
 use crate::ports::{LogGives, LogSearch, Statistic};
 use crate::route::{Colour, Meter};
 use crate::signals::{Readings, SeriesKey, Wanted};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, after};
 use serde::{Deserialize, Serialize};
 
 /// Where a metric's counts come from.
@@ -54,7 +54,7 @@ pub(crate) enum CountKeys {
 
 impl CountSource {
     /// The period of its series in seconds.
-    pub(crate) fn period(&self) -> u32 {
+    fn period(&self) -> u32 {
         match self {
             Self::Errors | Self::Slower { .. } | Self::Logs(_) => METRIC_PERIOD.as_seconds(),
             Self::CloudWatch(pair) => pair.period.as_seconds(),
@@ -111,18 +111,19 @@ impl CountKeys {
         }
     }
 
-    /// The counts of the period that begins then. Where there is no datum, nothing happened.
+    /// The counts of the minute that begins then, all its periods together. Where there is no datum, nothing happened.
     ///
     /// # Errors
     /// When a datum is NaN, infinite or negative.
     pub(crate) fn counts(self, readings: &Readings, begin: Timestamp) -> Result<Counts, NotACount> {
+        let in_minute = |key| of_minute(readings, key, begin);
         match self {
             Self::Nothing => Counts::from_data(None, None),
-            Self::Pair { total, bad } => Counts::from_data(readings.at(total, begin), readings.at(bad, begin)),
+            Self::Pair { total, bad } => Counts::from_data(in_minute(total), in_minute(bad)),
             Self::Rest { total, good } => {
-                let total = readings.at(total, begin);
+                let total = in_minute(total);
                 let mut bad = total.unwrap_or(0.0);
-                for good in good.into_iter().filter_map(|key| readings.at(key, begin)) {
+                for good in good.into_iter().filter_map(in_minute) {
                     if !good.is_finite() || good < 0.0 {
                         return Err(NotACount(good));
                     }
@@ -133,6 +134,17 @@ impl CountKeys {
             }
         }
     }
+}
+
+/// The sum of a series over the minute that begins then; the first datum that is no count, where there is one.
+fn of_minute(readings: &Readings, key: SeriesKey, begin: Timestamp) -> Option<f64> {
+    let end = after(begin, METRIC_PERIOD.as_seconds().into());
+    let is_count = |datum: f64| datum.is_finite() && datum >= 0.0;
+    readings.between(key, begin, end).reduce(|sum, datum| match (is_count(sum), is_count(datum)) {
+        (true, true) => sum + datum,
+        (true, false) => datum,
+        (false, _) => sum,
+    })
 }
 
 impl Place<'_> {

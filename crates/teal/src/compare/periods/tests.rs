@@ -70,6 +70,47 @@ fn totals(metric: &Compared) -> (u64, u64, u64, u64) {
     (green.total(), green.bad(), blue.total(), blue.bad())
 }
 
+/// A pair of CloudWatch's counts in periods of ten seconds, in the dimension that `look` tells colours by.
+fn of_ten_seconds() -> CountSource {
+    let count =
+        |metric: &str| json!({"namespace": "Shop", "metric": metric, "dimensions": {"TargetGroup": "${targetGroup}"}});
+    let pair = json!({"period": "10s", "bad": count("Failed"), "total": count("Orders")});
+    CountSource::CloudWatch(serde_json::from_value(pair).unwrap())
+}
+
+#[test]
+fn periods_shorter_than_a_minute_are_judged_by_the_minute() {
+    let mut compared = [metric(of_ten_seconds())];
+    let place = |colour, target_group| Place {
+        colour,
+        meter: Meter::ApplicationLoadBalancer,
+        load_balancer: "app/shop/1",
+        target_group,
+        service: "checkout",
+        zone: None,
+    };
+    let mut wanted = Wanted::default();
+    let moments = moments(249, 5, 1);
+    let comparison =
+        Comparison::want(&mut wanted, &compared, [&place(Colour::Green, "b"), &place(Colour::Blue, "a")], moments);
+    assert!(wanted.queries().iter().all(|query| query.period == 10));
+    let window = comparison.window().map(|(from, to)| (from.as_second() - MINUTE, to.as_second() - MINUTE));
+    assert_eq!(window, Some((0, 120)), "two whole minutes are final, the third is not");
+    let series = wanted.queries().iter().map(|query| {
+        let Reads::Statistic(statistic) = &query.reads else { panic!("{query:?}") };
+        // Of the last ten seconds of the second minute there is a count that is none.
+        let value = |i: i64| match (statistic.metric.as_str(), i) {
+            ("Failed", 11) => f64::NAN,
+            ("Failed", _) => 1.0,
+            _ => 10.0,
+        };
+        Series { id: query.id.clone(), points: (0..24).map(|i| (at(i * 10), value(i))).collect() }
+    });
+    comparison.consume(&JudgeConfig::default(), &mut compared, &Readings::new(series.collect()));
+    assert_eq!(totals(&compared[0]), (60, 6, 60, 6), "one interval of a minute; the other one is skipped");
+    assert_eq!(compared[0].state.last_period_end(), Some(at(120)));
+}
+
 #[test]
 fn final_periods_are_consumed_once_from_the_one_in_which_green_first_got_traffic() {
     let mut compared = [metric(CountSource::Errors)];
@@ -136,24 +177,6 @@ fn no_datum_is_nothing_and_no_number_is_skipped() {
     let mut compared = [metric(CountSource::Errors)];
     look(&mut compared, moments(360, 0, 1), total);
     assert_eq!((totals(&compared[0]), compared[0].state.skipped()), ((0, 0, 0, 0), 4));
-}
-
-#[test]
-fn metrics_of_different_periods_are_each_read_in_their_own() {
-    let pair = serde_json::from_value(serde_json::json!({
-        "bad": {"namespace": "N", "metric": "Bad", "dimensions": {"TargetGroup": "${targetGroup}"}},
-        "total": {"namespace": "N", "metric": "All", "dimensions": {"TargetGroup": "${targetGroup}"}},
-        "period": "10s",
-    }));
-    let mut compared = [metric(CountSource::Errors), metric(CountSource::CloudWatch(Box::new(pair.unwrap())))];
-    let datum: Datum = |group, metric, minute| match metric {
-        "All" => Some(10.0),
-        "Bad" => Some(1.0),
-        _ => healthy(group, metric, minute),
-    };
-    assert_eq!(look(&mut compared, moments(195, 5, 1), datum), Some((0, 70)));
-    let ends = compared.map(|metric| metric.state.last_period_end().unwrap().as_second() - MINUTE);
-    assert_eq!(ends, [60, 70]);
 }
 
 /// A metric whose bad lines are searched for, with new messages.
