@@ -273,9 +273,10 @@ impl Core {
     }
 
     async fn forward(&self, request: AwsRequest, call: &Call, caller: &str) -> AwsAnswer {
-        // ministack 1.5.33 does not know the condition key events:source and would refuse what the policy allows; the gateway has checked
-        // it, so the event goes on in the root user's name.
-        let request = if call.service == "events" { upstream::as_root(request, &call.access_key) } else { request };
+        // ministack 1.5.33 does not know the condition key events:source, and takes the resource of GetParametersByPath for `*`: it would
+        // refuse what the policy allows. The gateway has checked these, so they go on in the root user's name.
+        let misjudged = call.service == "events" || call.operation == "GetParametersByPath";
+        let request = if misjudged { upstream::as_root(request, &call.access_key) } else { request };
         match self.upstream.forward(&request).await {
             Ok(answer) => {
                 if refusal::code_of(&answer).is_some_and(|code| code.starts_with("AccessDenied")) {

@@ -123,11 +123,8 @@ impl<'a> Run<'a> {
             };
         }
         let mut result = run.collect(&tally, begun.elapsed()).await?;
-        if scenario.expect.drifted.is_some() {
-            let swept = lab.sweep_now().await?;
-            let drifted = swept["drifted"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let is_ours = |part: &&str| run.route.iter().any(|routed| routed.part == *part);
-            result.drifted = drifted.filter(is_ours).map(str::to_owned).collect();
+        if let Some(expected) = scenario.expect.drifted {
+            result.drifted = run.drifted_parts(expected).await?;
         }
         if let Some(action) = run.action.take() {
             result.pipeline = action.result().await?;
