@@ -27,21 +27,25 @@ fn moments(now: i64, shifted_at: i64, step: u32) -> Moments {
     Moments { now: at(now), settle: 120, shifted_at: at(shifted_at), step, is_all: false }
 }
 
+/// Where a colour is measured: `a` is blue's target group, `b` green's.
+fn place<'a>(colour: Colour, target_group: &'a str, service: &'a str) -> Place<'a> {
+    Place {
+        colour,
+        meter: Meter::ApplicationLoadBalancer,
+        load_balancer: "app/shop/1",
+        target_group,
+        service,
+        zone: None,
+    }
+}
+
 /// A value for a minute, counted from 0.
 type Datum = fn(&str, &str, i64) -> Option<f64>;
 
 /// One look; what was read is told by colour (`a` is blue, `b` green), CloudWatch's metric and minute.
 fn look(compared: &mut [Compared], moments: Moments, datum: Datum) -> Option<(i64, i64)> {
-    let place = |colour, target_group| Place {
-        colour,
-        meter: Meter::ApplicationLoadBalancer,
-        load_balancer: "app/shop/1",
-        target_group,
-        service: "checkout",
-        zone: None,
-    };
     let mut wanted = Wanted::default();
-    let (green, blue) = (place(Colour::Green, "b"), place(Colour::Blue, "a"));
+    let (green, blue) = (place(Colour::Green, "b", "checkout"), place(Colour::Blue, "a", "checkout"));
     let comparison = Comparison::want(&mut wanted, compared, [&green, &blue], moments);
     let window = comparison.window();
     let series = wanted.queries().iter().map(|query| {
@@ -81,18 +85,14 @@ fn of_ten_seconds() -> CountSource {
 #[test]
 fn periods_shorter_than_a_minute_are_judged_by_the_minute() {
     let mut compared = [metric(of_ten_seconds())];
-    let place = |colour, target_group| Place {
-        colour,
-        meter: Meter::ApplicationLoadBalancer,
-        load_balancer: "app/shop/1",
-        target_group,
-        service: "checkout",
-        zone: None,
-    };
     let mut wanted = Wanted::default();
     let moments = moments(249, 5, 1);
-    let comparison =
-        Comparison::want(&mut wanted, &compared, [&place(Colour::Green, "b"), &place(Colour::Blue, "a")], moments);
+    let comparison = Comparison::want(
+        &mut wanted,
+        &compared,
+        [&place(Colour::Green, "b", "checkout"), &place(Colour::Blue, "a", "checkout")],
+        moments,
+    );
     assert!(wanted.queries().iter().all(|query| query.period == 10));
     let window = comparison.window().map(|(from, to)| (from.as_second() - MINUTE, to.as_second() - MINUTE));
     assert_eq!(window, Some((0, 120)), "two whole minutes are final, the third is not");
@@ -192,14 +192,6 @@ fn logged() -> Compared {
 
 /// What one look searches for.
 fn searches(compared: &[Compared], moments: Moments) -> (Comparison, Wanted) {
-    let place = |colour, target_group, service| Place {
-        colour,
-        meter: Meter::ApplicationLoadBalancer,
-        load_balancer: "app/shop/1",
-        target_group,
-        service,
-        zone: None,
-    };
     let mut wanted = Wanted::default();
     let (green, blue) = (place(Colour::Green, "b", "shop-b"), place(Colour::Blue, "a", "shop-a"));
     let comparison = Comparison::want(&mut wanted, compared, [&green, &blue], moments);
