@@ -138,19 +138,18 @@ impl Run<'_> {
     /// The parts of this scenario's route of which sweep says that they have drifted. Where some are expected it runs until it tells of
     /// them.
     pub(super) async fn drifted_parts(&self, expected: bool) -> Result<Vec<String>, LabError> {
-        let mut ours = Vec::new();
-        for _ in 0..if expected { SWEEPS } else { 1 } {
+        let mut sweeps = if expected { SWEEPS } else { 1 };
+        loop {
             let swept = self.lab.sweep_now().await?;
             let drifted = swept["drifted"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let is_ours = |part: &&str| self.route.iter().any(|routed| routed.part == *part);
-            ours = drifted.filter(is_ours).map(str::to_owned).collect();
-            if expected && ours.is_empty() {
-                self.lab.clock().sleep(SWEEP_PAUSE).await;
-            } else {
-                break;
+            let ours: Vec<String> = drifted.filter(is_ours).map(str::to_owned).collect();
+            sweeps -= 1;
+            if sweeps == 0 || !ours.is_empty() {
+                return Ok(ours);
             }
+            self.lab.clock().sleep(SWEEP_PAUSE).await;
         }
-        Ok(ours)
     }
 
     async fn check_answer(&mut self, check: &AnswerCheck) -> Result<String, LabError> {
