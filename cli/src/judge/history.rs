@@ -3,9 +3,10 @@
 use super::JudgeError;
 use super::replay::write_line;
 use crate::plan::{PlanFile, read_checked};
+use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
-use teal::compare;
+use teal::compare::{self, Summary};
 use teal::units::Span;
 use teal_aws::{Aws, AwsSettings, Clock, sdk_config};
 
@@ -30,5 +31,15 @@ pub(super) fn run(plan: &Path, since: Span, out: &mut impl Write) -> Result<(), 
     for firing in &replayed.firings {
         write_line(out, firing)?;
     }
-    Ok(write_line(out, &replayed.summary)?)
+    let reason = replayed.summary.to_string();
+    Ok(write_line(out, &SummaryLine { summary: &replayed.summary, reason })?)
+}
+
+/// What is written at the end.
+#[derive(Serialize)]
+struct SummaryLine<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    /// The summary as a sentence.
+    reason: String,
 }

@@ -24,6 +24,7 @@ pub(crate) struct Emulators {
     pub(crate) codepipeline: Arc<CodePipeline>,
     autoscaling: Arc<AutoScaling>,
     pub(crate) codebuild: CodeBuild,
+    pub(crate) metrics: Arc<dyn MetricSink>,
     alarms: JoinHandle<()>,
 }
 
@@ -93,8 +94,9 @@ impl Emulators {
             let service = service.clone();
             async move { service.handle(request).await }
         });
+        let metrics = Arc::clone(&cloudwatch) as Arc<dyn MetricSink>;
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
-        Ok(Self { gateway, elb, ecs, codepipeline, codebuild, autoscaling, alarms })
+        Ok(Self { gateway, elb, ecs, codepipeline, codebuild, metrics, autoscaling, alarms })
     }
 
     /// Ends every task process and closes every port.

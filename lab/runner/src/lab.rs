@@ -21,7 +21,7 @@ use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
 use teal_lab_pipeline::CodeBuild;
-use teal_lab_wire::{LabClock, Millis, REGION};
+use teal_lab_wire::{LabClock, MetricSink, Millis, REGION};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
@@ -150,6 +150,13 @@ impl Lab {
     #[must_use]
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
+    }
+
+    /// CloudWatch as services of AWS publish to it: PutMetricData refuses their namespaces. Samples may lie in the past, as long as
+    /// those of a series come in order.
+    #[must_use]
+    pub fn metrics(&self) -> &dyn MetricSink {
+        self.emulators.metrics.as_ref()
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {

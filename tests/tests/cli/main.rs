@@ -6,7 +6,7 @@
 mod teal;
 
 use serde_json::{Value, json};
-use teal::{Service, checked_calls, teal};
+use teal::{Service, checked_calls, teal, teal_by_administrator};
 
 #[test]
 fn a_release_is_started_approved_and_watched_until_it_is_promoted() {
@@ -158,4 +158,51 @@ fn a_plan_that_is_kept_is_listed_read_and_started_by_its_name() {
     assert!(report["story"].to_string().contains("the plan is ssm:/teal/plans/cli-kept (version 2)"), "{report}");
     assert_eq!(teal(&["abort", "kept"], "").status, 0);
     assert_eq!(teal(&["watch", "kept"], "").status, 3);
+}
+
+#[test]
+fn blues_own_past_tells_how_often_a_healthy_release_would_have_been_rolled_back() {
+    let service = Service::set("cli-past");
+    // Nobody came from the fifth hour before now to the third; in the last one a zone failed a fifth of its requests for 20 minutes.
+    let zones = service.remember(9, |zone, minutes_ago| match minutes_ago {
+        180..300 => (0, 0),
+        37..57 if zone == 1 => (1_000, 200),
+        _ => (1_000, 10),
+    });
+    assert_eq!(zones.len(), 2);
+    let mut plan: Value = serde_json::from_str(&service.plan("2.0", "green")).unwrap();
+    plan["strategy"] = json!({"steps": [{"weight": "10%", "bake": "10m"}, {"weight": "50%", "bake": "20m"}]});
+    plan["judge"] = json!({});
+    let plan = plan.to_string();
+
+    let asked = teal_by_administrator(&["judge", "--from-cloudwatch", "-", "--since", "8h"], &plan);
+    assert_eq!(asked.status, 0, "{asked}");
+    let mut firings = asked.json_lines();
+    let summary = firings.pop().unwrap();
+    // The lab's clock goes on meanwhile: the break may reach from one window into the next, and idle hours begin within one.
+    assert!((1..=2).contains(&firings.len()), "{asked}");
+    for firing in &firings {
+        assert_eq!(firing["half"], 2, "the zone that failed: {asked}");
+        assert!(firing["reason"].as_str().unwrap().contains("a healthy release would look like this at most once in"));
+    }
+    let number = |name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(number("fired"), firings.len() as u64, "{asked}");
+    assert_eq!(number("windows") + number("idle"), 20, "five hours by halves of an hour, from either side: {asked}");
+    assert!((6..=8).contains(&number("idle")), "{asked}");
+    let share = number("fired") as f64 / number("windows") as f64;
+    assert!((summary["share"].as_f64().unwrap() - share).abs() < 1e-12, "idle windows do not count: {asked}");
+    assert_eq!((&summary["window"], &summary["metrics"]), (&json!("30m"), &json!(["errors"])));
+    assert_eq!(summary["zones"], json!(zones));
+    let sentence = summary["reason"].as_str().unwrap();
+    let begin = format!("{} of {} windows of 30m would have been rolled back", number("fired"), number("windows"));
+    assert!(sentence.starts_with(&begin) && sentence.contains("the plan's alpha is 1 %"), "{sentence}");
+
+    let short = teal_by_administrator(&["judge", "--from-cloudwatch", "-", "--since", "3h"], &plan);
+    assert!(short.status != 0 && short.out.is_empty(), "{short}");
+    assert!(short.err.contains("shorter than the three hours that are learnt from and one window of 30m"), "{short}");
+    let unread = teal(&["judge", "--from-cloudwatch", "-", "--since", "8h"], &plan);
+    assert!(
+        unread.status != 0 && unread.err.contains("DescribeListeners"),
+        "the policies for people do not allow it: {unread}"
+    );
 }

@@ -1,6 +1,6 @@
 //! The program, the lab, and services to release in it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use teal_lab_runner::{Lab, LabOptions, Places, Progress, Scenario, Stage};
+use teal_lab_wire::MetricSample;
 use tokio::runtime::Runtime;
 
 /// Lab seconds in a real second.
@@ -103,9 +104,17 @@ impl fmt::Display for Answer {
 /// Runs `teal` in the environment that `cargo lab up` prints, by a user who has the policies for people only, and with nothing else of this
 /// machine's.
 pub(crate) fn teal(arguments: &[&str], input: &str) -> Answer {
+    run(arguments, input, &lab().2)
+}
+
+/// The same by the account's administrator, who may read load balancers and metrics, too.
+pub(crate) fn teal_by_administrator(arguments: &[&str], input: &str) -> Answer {
+    run(arguments, input, &[])
+}
+
+fn run(arguments: &[&str], input: &str, credentials: &[(&'static str, String)]) -> Answer {
     let mut command = Command::new(program());
-    let (_, lab, operator) = lab();
-    command.args(arguments).env_clear().envs(lab.environment()).envs(operator.iter().cloned());
+    command.args(arguments).env_clear().envs(lab().1.environment()).envs(credentials.iter().cloned());
     // Whatever profile the user of this machine has is not to be read.
     command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -138,6 +147,45 @@ impl Service {
         plan["version"] = version.into();
         plan["green"]["ecs"]["taskDefinition"] = format!("${{taskDefinition.{service}}}").into();
         self.stage.filled(&plan).unwrap_or_else(|problem| panic!("{problem}")).to_string()
+    }
+
+    /// Publishes what the load balancer would have published of blue, for each minute of the last `hours`: so many requests and so
+    /// many of them bad, by the number of the zone and the minutes before now. Gives the names of the zones.
+    pub(crate) fn remember(&self, hours: i64, served: impl Fn(usize, i64) -> (u32, u32)) -> Vec<String> {
+        let (runtime, lab, _) = lab();
+        let filled = |text: &str| self.stage.filled(&json!(text)).unwrap_or_else(|problem| panic!("{problem}"));
+        let (balancer, group) = (filled("${LoadBalancer}"), filled("${TargetGroupA}"));
+        let described = json!({"LoadBalancerArns": [balancer]});
+        let described = runtime.block_on(lab.aws().call("elasticloadbalancing", "DescribeLoadBalancers", described));
+        let zones: Vec<String> = described.unwrap()["LoadBalancers"][0]["AvailabilityZones"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|zone| zone["ZoneName"].as_str().unwrap().to_owned())
+            .collect();
+        let suffix = |arn: &Value, from: &str| arn.as_str().unwrap().split_once(from).unwrap().1.to_owned();
+        let balancer = suffix(&balancer, ":loadbalancer/");
+        let group = format!("targetgroup/{}", suffix(&group, ":targetgroup/"));
+        let now = lab.clock().now_millis();
+        for minutes_ago in (0..hours * 60).rev() {
+            for (number, zone) in zones.iter().enumerate() {
+                let (requests, bad) = served(number, minutes_ago);
+                for (name, count) in [("RequestCount", requests), ("HTTPCode_Target_2XX_Count", requests - bad)] {
+                    let dimensions = vec![
+                        ("LoadBalancer", balancer.clone()),
+                        ("TargetGroup", group.clone()),
+                        ("AvailabilityZone", zone.clone()),
+                    ];
+                    let at = now - minutes_ago * 60_000;
+                    // As on AWS there is no datum where nothing was counted.
+                    if count > 0 {
+                        let (namespace, count) = ("AWS/ApplicationELB", count.into());
+                        lab.metrics().record(MetricSample { namespace, name, dimensions, at, value: 1.0, count });
+                    }
+                }
+            }
+        }
+        zones
     }
 
     /// Waits until a release asks for a person.

@@ -14,6 +14,7 @@ use crate::strategy::Timeline;
 use crate::time::{Timestamp, after, seconds_until};
 use crate::units::Span;
 use serde::Serialize;
+use std::fmt;
 
 /// One call reads at most this much: a few thousand minutes of each series make several pages.
 const CHUNK_SECONDS: u64 = 86_400;
@@ -53,19 +54,50 @@ pub struct Summary {
     pub window: Span,
     /// Windows judged: each stretch of time twice, with either half in the place of green.
     pub windows: usize,
+    /// Windows besides in which there was nothing to judge: no minute in which both halves served anything.
+    pub idle: usize,
     /// How many would have been rolled back.
     pub fired: usize,
-    /// Their share of all windows; nothing without windows.
+    /// Their share of the windows judged; nothing without any.
     pub share: Option<f64>,
     /// The share that may be, by the plan.
     pub alpha: f64,
-    /// Windows that saw too little traffic to be clear.
+    /// Of the windows judged, how many saw too little traffic to be clear.
     pub insufficient: usize,
     /// The metrics judged.
     pub metrics: Vec<String>,
     /// The metrics of the plan that have no history by zone.
     pub left_out: Vec<String>,
     pub zones: Vec<String>,
+}
+
+impl fmt::Display for Summary {
+    /// "1 of 656 windows of 15m would have been rolled back although nothing was released (0.15 %, the plan's alpha is 1 %); 12
+    /// windows had nothing to judge".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { windows, idle, fired, insufficient, window, alpha, .. } = self;
+        if let Some(share) = self.share {
+            write!(
+                f,
+                "{fired} of {windows} windows of {window} would have been rolled back although nothing was released ({:.2} %, \
+                 the plan's alpha is {} %)",
+                100.0 * share,
+                100.0 * alpha
+            )?;
+        } else {
+            write!(f, "there was nothing to judge: no window of {window} had traffic on both halves of the zones")?;
+        }
+        if *insufficient > 0 {
+            write!(f, "; in {insufficient} a step saw too little traffic to be clear")?;
+        }
+        if *idle > 0 && *windows > 0 {
+            write!(f, "; {idle} windows besides had nothing to judge")?;
+        }
+        if !self.left_out.is_empty() {
+            write!(f, "; without a history by zone: {}", self.left_out.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// Why there is nothing to replay.
@@ -150,14 +182,15 @@ pub async fn replay<W: Router + Signals>(
     let readings = read(world, &wanted, past).await?;
     let config = judge_config(&plan.judge, timeline)?;
     let windows = Windows { config, timeline, window, compared: &compared, keys: &keys, readings: &readings };
-    let (firings, windows, insufficient) = windows.judge(past)?;
+    let Tally { firings, judged, idle, insufficient } = windows.judge(past)?;
     let summary = Summary {
         from: past.from,
         to: past.to,
         window,
-        windows,
+        windows: judged,
+        idle,
         fired: firings.len(),
-        share: (windows > 0).then(|| firings.len() as f64 / windows as f64),
+        share: (judged > 0).then(|| firings.len() as f64 / judged as f64),
         alpha: plan.judge.alpha.fraction(),
         insufficient,
         metrics: compared.iter().map(|metric| metric.name.clone()).collect(),
@@ -183,6 +216,15 @@ fn steps(timeline: &Timeline) -> impl Iterator<Item = (u32, Span)> {
     (1..).zip(timeline.stages().iter().take(timeline.compared_stages()).map(|stage| stage.bake))
 }
 
+/// What all windows came to.
+#[derive(Default)]
+struct Tally {
+    firings: Vec<Firing>,
+    judged: usize,
+    idle: usize,
+    insufficient: usize,
+}
+
 /// Everything that windows are judged by.
 struct Windows<'a> {
     config: JudgeConfig,
@@ -195,26 +237,38 @@ struct Windows<'a> {
 }
 
 impl Windows<'_> {
-    /// The firings, how many windows there were, and how many of them saw too little.
-    fn judge(&self, past: History) -> Result<(Vec<Firing>, usize, usize), ConfigError> {
+    fn judge(&self, past: History) -> Result<Tally, ConfigError> {
         let halves: Vec<[Vec<CountKeys>; 2]> = self.keys.iter().map(|keys| past.halves(keys, self.readings)).collect();
-        let (mut firings, mut windows, mut insufficient) = (Vec::new(), 0, 0);
+        let mut tally = Tally::default();
         let mut begin = after(past.from, HISTORY);
         loop {
             let end = after(begin, self.window.as_seconds().into());
             if end > past.to {
-                return Ok((firings, windows, insufficient));
+                return Ok(tally);
             }
+            let is_idle = self.is_idle(History { from: begin, to: end }, &halves);
             for half in [0, 1] {
-                windows += 1;
+                if is_idle {
+                    tally.idle += 1;
+                    continue;
+                }
+                tally.judged += 1;
                 match self.judge_one(begin, end, &halves, half)? {
-                    Outcome::Fired(firing) => firings.push(firing),
-                    Outcome::Insufficient => insufficient += 1,
+                    Outcome::Fired(firing) => tally.firings.push(firing),
+                    Outcome::Insufficient => tally.insufficient += 1,
                     Outcome::Passed => {}
                 }
             }
             begin = end;
         }
+    }
+
+    /// Whether there is nothing to judge: no metric has a minute in which both halves served anything. Such a window is no
+    /// release that went well, and must not make the firings look rarer than they are.
+    fn is_idle(&self, window: History, halves: &[[Vec<CountKeys>; 2]]) -> bool {
+        let has_served =
+            |half: &Vec<CountKeys>, at| sum(half, self.readings, at).is_some_and(|counts| counts.total() > 0);
+        !window.minutes().any(|at| halves.iter().any(|halves| halves.iter().all(|half| has_served(half, at))))
     }
 
     fn judge_one(
