@@ -123,7 +123,7 @@ mod tests {
         for value in reference.lm_beta {
             let actual = ln_bayes_factor(value.x_green, value.y_blue, value.w.parse().unwrap(), value.k);
             let expected: f64 = value.ln_e.parse().unwrap();
-            assert!((actual - expected).abs() < 1e-10 * expected.abs(), "{actual} is not {expected}");
+            assert!((actual - expected).abs() < 1e-12 * expected.abs(), "{actual} is not {expected}");
         }
     }
 }

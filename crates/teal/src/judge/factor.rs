@@ -27,7 +27,6 @@ pub(super) fn factors(green: Counts, blue: Counts, rho: f64, phi: f64, cv: f64) 
     let (g, b) = (green.total() as f64, blue.total() as f64);
     let (x, y) = (green.bad() as f64, blue.bad() as f64);
     let bad = x + y;
-    let (green_share, blue_share) = (x / bad, y / bad);
 
     // Noise that hits one colour only raises the expected share of the smaller colour: a convexity effect, so the
     // tolerated ratio grows with cv where green is the smaller one.
@@ -40,12 +39,17 @@ pub(super) fn factors(green: Counts, blue: Counts, rho: f64, phi: f64, cv: f64) 
     // requests can tell.
     let clumps = (bad / phi).min(1.0 / (2.0 * cv * cv * pi * rest));
 
+    // Told from the side that is expected to have the fewer bad requests: theta for green is 1/theta for blue. From the other
+    // side small differences between numbers near 1 would vanish, and `clumps` multiplies what is left of them.
+    let is_green_smaller = pi <= rest;
+    let (share, expected) = if is_green_smaller { (x / bad, pi) } else { (y / bad, rest) };
     let mut robust = [0.0; THETAS];
     let mut tempered = [0.0; THETAS];
     for (i, theta) in THETA.into_iter().enumerate() {
-        let den = rest + pi * theta;
-        robust[i] = ((blue_share + theta * green_share) / den).ln();
-        tempered[i] = if clumps <= 1.0 { robust[i] } else { clumps * (green_share * theta.ln() - den.ln()) };
+        let theta = if is_green_smaller { theta } else { 1.0 / theta };
+        let ln_den = ((theta - 1.0) * expected).ln_1p();
+        robust[i] = ((theta - 1.0) * share).ln_1p() - ln_den;
+        tempered[i] = if clumps <= 1.0 { robust[i] } else { clumps * (share * theta.ln() - ln_den) };
     }
     Some(Factors { robust, tempered })
 }
@@ -61,8 +65,15 @@ pub(super) fn accept_factors(green: Counts, blue: Counts, phi: f64) -> [f64; ACC
     let pi = ACCEPT_RHO * g / (ACCEPT_RHO * g + b);
     let rest = b / (ACCEPT_RHO * g + b);
     ACCEPT_THETA.map(|theta| {
-        let den = rest + pi * theta;
-        let odds = theta / den;
-        (x * odds.ln() - y * den.ln() + g * ACCEPT_DELTA * (1.0 - odds)) / phi
+        // As above: what `den` differs by from 1, or from theta, is what many requests are multiplied with.
+        let (ln_den, ln_odds) = if pi <= rest {
+            let ln_den = ((theta - 1.0) * pi).ln_1p();
+            (ln_den, theta.ln() - ln_den)
+        } else {
+            let ln_odds = -((1.0 / theta - 1.0) * rest).ln_1p();
+            (theta.ln() - ln_odds, ln_odds)
+        };
+        let short_of_one = (1.0 - theta) * rest / (rest + pi * theta);
+        (x * ln_odds - y * ln_den + g * ACCEPT_DELTA * short_of_one) / phi
     })
 }
