@@ -76,6 +76,14 @@ impl CloudWatch {
         self.answer(&request, self.clock.now_millis())
     }
 
+    /// Publishes what a PutMetricData request with this input would, as services do that find metrics elsewhere.
+    ///
+    /// # Errors
+    /// As that request.
+    pub fn put_metric_data(&self, input: Value) -> Result<(), AwsFault> {
+        metric_api::put_metric_data(input, &mut lock(&self.store), self.clock.now_millis()).map(drop)
+    }
+
     /// The tags of an alarm, by its ARN; none for what is no alarm here.
     #[must_use]
     pub fn resource_tags(&self, arn: &str) -> BTreeMap<String, String> {

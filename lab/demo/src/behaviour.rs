@@ -16,6 +16,10 @@ pub struct Behaviour {
     pub since: Option<i64>,
     /// How the service comes up.
     pub start: Start,
+    /// The CloudWatch namespace of the metrics `Requests` and `Failures` by `Service`, which the service then embeds in lines of
+    /// its log, one for each request. None without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
     /// In any order; the one with the latest `from` that has passed applies. Before the first: the default phase.
     pub phases: Vec<Phase>,
 }

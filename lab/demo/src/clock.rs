@@ -30,6 +30,12 @@ impl LabTime {
         Self { scale: 1.0, started: Instant::now(), lab_millis_at_start: wall_millis() }
     }
 
+    /// Lab time now, in Unix milliseconds.
+    #[must_use]
+    pub fn now_millis(&self) -> i64 {
+        (self.lab_millis_at_start + self.started.elapsed().as_secs_f64() * self.scale * 1000.0) as i64
+    }
+
     /// Lab time elapsed since `since` (lab, Unix milliseconds), or since this clock was made; zero if `since` is yet
     /// to come.
     #[must_use]

@@ -41,7 +41,9 @@
 //! with 200 (or `errorStatus`), the headers `x-version` and `x-task`, and a JSON body naming version, task and the
 //! number of the request.
 //!
-//! A phase's `logs` are lines on standard output, as JSON, that a share of the requests leaves there.
+//! A phase's `logs` are lines on standard output, as JSON, that a share of the requests leaves there. With `metrics`, every
+//! request leaves one with `Requests` and `Failures` in CloudWatch's embedded metric format; a request that is dropped or
+//! hangs counts as failed.
 //!
 //! # Life
 //!

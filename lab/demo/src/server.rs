@@ -196,6 +196,26 @@ impl Service {
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 
+    /// One request's metrics, embedded in a line of the log.
+    fn count(&self, fails: bool) {
+        let Some(namespace) = &self.behaviour.metrics else { return };
+        let line = serde_json::json!({
+            "_aws": {
+                "Timestamp": self.clock.now_millis(),
+                "CloudWatchMetrics": [{
+                    "Namespace": namespace,
+                    "Dimensions": [["Service"]],
+                    "Metrics": [{"Name": "Requests"}, {"Name": "Failures"}],
+                }],
+            },
+            "Service": self.service,
+            "Requests": 1,
+            "Failures": u8::from(fails),
+        });
+        // Nobody may be listening any more.
+        let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+
     async fn answer_in(&self, phase: &Phase) -> Result<Response<Full<Bytes>>, Dropped> {
         // The first request is number 1.
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
@@ -206,7 +226,9 @@ impl Service {
         for line in phase.logs.iter().filter(|line| draws.happens(line.rate)) {
             self.log(line, number);
         }
-        if phase.drop_every.is_some_and(|every| number % every == 0) {
+        let drops = phase.drop_every.is_some_and(|every| number % every == 0);
+        self.count(fails || hangs || drops);
+        if drops {
             return Err(Dropped);
         }
         if hangs {

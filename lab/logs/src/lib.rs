@@ -5,16 +5,19 @@
 //!
 //! * a line is found some time after it was written, not at once ([`SEARCHABLE_AFTER`]);
 //! * a query has a result only when it is asked for again;
-//! * fields of JSON lines are found by their names, and those in objects by names with dots.
+//! * fields of JSON lines are found by their names, and those in objects by names with dots;
+//! * metrics embedded in lines are published ([`Logs::publish_through`]).
 //!
 //! Of the query language there are `fields`, `filter` (comparisons, `like`, `and`, `or`, `not`), `stats count(*) by bin(...)`, `sort
 //! @timestamp` and `limit`; any other query is malformed here. Not modelled: quotas, queries over other accounts, and everything else of
 //! CloudWatch Logs.
 
 mod api;
+mod embedded;
 mod query;
 mod store;
 
+use serde_json::Value;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::Store;
@@ -24,17 +27,30 @@ use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, LogSink, Millis};
 pub const SEARCHABLE_AFTER: Duration = Duration::from_secs(20);
 
 /// CloudWatch Logs.
-#[derive(Debug)]
 pub struct Logs {
     clock: LabClock,
     store: Mutex<Store>,
+    publish: Option<Box<dyn Fn(Value) + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logs").field("store", &self.store).finish_non_exhaustive()
+    }
 }
 
 impl Logs {
     /// Without any log group.
     #[must_use]
     pub fn new(clock: LabClock) -> Self {
-        Self { clock, store: Mutex::default() }
+        Self { clock, store: Mutex::default(), publish: None }
+    }
+
+    /// From now on `publish` is given what PutMetricData would be given for metrics embedded in lines.
+    #[must_use]
+    pub fn publish_through(mut self, publish: impl Fn(Value) + Send + Sync + 'static) -> Self {
+        self.publish = Some(Box::new(publish));
+        self
     }
 
     /// Answers a request signed for `logs`.
@@ -61,5 +77,8 @@ impl LogSink for Logs {
 
     fn write(&self, group: &str, stream: &str, line: &str) {
         self.store().write(group, stream, self.clock.now_millis(), line);
+        if let Some(publish) = &self.publish {
+            embedded::metrics(line).into_iter().for_each(publish);
+        }
     }
 }

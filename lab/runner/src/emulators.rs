@@ -39,7 +39,10 @@ impl Emulators {
         let options = ElbOptions { throttle: clock.scale() <= 1.0, seed: Some(SEED) };
         let elb = Elb::new(clock.clone(), Arc::clone(&cloudwatch) as Arc<dyn MetricSink>, options);
         let registry = Arc::clone(&elb) as Arc<dyn TargetRegistry>;
-        let logs = Arc::new(Logs::new(clock.clone()));
+        let metrics = Arc::clone(&cloudwatch);
+        // Metrics that CloudWatch does not take are lost, as they are on AWS.
+        let publish = move |input| drop(metrics.put_metric_data(input));
+        let logs = Arc::new(Logs::new(clock.clone()).publish_through(publish));
         let log_sink = Some(Arc::clone(&logs) as Arc<dyn LogSink>);
         let options = EcsOptions { logs: log_sink, ..EcsOptions::new(task_binary.clone()) };
         let ecs = Ecs::new(clock.clone(), Arc::clone(&registry), options);

@@ -305,10 +305,11 @@ impl<'a> Run<'a> {
 
     /// The production parts that the plan names, as they are before the release.
     async fn read_route(&self) -> Result<Vec<PartActions>, LabError> {
-        let alb = &self.plan["traffic"]["alb"];
-        let listed = |field: &str| alb[field].as_array().cloned().unwrap_or_default();
+        let traffic = &self.plan["traffic"];
+        let listed = |route: &str, field: &str| traffic[route][field].as_array().cloned().unwrap_or_default();
+        let parts = [("alb", "listeners"), ("alb", "rules"), ("nlb", "listeners")];
         let mut route = Vec::new();
-        for part in listed("listeners").into_iter().chain(listed("rules")) {
+        for part in parts.into_iter().flat_map(|(route, field)| listed(route, field)) {
             let part = part.as_str().unwrap_or_default().to_owned();
             // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
             if let Ok(before) = read_actions(self.lab, &part).await {

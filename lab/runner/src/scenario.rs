@@ -82,6 +82,9 @@ pub struct LoadSpec {
     /// Users who keep their cookies and send the requests in turn; 0 for users without cookies.
     #[serde(default)]
     pub sessions: usize,
+    /// Whether connections serve one request after another, as most clients have it; otherwise each request has its own.
+    #[serde(default = "default_keep_alive")]
+    pub keep_alive: bool,
     /// How long such a user stays before another one comes in their place (lab time); for good if not said.
     #[serde(default)]
     pub session_life: Option<Span>,
@@ -219,6 +222,10 @@ fn default_limit() -> Span {
 
 fn default_release_at() -> Span {
     Span::seconds(30)
+}
+
+fn default_keep_alive() -> bool {
+    true
 }
 
 fn default_targets() -> Vec<TargetSpec> {

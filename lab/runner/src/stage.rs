@@ -112,6 +112,7 @@ impl Stage {
             arrivals: load.arrivals,
             seed: scenario.seed,
             sessions: load.sessions,
+            keep_alive: load.keep_alive,
             session_life: load.session_life.map(|life| clock.real(life.as_duration())),
             max_in_flight: MAX_IN_FLIGHT,
             timeout: REQUEST_TIMEOUT,

@@ -50,7 +50,13 @@ impl LabClock {
     /// The lab's time now.
     #[must_use]
     pub fn now_millis(&self) -> Millis {
-        let real = self.inner.started.elapsed().as_secs_f64();
+        self.millis_at(Instant::now())
+    }
+
+    /// The lab's time at a moment; its origin for moments before it.
+    #[must_use]
+    pub fn millis_at(&self, moment: Instant) -> Millis {
+        let real = moment.saturating_duration_since(self.inner.started).as_secs_f64();
         self.inner.origin_millis + (real * self.inner.scale * 1000.0) as Millis
     }
 

@@ -79,6 +79,7 @@ scenarios! {
     pipeline_native_action: "pipeline-native", "pipeline-native-bad";
     codebuild_validation: "codebuild-validation", "codebuild-bad";
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
+    network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";

@@ -1,5 +1,6 @@
 //! Verdicts as people read them.
 
+use super::state::{MIN_BAD_GREEN, MIN_INFORMATIVE};
 use super::{ACCEPT_LIMIT, Evidence, Judgement, Verdict};
 use std::fmt;
 
@@ -52,7 +53,16 @@ impl fmt::Display for Judgement {
             }
             Verdict::Hold => {
                 self.counts(f, strongest)?;
-                write!(f, "no verdict yet; ")?;
+                if self.ln_e < self.limit.ln() {
+                    write!(f, "no verdict yet; ")?;
+                } else {
+                    // The evidence is there, and what it rests on is not enough.
+                    write!(
+                        f,
+                        "no verdict before one metric has {MIN_BAD_GREEN} bad requests on green and {MIN_INFORMATIVE} periods \
+                         with bad requests; "
+                    )?;
+                }
                 self.e(f)
             }
         }
@@ -211,6 +221,14 @@ mod tests {
             "too little traffic to judge green: errors has 3 of the 3 periods needed since the shift, and 40 requests on \
              green and 2,000 on blue of the 100 needed"
         );
+    }
+
+    #[test]
+    fn a_hold_beyond_the_limit_says_what_the_evidence_lacks() {
+        assert!(judgement(Verdict::Hold, 99.0, 1).to_string().ends_with("no verdict yet; E = 99, limit 100"));
+        let held = judgement(Verdict::Hold, 257.0, 1).to_string();
+        let lacks = "no verdict before one metric has 3 bad requests on green and 2 periods with bad requests; E = 257, limit 100";
+        assert!(held.ends_with(lacks), "{held}");
     }
 
     #[test]

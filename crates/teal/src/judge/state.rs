@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 /// The version of [`MetricState`]'s serialised form.
 const VERSION: u8 = 1;
 /// Bad green requests, over the whole release, without which nothing is rolled back.
-const MIN_BAD_GREEN: u64 = 3;
+pub(super) const MIN_BAD_GREEN: u64 = 3;
 /// Informative periods, over the whole release, without which nothing is rolled back.
-const MIN_INFORMATIVE: u32 = 2;
+pub(super) const MIN_INFORMATIVE: u32 = 2;
 
 /// All that the judge knows of one metric of one release: of constant size, under 1 KB serialised, never recomputed from
 /// history.

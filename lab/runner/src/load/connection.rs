@@ -1,4 +1,4 @@
-//! Keep-alive HTTP/1.1 connections to one address.
+//! HTTP/1.1 connections to one address.
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
@@ -25,12 +25,14 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Pool {
     address: SocketAddr,
+    keep_alive: bool,
     idle: Mutex<Vec<Sender>>,
 }
 
 impl Pool {
-    pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, idle: Mutex::new(Vec::new()) }
+    /// Without `keep_alive` every request gets a connection of its own.
+    pub(super) fn new(address: SocketAddr, keep_alive: bool) -> Self {
+        Self { address, keep_alive, idle: Mutex::new(Vec::new()) }
     }
 
     /// Sends one request and reads the whole answer; `None` if the connection failed or broke.
@@ -52,7 +54,7 @@ impl Pool {
             let (head, body) = response.into_parts();
             body.collect().await.ok()?;
             let complete_at = Instant::now();
-            if sender.ready().await.is_ok() {
+            if self.keep_alive && sender.ready().await.is_ok() {
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
             }
             return Some(Answer { status: head.status, headers: head.headers, complete_at });

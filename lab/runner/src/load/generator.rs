@@ -27,6 +27,8 @@ pub(crate) struct LoadOptions {
     pub sessions: usize,
     /// How long a user stays before another one comes in their place (real time); for good without a duration.
     pub session_life: Option<Duration>,
+    /// Whether connections serve one request after another.
+    pub keep_alive: bool,
     /// At most so many requests are under way at once; those above wait, and their latency counts the wait.
     pub max_in_flight: usize,
     /// A request without a complete answer after this real time has failed.
@@ -60,7 +62,11 @@ impl Load {
         let generator = Generator {
             schedule: Schedule::new(options.ramp, options.arrivals, options.seed),
             sender: Arc::new(Sender {
-                targets: options.targets.into_iter().map(|target| (Pool::new(target.address), target)).collect(),
+                targets: options
+                    .targets
+                    .into_iter()
+                    .map(|target| (Pool::new(target.address, options.keep_alive), target))
+                    .collect(),
                 jars: (0..options.sessions).map(|_| Mutex::default()).collect(),
                 session_life: options.session_life,
                 permits: Semaphore::new(options.max_in_flight.max(1)),
@@ -102,7 +108,6 @@ struct Generator {
 impl Generator {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let began = Instant::now();
-        let began_lab = self.sender.clock.now_millis();
         let mut under_way = JoinSet::new();
         let mut number = 0;
         while let Some(due) = self.schedule.next() {
@@ -115,8 +120,8 @@ impl Generator {
             } else if *stopped.borrow() {
                 break;
             }
-            let lab = began_lab + (due.as_secs_f64() * self.sender.clock.scale() * 1000.0) as i64;
-            under_way.spawn(Arc::clone(&self.sender).send(number, due_at, lab));
+            let at = self.sender.clock.millis_at(due_at);
+            under_way.spawn(Arc::clone(&self.sender).send(number, due_at, at));
             number += 1;
             // Finished tasks are collected as we go, so that the set stays small.
             while under_way.try_join_next().is_some() {}
@@ -234,6 +239,7 @@ mod tests {
             seed: 1,
             sessions: 0,
             session_life: None,
+            keep_alive: true,
             max_in_flight: 64,
             timeout: Duration::from_secs(5),
         }
