@@ -68,6 +68,9 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
         lines.push(format!("why        {}: {}", setback.error, setback.cause));
         lines.push(format!("decided    {} by {}", setback.decided_at, setback.by));
     }
+    if release.phase == Phase::Promoted || release.judged.unjudged > 0 {
+        lines.push(format!("judged     {}", release.judged));
+    }
     lines.extend(next_action(release, story));
     lines
 }
@@ -140,6 +143,21 @@ mod tests {
         assert_eq!(field(&lines, "green"), "checkout-b (checkout-b), checkout:2");
         assert!(field(&lines, "last look").contains("look "), "{lines:#?}");
         assert!(!lines.iter().any(|line| line.starts_with("why") || line.starts_with("next")), "{lines:#?}");
+    }
+
+    #[test]
+    fn of_a_promoted_release_the_last_line_says_by_what_it_was_judged() {
+        let world = World::new();
+        let lines = told(&world, plan(), State::Promoted);
+        assert_eq!(
+            lines.last().unwrap(),
+            "judged     no evidence against green in 2 steps, which does not prove that green is good"
+        );
+        let mut unwatched = plan();
+        unwatched["judge"] = json!({"metrics": []});
+        let world = World::new();
+        let lines = told(&world, unwatched, State::Promoted);
+        assert_eq!(lines.last().unwrap(), "judged     green was not compared with blue");
     }
 
     #[test]

@@ -74,6 +74,8 @@ mod tests {
             green_share: Share::NONE,
             error: Some(ErrorName::AlarmRaised),
             cause: None,
+            judged: None,
+            summary: None,
         }
     }
 

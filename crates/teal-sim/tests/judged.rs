@@ -75,6 +75,18 @@ fn verdicts(world: &World) -> Vec<judge::Verdict> {
 
 const BLUE: Traffic = (5_000.0, 50.0);
 
+/// What the event says that tells of the promotion; the last line but one of the story says the same.
+#[track_caller]
+fn promoted_with(world: &World) -> String {
+    let event = world.state().announced.iter().rfind(|event| event.release == id()).cloned().unwrap();
+    assert_eq!(event.state, State::Promoted);
+    let said = event.summary.unwrap();
+    assert_eq!((event.judged, &said), (Some(record(world).judged), &record(world).judged.to_string()));
+    let story = told(world);
+    assert!(story.lines().rev().nth(1).unwrap().ends_with(&format!("judged: {said}")), "{story}");
+    said
+}
+
 #[test]
 fn three_times_blues_failures_are_rolled_back_with_no_alarm_and_no_limit() {
     let world = World::new();
@@ -121,6 +133,7 @@ fn a_service_that_never_fails_is_clear() {
     assert_eq!(ending.state, State::Promoted, "{}", told(&world));
     assert!(verdicts(&world).contains(&judge::Verdict::Clear), "{}", told(&world));
     assert!(told(&world).contains("no evidence against green, which does not prove that green is good"));
+    assert_eq!(promoted_with(&world), "no evidence against green in 3 steps, which does not prove that green is good");
 }
 
 #[test]
@@ -133,10 +146,19 @@ fn almost_no_traffic_is_held_and_then_follows_on_insufficient() {
     assert!(record(&world).looks >= 20, "ten minutes of bake and ten of waiting: {}", told(&world));
 
     let world = World::new();
-    let plan = compared(|plan| plan["judge"]["onInsufficient"] = json!({"holdFor": "5m", "then": "advance"}));
-    let ending = run(&world, plan, |_| [(60.0, 0.0), (3.0, 0.0)]);
+    let plan = compared(|plan| {
+        plan["judge"]["onInsufficient"] = json!({"holdFor": "5m", "then": "advance"});
+        plan["judge"]["metrics"] = json!(["errors", "latency"]);
+    });
+    // At half of the traffic there is enough of it.
+    let ending = run(&world, plan, |minute| if minute < 34 { [(60.0, 0.0), (3.0, 0.0)] } else { [(60.0, 0.0); 2] });
     assert_eq!(ending.state, State::Promoted, "{}", told(&world));
     assert!(told(&world).contains("the plan says to go on unjudged"));
+    assert_eq!(
+        promoted_with(&world),
+        "no evidence against green in 1 step, which does not prove that green is good; NOT JUDGED in 2 steps for want of data: \
+         errors, latency p50, latency p90, latency p99"
+    );
 }
 
 #[test]
@@ -179,6 +201,7 @@ fn evidence_that_green_is_good_enough_ends_a_bake_early_where_the_plan_allows_it
     let ending = run(&world, compared(early), |_| [BLUE, (5_000.0, 40.0)]);
     assert_eq!(ending.state, State::Promoted, "{}", told(&world));
     assert!(told(&world).contains("there is evidence that green is good enough"), "{}", told(&world));
+    assert_eq!(promoted_with(&world), "evidence that green is good enough in 3 steps");
     assert!(stages(&world).iter().all(|seconds| (240..20 * 60).contains(seconds)), "{:?}", stages(&world));
     // With hardly any traffic there is no such evidence: the step lasts to its end.
     let world = World::new();
@@ -237,6 +260,7 @@ fn an_empty_list_compares_nothing() {
     let ending = run(&world, compared(|plan| plan["judge"]["metrics"] = json!([])), |_| [BLUE, (1_000.0, 900.0)]);
     assert_eq!(ending.state, State::Promoted);
     assert!(record(&world).compared.is_empty() && verdicts(&world).is_empty());
+    assert_eq!(promoted_with(&world), "green was not compared with blue");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The record: the truth about a release. The state machine carries only its id.
 
 mod intent;
+mod judged;
 mod phase;
 
 pub use intent::{Act, Intent};
+pub use judged::Judged;
 pub use phase::{Event, Illegal, Phase};
 
 use crate::compare::{Compared, judge_config};
@@ -112,6 +114,9 @@ pub struct Release {
     /// By what green is compared with blue, and what was seen so far.
     #[serde(default)]
     pub compared: Vec<Compared>,
+    /// What the comparison came to in the steps passed so far.
+    #[serde(default)]
+    pub judged: Judged,
     /// Alarms that were in ALARM when the release began, and that no look has seen OK since: `judge.startWhileAlarming`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarming_since_start: Vec<AlarmName>,
@@ -214,6 +219,8 @@ impl Release {
             green_share: self.green_share,
             error: self.setback.as_ref().map(|setback| setback.error),
             cause: self.setback.as_ref().map(|setback| setback.cause.clone()),
+            judged: (next == Phase::Promoted).then(|| self.judged.clone()),
+            summary: (next == Phase::Promoted).then(|| self.judged.to_string()),
         });
         Ok(())
     }

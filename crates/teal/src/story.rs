@@ -3,7 +3,7 @@
 use crate::error::ErrorName;
 use crate::plan::AlarmName;
 use crate::ports::AlarmState;
-use crate::release::{Phase, ReleaseId};
+use crate::release::{Judged, Phase, ReleaseId};
 use crate::request::Ask;
 use crate::route::Colour;
 use crate::state::State;
@@ -53,6 +53,8 @@ pub enum Fact {
     AlarmSeen { alarm: AlarmName, state: AlarmState, reason: String },
     /// A person asked for something.
     Asked { ask: Ask, by: String, note: Option<String> },
+    /// By what the steps of a release that is promoted were passed.
+    Judged { judged: Judged },
     /// It was decided to roll back.
     RollBackDecided { error: ErrorName, cause: String },
     /// Every part of the route gives everything to blue again.
@@ -111,6 +113,7 @@ impl fmt::Display for Fact {
                 write!(f, "{by} {ask}")?;
                 note.as_ref().map_or(Ok(()), |note| write!(f, ": {note}"))
             }
+            Fact::Judged { judged } => write!(f, "judged: {judged}"),
             Fact::RollBackDecided { error, cause } => write!(f, "rolling back, {error}: {cause}"),
             Fact::RouteRestored { seconds } => {
                 write!(f, "all traffic is on blue again, {seconds} s after the decision")
@@ -153,4 +156,10 @@ pub struct Announcement {
     pub error: Option<ErrorName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Of a release that was promoted: by what its steps were passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
+    /// The same as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
 }

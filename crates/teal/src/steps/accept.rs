@@ -9,7 +9,7 @@ use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
 use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
-use crate::release::{Event, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
+use crate::release::{Event, Judged, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
 use crate::route::{Action, Colour, Colours, Destination, NotShiftable, RoutePart, attach, differences, discover};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
@@ -106,6 +106,8 @@ impl<W: World> Step<'_, W> {
             green_share: Share::NONE,
             error: Some(error.name),
             cause: Some(shorten(&error.message)),
+            judged: None,
+            summary: None,
         };
         let told = self.world.announce(&[refusal]).await;
         self.tell_only(&input.name, Fact::Entered { phase: Phase::Refused });
@@ -177,6 +179,7 @@ impl<W: World> Step<'_, W> {
             shifted_at: None,
             compared: Vec::new(),
             alarming_since_start: Vec::new(),
+            judged: Judged::default(),
             insufficient_since: None,
             bake_passed_at: None,
             looks: 0,

@@ -85,7 +85,7 @@ impl<W: World> Step<'_, W> {
             self.wait_for_data(release, &mut verdict);
             return Ok(verdict);
         }
-        let Measured { limits, comparison, accepted } = self.look_at_metrics(release).await?;
+        let Measured { limits, comparison, accepted, short } = self.look_at_metrics(release).await?;
         if is_at_gate(release) {
             return Ok(judge_gate(alarms, Verdict::all([comparison, limits])));
         }
@@ -98,6 +98,9 @@ impl<W: World> Step<'_, W> {
         }
         if verdict.decision == Decision::Advance && verdict.reasons.is_empty() {
             verdict.reasons.push(Reason::NothingAgainst);
+        }
+        if verdict.decision == Decision::Advance {
+            release.judged.pass(&verdict, short);
         }
         Ok(verdict)
     }

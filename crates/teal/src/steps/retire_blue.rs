@@ -91,6 +91,7 @@ impl<W: World> Step<'_, W> {
         self.free(release, Colour::Green).await?;
         self.settle(release);
         release.apply(&Event::BlueRetired, self.now())?;
+        self.note(Fact::Judged { judged: release.judged.clone() });
         self.note_phase(release);
         self.save_and_announce(release).await?;
         Ok(Answer::at(release))

@@ -220,6 +220,7 @@ fn reasons(story: &[StoryEntry], cause: Option<&str>) -> Vec<String> {
         Fact::Looked { verdict, .. } => verdict.decision != Decision::Hold,
         Fact::AlarmSeen { .. }
         | Fact::Asked { .. }
+        | Fact::Judged { .. }
         | Fact::RollBackDecided { .. }
         | Fact::LeftAlone { .. }
         | Fact::NeedsHuman { .. } => true,

@@ -22,12 +22,14 @@ pub(in crate::steps) struct Measured {
     pub(in crate::steps) comparison: Verdict,
     /// Whether there is evidence that green is good enough.
     pub(in crate::steps) accepted: bool,
+    /// The metrics of which the step saw too little to judge green by.
+    pub(in crate::steps) short: Vec<String>,
 }
 
 impl Measured {
     fn nothing() -> Self {
         let nothing = || Verdict { decision: Decision::Advance, reasons: Vec::new() };
-        Self { limits: nothing(), comparison: nothing(), accepted: false }
+        Self { limits: nothing(), comparison: nothing(), accepted: false, short: Vec::new() }
     }
 }
 
@@ -98,7 +100,8 @@ impl<W: World> Step<'_, W> {
         if let Some(comparison) = &comparison {
             comparison.consume(&config, compared, &readings);
         }
-        let (comparison, accepted) = self.compared(release, compared, &config, moments, &window);
+        let Measured { comparison, accepted, short, .. } =
+            self.compared(release, compared, &config, moments, &window);
         let comparison = Verdict::all([comparison, logs].into_iter().chain(compared.iter().filter_map(new_message)));
         let min_requests = release.plan.judge.limits.as_ref().map_or(0, |limits| limits.min_requests);
         let limits = match (&release.plan.judge.limits, window) {
@@ -110,7 +113,7 @@ impl<W: World> Step<'_, W> {
                 Verdict::all(limits.iter().map(|limit| limit.judge(&readings, window, min_requests)))
             }
         };
-        Ok(Measured { limits, comparison, accepted })
+        Ok(Measured { limits, comparison, accepted, short })
     }
 
     /// Searches the logs. Where that fails, only what is compared by logs waits for the next look.
@@ -131,7 +134,7 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    /// What the judge says of everything that was consumed so far, and whether it accepts green.
+    /// What the judge says of everything that was consumed so far; nothing about limits.
     fn compared(
         &self,
         release: &Release,
@@ -139,10 +142,10 @@ impl<W: World> Step<'_, W> {
         config: &JudgeConfig,
         moments: Moments,
         window: &Result<Window, u64>,
-    ) -> (Verdict, bool) {
-        let nothing = || Verdict { decision: Decision::Advance, reasons: Vec::new() };
+    ) -> Measured {
+        let says = |comparison| Measured { comparison, ..Measured::nothing() };
         if compared.is_empty() {
-            return (nothing(), false);
+            return Measured::nothing();
         }
         let readings: Vec<_> = compared.iter().filter_map(|metric| metric.reading().ok()).collect();
         let step_over = !moments.is_all && release.bake_ends_at().is_some_and(|end| moments.now >= end);
@@ -150,15 +153,14 @@ impl<W: World> Step<'_, W> {
         let verdict = judgement.verdict;
         if moments.is_all && verdict != judge::Verdict::RollBack {
             // There is no blue any more; what is still to come of the step before was consumed.
-            return (nothing(), false);
+            return Measured::nothing();
         }
         let nothing_seen = compared.iter().all(|metric| metric.state.last_period_end().is_none());
         if let (true, judge::Verdict::Hold, Err(readable_in_seconds)) = (nothing_seen, verdict, window) {
-            return (
-                Verdict::because(Decision::Hold, Reason::NoPeriodYet { readable_in_seconds: *readable_in_seconds }),
-                false,
-            );
+            let readable_in_seconds = *readable_in_seconds;
+            return says(Verdict::because(Decision::Hold, Reason::NoPeriodYet { readable_in_seconds }));
         }
+        let short = judgement.shortages.iter().map(|shortage| shortage.metric.clone()).collect();
         let reason = Reason::Compared { judgement: judgement.brief() };
         let decision = match verdict {
             judge::Verdict::RollBack => Decision::RollBack,
@@ -166,12 +168,13 @@ impl<W: World> Step<'_, W> {
             judge::Verdict::Clear if release.plan.judge.advance_on == AdvanceOn::Clear => Decision::Advance,
             judge::Verdict::Clear => {
                 let reasons = vec![Reason::AcceptWanted, reason];
-                return (Verdict { decision: Decision::Insufficient, reasons }, false);
+                return says(Verdict { decision: Decision::Insufficient, reasons });
             }
             judge::Verdict::Insufficient => Decision::Insufficient,
             judge::Verdict::Hold => Decision::Hold,
         };
-        (Verdict::because(decision, reason), verdict == judge::Verdict::Accept)
+        let accepted = verdict == judge::Verdict::Accept;
+        Measured { accepted, short, ..says(Verdict::because(decision, reason)) }
     }
 }
 
