@@ -9,3 +9,4 @@ mod repository;
 mod state_machine;
 mod template;
 mod users_side;
+mod ways;
