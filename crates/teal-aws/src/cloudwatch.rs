@@ -64,7 +64,9 @@ fn read_alarm(alarm: &Value) -> Option<AlarmReading> {
         _ => AlarmState::InsufficientData,
     };
     let name = alarm["AlarmName"].as_str()?.parse().ok()?;
-    Some(AlarmReading { name, state, reason: alarm["StateReason"].as_str().unwrap_or_default().to_owned() })
+    let reason = alarm["StateReason"].as_str().unwrap_or_default().to_owned();
+    // Not StateUpdatedTimestamp: that is also renewed where the state stays.
+    Some(AlarmReading { name, state, reason, since: json::time_of(&alarm["StateTransitionedTimestamp"]) })
 }
 
 fn write_query(query: &MetricQuery) -> Value {

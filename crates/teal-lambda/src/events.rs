@@ -6,6 +6,7 @@ use serde_json::Value;
 use teal::error::{ErrorName, TealError, TealResult};
 use teal::plan::AlarmName;
 use teal::release::ReleaseId;
+use teal::time::Timestamp;
 
 /// A "CloudWatch Alarm State Change".
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html>
@@ -16,6 +17,8 @@ pub struct AlarmChange {
     pub raised: bool,
     /// CloudWatch's reason.
     pub reason: String,
+    /// When the state changed.
+    pub at: Option<Timestamp>,
 }
 
 /// A "Step Functions Execution Status Change".
@@ -62,6 +65,9 @@ struct AlarmDetailState {
     value: String,
     #[serde(default)]
     reason: String,
+    /// Such as `2019-10-02T17:04:40.985+0000`.
+    #[serde(default)]
+    timestamp: String,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +89,9 @@ struct ExecutionDetail {
 pub fn decode_alarm_change(event: Value) -> TealResult<AlarmChange> {
     let event: EventBridgeEvent<Value> = read(event, "an event of EventBridge")?;
     let detail: AlarmDetail = read(event.detail, "the detail of a CloudWatch Alarm State Change")?;
-    Ok(AlarmChange { alarm: detail.alarm_name, raised: detail.state.value == "ALARM", reason: detail.state.reason })
+    let AlarmDetailState { value, reason, timestamp } = detail.state;
+    // An event without its time is read all the same: rolling back does not wait for it.
+    Ok(AlarmChange { alarm: detail.alarm_name, raised: value == "ALARM", reason, at: timestamp.parse().ok() })
 }
 
 /// Reads one of Teal's own events, or a schedule's.
@@ -150,6 +158,7 @@ mod tests {
             (change.alarm.as_str(), change.raised, change.reason.as_str()),
             ("checkout-5xx", true, "Threshold Crossed")
         );
+        assert_eq!(change.at, Some("2019-10-02T17:04:40.985Z".parse().unwrap()));
     }
 
     #[test]

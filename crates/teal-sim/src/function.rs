@@ -4,10 +4,9 @@ use crate::link::Link;
 use std::fmt;
 use std::rc::Rc;
 use teal::error::TealResult;
-use teal::plan::AlarmName;
 use teal::release::ReleaseId;
 use teal::state::State;
-use teal::steps::{self, AcceptInput, Answer, Invocation, RollBackInput, Step, StepInput};
+use teal::steps::{self, AcceptInput, Answer, Invocation, RaisedAlarm, RollBackInput, Step, StepInput};
 
 /// A Lambda function, or one of the two states that share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,7 +92,7 @@ pub(crate) enum Input {
     Accept(Box<AcceptInput>),
     Step(Function, ReleaseId),
     RollBack(RollBackInput),
-    Alarm { alarm: AlarmName, reason: String },
+    Alarm(RaisedAlarm),
     ExecutionEnd { release: ReleaseId, status: String, error: Option<String>, cause: Option<String> },
     Sweep,
 }
@@ -104,7 +103,7 @@ impl Input {
             Input::Accept(_) => Function::Accept,
             Input::Step(function, _) => *function,
             Input::RollBack(_) => Function::RollBack,
-            Input::Alarm { .. } => Function::OnAlarm,
+            Input::Alarm(_) => Function::OnAlarm,
             Input::ExecutionEnd { .. } => Function::OnExecutionEnd,
             Input::Sweep => Function::Sweep,
         }
@@ -129,9 +128,7 @@ pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Rc<Input>) -
                 _ => steps::evaluate_health(&mut step, &input).await?,
             }
         }
-        Input::Alarm { alarm, reason } => {
-            return steps::on_alarm(&mut step, alarm, reason).await.map(|_| None);
-        }
+        Input::Alarm(alarm) => return steps::on_alarm(&mut step, alarm).await.map(|_| None),
         Input::ExecutionEnd { release, status, error, cause } => {
             let (error, cause) = (error.as_deref(), cause.as_deref());
             return steps::on_execution_end(&mut step, release, status, error, cause).await.map(|_| None);
@@ -168,8 +165,8 @@ mod tests {
         let who = Who { invocation: call.id.clone(), function: Function::OnAlarm, started: now };
         let link = Link::new(&world, who);
         let mut step = Step::new(&link, &call);
-        let alarm = ALARM.parse().unwrap();
-        let run = Box::pin(steps::on_alarm(&mut step, &alarm, "5 errors"));
+        let alarm = RaisedAlarm { name: ALARM.parse().unwrap(), reason: "5 errors".to_owned(), at: Some(now) };
+        let run = Box::pin(steps::on_alarm(&mut step, &alarm));
         let answered = pin!(run).poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(answered, Poll::Ready(Err(_))), "{answered:?}");
         assert_eq!(step.failed(), Some(machine.release()));

@@ -52,10 +52,12 @@ pub enum Mutation {
     AbortUnheard,
     /// Sweep does not ask whether a release holds the route that it reads.
     HeldRouteDrifts,
-    /// An alarm that is passed over is passed over for good.
+    /// An alarm that is passed over is passed over for good: neither that it was OK counts, nor since when it is raised.
     PassedOverForGood,
     /// on-alarm does not know which alarms are passed over.
     NothingPassedOver,
+    /// Since when an alarm is in ALARM is not read.
+    ChangesOfAlarmsNotDated,
     /// Blue is taken for healthy when the route goes back to it.
     BlueHealthNotRead,
     /// Accept is not told of an alarm that it may pass over.
@@ -79,7 +81,7 @@ pub(crate) struct Remembered {
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Mutation; 24] = [
+    pub const ALL: [Mutation; 25] = [
         Mutation::NoIntent,
         Mutation::LockFreedEarly,
         Mutation::WatchersFromIndex,
@@ -101,6 +103,7 @@ impl Mutation {
         Mutation::HeldRouteDrifts,
         Mutation::PassedOverForGood,
         Mutation::NothingPassedOver,
+        Mutation::ChangesOfAlarmsNotDated,
         Mutation::BlueHealthNotRead,
         Mutation::AcceptNotTold,
         Mutation::ScalingReadBeforeLock,

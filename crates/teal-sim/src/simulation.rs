@@ -97,6 +97,7 @@ pub(crate) struct Simulation<'w> {
     alive: usize,
     sweeps: u32,
     quiet_sweeps: u32,
+    alarm_raised_at: Option<Timestamp>,
     over: bool,
 }
 
@@ -112,6 +113,7 @@ impl<'w> Simulation<'w> {
             alive: 0,
             sweeps: 0,
             quiet_sweeps: 0,
+            alarm_raised_at: None,
             over: false,
         }
     }

@@ -119,13 +119,16 @@ impl State {
         state.traffic.insert(GROUP_A.to_owned(), (600.0, 1.0));
         state.traffic.insert(GROUP_B.to_owned(), (600.0, 1.0));
         state.green_answers = (200, "ok".to_owned());
-        state.set_alarm(ALARM, AlarmState::Ok);
+        state.set_alarm(ALARM, AlarmState::Ok, Timestamp::UNIX_EPOCH);
         state
     }
 
-    pub(crate) fn set_alarm(&mut self, name: &str, state: AlarmState) {
+    pub(crate) fn set_alarm(&mut self, name: &str, state: AlarmState, now: Timestamp) {
         let Ok(alarm) = name.parse::<AlarmName>() else { return };
-        let reading = AlarmReading { name: alarm, state, reason: "Threshold Crossed".to_owned() };
+        if self.alarms.get(name).is_some_and(|known| known.state == state) {
+            return;
+        }
+        let reading = AlarmReading { name: alarm, state, reason: "Threshold Crossed".to_owned(), since: Some(now) };
         self.alarms.insert(name.to_owned(), reading);
     }
 

@@ -48,14 +48,17 @@ pub(crate) struct AlarmsSeen {
     pub(crate) at: Timestamp,
     pub(crate) all_ok: bool,
     pub(crate) any_raised: bool,
+    /// Since when the one that is raised longest is.
+    pub(crate) raised_since: Option<Timestamp>,
 }
 
 impl Seen {
     pub(crate) fn alarms_read(&mut self, names: &[AlarmName], readings: &[AlarmReading], at: Timestamp) {
         let state_of = |name: &AlarmName| readings.iter().find(|r| &r.name == name).map(|r| r.state);
         let all_ok = names.iter().all(|name| state_of(name) == Some(AlarmState::Ok));
-        let any_raised = readings.iter().any(|reading| reading.state == AlarmState::Alarm);
-        self.alarms = Some(AlarmsSeen { at, all_ok, any_raised });
+        let raised = || readings.iter().filter(|reading| reading.state == AlarmState::Alarm);
+        let raised_since = raised().filter_map(|reading| reading.since).min();
+        self.alarms = Some(AlarmsSeen { at, all_ok, any_raised: raised().next().is_some(), raised_since });
     }
 
     pub(crate) fn alarms_unread(&mut self) {

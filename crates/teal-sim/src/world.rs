@@ -122,7 +122,8 @@ impl World {
 
     /// Puts an alarm into a state.
     pub fn set_alarm(&self, name: &str, state: AlarmState) {
-        self.state().set_alarm(name, state);
+        let now = self.now();
+        self.state().set_alarm(name, state, now);
     }
 
     /// A person asks for something.

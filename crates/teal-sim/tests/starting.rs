@@ -29,7 +29,7 @@ fn a_fix_starts_while_its_alarm_is_on_and_is_promoted() {
     let mut machine = Machine::new(&world, "r-1", fix());
     machine.run_until(|state| state == State::Bake);
     let record = world.record(machine.release()).unwrap();
-    assert_eq!(record.alarming_since_start, [ALARM.parse().unwrap()]);
+    assert_eq!(record.alarming_since_start[0].alarm, ALARM.parse().unwrap());
     assert_eq!(machine.finish(), Ending { state: State::Promoted, error: None, cause: None });
     let story = &world.state().stories[machine.release()];
     assert!(story.iter().any(|entry| entry.fact.to_string().contains("startWhileAlarming")));
@@ -49,6 +49,24 @@ fn once_it_was_ok_the_alarm_counts_again() {
     let ending = machine.finish();
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmRaised)));
     assert_eq!(split(&world), (Some(100), Some(0)));
+}
+
+#[test]
+fn an_alarm_that_was_ok_between_two_looks_counts_again() {
+    for before in [State::WaitForGreen, State::Bake] {
+        let world = World::new();
+        world.state().task_seconds = 60;
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        let mut machine = Machine::new(&world, "r-1", fix());
+        machine.run_until(|state| state == before);
+        // Nobody looks while it is OK.
+        for state in [AlarmState::Ok, AlarmState::Alarm] {
+            world.pass(30);
+            world.set_alarm(ALARM, state);
+        }
+        let ending = machine.finish();
+        assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmRaised)), "{before}");
+    }
 }
 
 #[test]

@@ -140,6 +140,8 @@ pub struct AlarmReading {
     pub state: AlarmState,
     /// CloudWatch's reason for the state.
     pub reason: String,
+    /// Since when it is in this state, where CloudWatch says so.
+    pub since: Option<Timestamp>,
 }
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>

@@ -2,17 +2,19 @@
 
 mod intent;
 mod judged;
+mod passed_over;
 mod phase;
 
 pub use intent::{Act, Intent};
 pub use judged::Judged;
+pub use passed_over::PassedOver;
 pub use phase::{Event, Illegal, Phase};
 
 use crate::compare::{Compared, judge_config};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::judge::JudgeConfig;
-use crate::plan::{AlarmName, Plan};
+use crate::plan::Plan;
 use crate::route::{Colours, PartRef, RoutePart};
 use crate::state::State;
 use crate::story::Announcement;
@@ -117,9 +119,9 @@ pub struct Release {
     /// What the comparison came to in the steps passed so far.
     #[serde(default)]
     pub judged: Judged,
-    /// Alarms that were in ALARM when the release began, and that no look has seen OK since: `judge.startWhileAlarming`.
+    /// Alarms that were in ALARM when the release began, and that were not OK since: `judge.startWhileAlarming`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub alarming_since_start: Vec<AlarmName>,
+    pub alarming_since_start: Vec<PassedOver>,
     /// Since when every look has found too little to judge by, beyond the bake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insufficient_since: Option<Timestamp>,

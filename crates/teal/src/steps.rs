@@ -17,7 +17,7 @@ mod shift_traffic;
 mod validate_green;
 
 pub use accept::{AcceptInput, accept};
-pub use alarm::{AlarmEffect, AlarmOutcome, on_alarm};
+pub use alarm::{AlarmEffect, AlarmOutcome, RaisedAlarm, on_alarm};
 pub use evaluate_health::evaluate_health;
 pub use pipeline_job::{JobTold, pipeline_job};
 pub use prepare_green::prepare_green;

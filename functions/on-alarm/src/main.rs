@@ -1,5 +1,5 @@
 //! An alarm changed its state: the releases that watch it go back to blue at once.
-use teal::steps;
+use teal::steps::{self, RaisedAlarm};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -8,7 +8,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         if !change.raised {
             return Ok(Vec::new());
         }
-        steps::on_alarm(step, &change.alarm, &change.reason).await
+        let alarm = RaisedAlarm { name: change.alarm, reason: change.reason, at: change.at };
+        steps::on_alarm(step, &alarm).await
     })
     .await
 }

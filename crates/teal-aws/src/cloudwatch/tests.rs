@@ -121,7 +121,12 @@ async fn no_question_needs_no_call() {
 
 #[tokio::test]
 async fn alarms_of_both_kinds_are_read_over_all_pages() {
-    let alarm = |name: &str, state: &str| json!({"AlarmName": name, "StateValue": state, "StateReason": "because"});
+    let alarm = |name: &str, state: &str| {
+        json!({
+            "AlarmName": name, "StateValue": state, "StateReason": "because",
+            "StateTransitionedTimestamp": 600.5, "StateUpdatedTimestamp": 900.0,
+        })
+    };
     let first =
         json!({"MetricAlarms": [alarm("a", "OK")], "CompositeAlarms": [alarm("b", "ALARM")], "NextToken": "more"});
     let second = json!({"MetricAlarms": [alarm("c", "INSUFFICIENT_DATA"), alarm("d", "CONFUSED")]});
@@ -137,6 +142,11 @@ async fn alarms_of_both_kinds_are_read_over_all_pages() {
     ];
     assert_eq!(states, expected, "e does not exist");
     assert_eq!(readings[1].reason, "because");
+    assert_eq!(
+        readings[1].since,
+        Some("1970-01-01T00:10:00.5Z".parse().unwrap()),
+        "the change, not the last evaluation"
+    );
     let asked = script.sent()[0].json();
     assert_eq!(asked["AlarmTypes"], json!(["MetricAlarm", "CompositeAlarm"]), "composite ones must be asked for");
     assert_eq!(asked["AlarmNames"], json!(["a", "b", "c", "d", "e"]));

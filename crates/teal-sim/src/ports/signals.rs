@@ -25,11 +25,16 @@ impl Signals for Link<'_> {
         if answer.is_err() {
             self.seen.borrow_mut().alarms_unread();
         }
+        let undated = [Mutation::ChangesOfAlarmsNotDated, Mutation::PassedOverForGood];
+        if self.world.mutation.is_some_and(|mutation| undated.contains(&mutation)) {
+            return answer.map(|readings| readings.into_iter().map(|r| AlarmReading { since: None, ..r }).collect());
+        }
         if self.world.mutation == Some(Mutation::SilenceIsGood) {
             let fine = |name: &AlarmName| AlarmReading {
                 name: name.clone(),
                 state: AlarmState::Ok,
                 reason: "nothing was heard".to_owned(),
+                since: None,
             };
             let raised = |reading: &&AlarmReading| reading.state == AlarmState::Alarm;
             let raised: Vec<AlarmReading> = answer.iter().flatten().filter(raised).cloned().collect();

@@ -12,6 +12,11 @@ use teal::ports::AlarmState;
 use teal::release::{Phase, Release, ReleaseId};
 use teal::request::Ask;
 use teal::route::{Action, ActionKind, WeightedDestination};
+use teal::steps::RaisedAlarm;
+
+/// How often CloudWatch evaluates an alarm at most, in milliseconds.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>
+const ALARM_EVALUATED_MILLIS: i64 = 10_000;
 
 /// Something that was wrong is well again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +125,14 @@ impl Simulation<'_> {
     }
 
     fn raise_alarm(&mut self) {
-        let was = self.world.state().alarms.get(ALARM).map(|reading| reading.state);
-        if was != Some(AlarmState::Alarm) {
+        let was = self.world.state().alarms.get(ALARM).cloned();
+        if was.as_ref().is_some_and(|reading| reading.state == AlarmState::Alarm) {
+            return;
+        }
+        let raised_before = self.alarm_raised_at.is_some_and(|at| later(at, ALARM_EVALUATED_MILLIS) > self.now());
+        if raised_before {
+            self.after(ALARM_EVALUATED_MILLIS, Event::Happen(Happening::AlarmRaised));
+        } else {
             self.begin_alarming();
         }
     }
@@ -129,10 +140,12 @@ impl Simulation<'_> {
     /// The alarm is raised, and its event goes on its way.
     pub(super) fn begin_alarming(&mut self) {
         self.world.set_alarm(ALARM, AlarmState::Alarm);
+        self.alarm_raised_at = Some(self.now());
         self.world.observe();
         if let Ok(alarm) = ALARM.parse() {
-            let input = Input::Alarm { alarm, reason: "Threshold Crossed".to_owned() };
-            let invoke = Invoke::by_event(input, Some(self.now()));
+            let now = self.now();
+            let alarm = RaisedAlarm { name: alarm, reason: "Threshold Crossed".to_owned(), at: Some(now) };
+            let invoke = Invoke::by_event(Input::Alarm(alarm), Some(now));
             self.deliver(&invoke);
         }
         if self.rng.u8(0..10) < 7 {
@@ -200,14 +213,15 @@ impl Simulation<'_> {
 
     pub(super) fn heal(&mut self, heal: Heal) {
         self.world.log(|| format!("it passes: {heal:?}"));
+        let now = self.now();
         let mut state = self.world.state();
         match heal {
-            Heal::Alarm => state.set_alarm(ALARM, AlarmState::Ok),
+            Heal::Alarm => state.set_alarm(ALARM, AlarmState::Ok, now),
             Heal::Metrics => state.traffic.values_mut().for_each(|traffic| *traffic = (600.0, 1.0)),
             Heal::Services => state.sick.clear(),
             Heal::Checks => state.green_answers = (200, "ok".to_owned()),
             Heal::Permission => {
-                self.world.watch.borrow_mut().before_change(&state, self.world.now());
+                self.world.watch.borrow_mut().before_change(&state, now);
                 state.denied = false;
             }
         }

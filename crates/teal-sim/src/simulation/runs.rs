@@ -160,9 +160,8 @@ impl<'w> Simulation<'w> {
                     let next = answer.as_ref().map_or("done".to_owned(), |answer| format!("next is {}", answer.next));
                     format!("{} ends: {next}", run.who.invocation)
                 });
-                if let (Input::Alarm { alarm, .. }, Some(raised_at)) = (run.invoke.input.as_ref(), run.invoke.raised_at)
-                {
-                    self.world.watch.borrow_mut().alarm_handled(&self.world.state(), alarm, raised_at);
+                if let (Input::Alarm(alarm), Some(raised_at)) = (run.invoke.input.as_ref(), run.invoke.raised_at) {
+                    self.world.watch.borrow_mut().alarm_handled(&self.world.state(), &alarm.name, raised_at);
                 }
                 if let (Some(answer), Some((execution, token))) = (answer, run.invoke.reply_to) {
                     self.answered(execution, token, &answer);

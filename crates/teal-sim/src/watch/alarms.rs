@@ -1,6 +1,6 @@
 //! Alarms: who must go back to blue for one, and for which one nobody may.
 
-use super::{Seen, Watch};
+use super::{AlarmsSeen, Seen, Watch};
 use crate::promise::Promise;
 use crate::state::State;
 use std::collections::BTreeMap;
@@ -66,18 +66,23 @@ impl Watch {
 
     /// Whether what a run read of the alarms lets a release go on.
     pub(super) fn alarms_allow(&self, release: &Release, seen: &Seen) -> bool {
-        let passed_over = self.alarms.passed_over_at.contains_key(&release.id);
-        release.plan.judge.alarms.is_empty()
-            || seen.alarms.is_some_and(|alarms| alarms.all_ok || (passed_over && alarms.any_raised))
+        let passes_over = |alarms: AlarmsSeen| {
+            let began_at = self.alarms.passed_over_at.get(&release.id);
+            alarms.raised_since.is_some_and(|since| began_at.is_some_and(|began_at| since <= *began_at))
+        };
+        release.plan.judge.alarms.is_empty() || seen.alarms.is_some_and(|alarms| alarms.all_ok || passes_over(alarms))
     }
 
     /// on-alarm is done with an alarm that went off at `raised_at`.
     pub(crate) fn alarm_handled(&mut self, state: &State, alarm: &AlarmName, raised_at: Timestamp) {
         let names = |release: &&Release| release.plan.judge.alarms.contains(alarm);
         for release in state.records.values().filter(names) {
-            let fine_before = self.alarms.fine_at.get(&release.id).is_some_and(|at| *at < raised_at);
+            let known_before =
+                |at: &BTreeMap<ReleaseId, Timestamp>| at.get(&release.id).is_some_and(|at| *at < raised_at);
+            // Where it was passed over, it must have been out of ALARM to be raised again.
+            let counts = known_before(&self.alarms.fine_at) || known_before(&self.alarms.passed_over_at);
             let unaffected = release.setback.is_none() && release.phase.can_roll_back();
-            if fine_before && unaffected {
+            if counts && unaffected {
                 let what = format!("{alarm} went off at {raised_at}, and {} is still in {}", release.id, release.phase);
                 self.breach(Promise::AlarmActs, what);
             }

@@ -9,7 +9,7 @@ use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
 use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
-use crate::release::{Event, Judged, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
+use crate::release::{Event, Judged, PassedOver, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
 use crate::route::{Action, Colour, Colours, Destination, NotShiftable, RoutePart, attach, differences, discover};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
@@ -270,7 +270,7 @@ impl<W: World> Step<'_, W> {
             match reading.state {
                 AlarmState::Ok => {}
                 AlarmState::Alarm if release.plan.judge.start_while_alarming => {
-                    release.alarming_since_start.push(name.clone());
+                    release.alarming_since_start.push(PassedOver { alarm: name.clone(), since: reading.since });
                     self.note(Fact::AlarmSeen {
                         alarm: name.clone(),
                         state: AlarmState::Alarm,

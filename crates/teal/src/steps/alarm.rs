@@ -5,9 +5,20 @@ use super::moving::RestoreError;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::AlarmName;
 use crate::ports::World;
-use crate::release::{Phase, Release, ReleaseId};
+use crate::release::{PassedOver, Phase, Release, ReleaseId};
 use crate::story::Fact;
+use crate::time::Timestamp;
 use serde::Serialize;
+
+/// An alarm's change to ALARM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RaisedAlarm {
+    pub name: AlarmName,
+    /// CloudWatch's reason.
+    pub reason: String,
+    /// When it changed, by CloudWatch's clock, where the event says so.
+    pub at: Option<Timestamp>,
+}
 
 /// What an alarm did to one release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +34,7 @@ pub struct AlarmEffect {
 pub enum AlarmOutcome {
     /// Its route is wholly on blue.
     Restored,
-    /// It began while the alarm was in ALARM, as its plan allows, and no look has seen the alarm OK since.
+    /// It began while the alarm was in ALARM, as its plan allows, and the alarm was not OK since.
     PassedOver,
     /// It had ended, or was past the point of no return: only noted.
     TooLate,
@@ -38,13 +49,9 @@ pub enum AlarmOutcome {
 ///
 /// # Errors
 /// The first error, after every release was tried: the event is to be delivered again.
-pub async fn on_alarm<W: World>(
-    step: &mut Step<'_, W>,
-    alarm: &AlarmName,
-    reason: &str,
-) -> TealResult<Vec<AlarmEffect>> {
+pub async fn on_alarm<W: World>(step: &mut Step<'_, W>, alarm: &RaisedAlarm) -> TealResult<Vec<AlarmEffect>> {
     let mut releases = Vec::new();
-    for id in step.world.watching(alarm).await? {
+    for id in step.world.watching(&alarm.name).await? {
         releases.extend(step.world.load(&id).await?);
     }
     releases.sort_by_key(|release| std::cmp::Reverse(release.green_share));
@@ -54,7 +61,8 @@ pub async fn on_alarm<W: World>(
         let id = release.id.clone();
         // What could not be written of another release is none of this one's story.
         step.unsaved.clear();
-        let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {alarm} is in ALARM ({reason})"));
+        let RaisedAlarm { name, reason, .. } = alarm;
+        let error = TealError::new(ErrorName::AlarmRaised, format!("alarm {name} is in ALARM ({reason})"));
         match step.restore_despite_races(release, alarm, error).await {
             Ok(outcome) => effects.push(AlarmEffect { release: id, outcome }),
             Err(error) => step.keep_first(&mut failure, &id, error),
@@ -73,7 +81,7 @@ impl<W: World> Step<'_, W> {
     async fn restore_despite_races(
         &mut self,
         mut release: Release,
-        alarm: &AlarmName,
+        alarm: &RaisedAlarm,
         error: TealError,
     ) -> TealResult<AlarmOutcome> {
         for _ in 0..RACES {
@@ -89,15 +97,18 @@ impl<W: World> Step<'_, W> {
         self.restore_or_pass_over(release, alarm, error).await
     }
 
-    /// Passes over a release that began, or begins, while the alarm was in ALARM, as its plan allows.
+    /// Passes over a release that began, or begins, while the alarm was in ALARM, as its plan allows; unless the alarm must have been
+    /// OK in between, since it was raised anew.
     async fn restore_or_pass_over(
         &mut self,
         mut release: Release,
-        alarm: &AlarmName,
+        alarm: &RaisedAlarm,
         error: TealError,
     ) -> TealResult<AlarmOutcome> {
         let begins = release.phase == Phase::Accept && release.plan.judge.start_while_alarming;
-        if begins || release.alarming_since_start.contains(alarm) {
+        let known = release.alarming_since_start.iter().find(|known| known.alarm == alarm.name);
+        let is_same_change = |known: &PassedOver| alarm.at.is_none_or(|raised_at| !known.is_before(raised_at));
+        if begins || known.is_some_and(is_same_change) {
             // Accept, or a look, may have read that all is well just before. With the record changed it reads the alarms
             // again, and then knows this one.
             self.save(&mut release).await?;

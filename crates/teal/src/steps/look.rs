@@ -16,7 +16,8 @@ use crate::verdict::{Decision, Reason, Verdict};
 impl<W: World> Step<'_, W> {
     /// What the alarms say. An alarm without data, or one that cannot be read, never says that all is well.
     ///
-    /// An alarm that was in ALARM before the release began is passed over until it was seen OK.
+    /// An alarm that was in ALARM before the release began is passed over until it was OK: a look has seen it so, or finds it in
+    /// ALARM since another moment than accept did.
     pub(super) async fn look_at_alarms(&mut self, release: &mut Release) -> Verdict {
         let names = &release.plan.judge.alarms;
         if names.is_empty() {
@@ -29,11 +30,10 @@ impl<W: World> Step<'_, W> {
                 return Verdict { decision: Decision::Insufficient, reasons: names.iter().map(silent).collect() };
             }
         };
-        let is_ok = |name: &AlarmName| readings.iter().any(|r| &r.name == name && r.state == AlarmState::Ok);
-        release.alarming_since_start.retain(|name| !is_ok(name));
-        let passed_over = &release.alarming_since_start;
-        let raised =
-            |reading: &&AlarmReading| reading.state == AlarmState::Alarm && !passed_over.contains(&reading.name);
+        let find = |name: &AlarmName| readings.iter().find(|reading| &reading.name == name);
+        release.alarming_since_start.retain(|known| find(&known.alarm).is_none_or(|reading| !known.is_over(reading)));
+        let is_passed_over = |name: &AlarmName| release.alarming_since_start.iter().any(|known| &known.alarm == name);
+        let raised = |reading: &&AlarmReading| reading.state == AlarmState::Alarm && !is_passed_over(&reading.name);
         for reading in readings.iter().filter(raised) {
             self.note(Fact::AlarmSeen {
                 alarm: reading.name.clone(),
@@ -41,10 +41,7 @@ impl<W: World> Step<'_, W> {
                 reason: reading.reason.clone(),
             });
         }
-        Verdict::all(names.iter().map(|name| {
-            let reading = readings.iter().find(|reading| &reading.name == name);
-            alarm_verdict(name, reading, passed_over.contains(name))
-        }))
+        Verdict::all(names.iter().map(|name| alarm_verdict(name, find(name), is_passed_over(name))))
     }
 }
 

@@ -1,0 +1,100 @@
+//! Alarms that a release may begin in spite of.
+
+use crate::plan::AlarmName;
+use crate::ports::{AlarmReading, AlarmState};
+use crate::time::{Timestamp, after};
+use serde::{Deserialize, Serialize};
+
+/// How far apart CloudWatch's answers and its events may date one change of state, in seconds. An alarm is evaluated every ten
+/// seconds at most, so two changes to ALARM are further apart.
+const SAME_CHANGE_SECONDS: u64 = 1;
+
+/// An alarm that was in ALARM when a release began whose plan allows that (`judge.startWhileAlarming`), and that has not been out of
+/// it since, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", from = "Form")]
+pub struct PassedOver {
+    pub alarm: AlarmName,
+    /// When it went into ALARM; records of older versions do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl PassedOver {
+    /// Whether what is read now says that the alarm was out of ALARM in between: it is OK, or in ALARM since another moment.
+    /// Without data it says nothing.
+    #[must_use]
+    pub fn is_over(&self, reading: &AlarmReading) -> bool {
+        match reading.state {
+            AlarmState::Ok => true,
+            AlarmState::Alarm => reading.since.is_some_and(|at| self.is_before(at)),
+            AlarmState::InsufficientData => false,
+        }
+    }
+
+    /// Whether an alarm that went into ALARM at this moment had left it before. Where it is not known since when it was in ALARM,
+    /// it may be the same change.
+    #[must_use]
+    pub fn is_before(&self, raised_at: Timestamp) -> bool {
+        self.since.is_some_and(|since| raised_at > after(since, SAME_CHANGE_SECONDS))
+    }
+}
+
+/// As records have it: older ones have the name only.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Name(AlarmName),
+    Since {
+        alarm: AlarmName,
+        #[serde(default)]
+        since: Option<Timestamp>,
+    },
+}
+
+impl From<Form> for PassedOver {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Name(alarm) => Self { alarm, since: None },
+            Form::Since { alarm, since } => Self { alarm, since },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(value: serde_json::Value) -> PassedOver {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn reading(state: AlarmState, since: &str) -> AlarmReading {
+        let (name, reason) = ("checkout-5xx".parse().unwrap(), String::new());
+        AlarmReading { name, state, reason, since: Some(since.parse().unwrap()) }
+    }
+
+    #[test]
+    fn it_is_over_when_the_alarm_is_ok_or_raised_anew() {
+        let known = read(json!({"alarm": "checkout-5xx", "since": "2026-11-23T10:00:00.985Z"}));
+        for (state, since, over) in [
+            (AlarmState::Alarm, "2026-11-23T10:00:00.985Z", false),
+            (AlarmState::Alarm, "2026-11-23T10:00:01Z", false),
+            (AlarmState::Alarm, "2026-11-23T10:00:10.985Z", true),
+            (AlarmState::InsufficientData, "2026-11-23T10:00:10.985Z", false),
+            (AlarmState::Ok, "2026-11-23T10:00:10.985Z", true),
+        ] {
+            assert_eq!(known.is_over(&reading(state, since)), over, "{state:?} since {since}");
+        }
+    }
+
+    #[test]
+    fn records_of_older_versions_have_the_name_only_and_it_is_over_when_it_was_seen_ok() {
+        let known = read(json!("checkout-5xx"));
+        assert_eq!(known, PassedOver { alarm: "checkout-5xx".parse().unwrap(), since: None });
+        assert!(!known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:00:10Z")));
+        assert!(known.is_over(&reading(AlarmState::Ok, "2026-11-23T10:00:10Z")));
+        assert_eq!(read(serde_json::to_value(&known).unwrap()), known);
+    }
+}
