@@ -23,7 +23,7 @@ pub(super) fn run(plan: &Path, since: Span, out: &mut impl Write) -> Result<(), 
     let replayed = runtime.block_on(async {
         let clock = Clock::from_env().map_err(failed)?;
         // Neither table nor bus is touched.
-        let settings = AwsSettings { table: String::new(), event_bus: String::new(), clock };
+        let settings = AwsSettings { table: String::new(), event_bus: String::new(), deployment_strategy: None, clock };
         let now = settings.clock.now();
         let aws = Aws::new(&sdk_config().await, settings);
         compare::replay(&aws, &checked, since, now).await.map_err(|error| failed(error.to_string()))

@@ -174,7 +174,12 @@ fn with_aws<T>(work: impl AsyncFnOnce(&Aws) -> Result<T, Box<dyn Error>>) -> Res
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Plans are not in the table.
-        let settings = AwsSettings { table: String::new(), event_bus: String::new(), clock: Clock::from_env()? };
+        let settings = AwsSettings {
+            table: String::new(),
+            event_bus: String::new(),
+            deployment_strategy: None,
+            clock: Clock::from_env()?,
+        };
         work(&Aws::new(&sdk_config().await, settings)).await
     })
 }

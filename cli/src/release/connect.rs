@@ -43,7 +43,12 @@ pub(crate) struct Connection {
 impl Connection {
     pub(super) async fn new(target: &Target) -> Result<Self, ReleaseError> {
         let clock = Clock::from_env().map_err(ReleaseError::Setting)?;
-        let settings = AwsSettings { table: target.table.clone(), event_bus: "default".to_owned(), clock };
+        let settings = AwsSettings {
+            table: target.table.clone(),
+            event_bus: "default".to_owned(),
+            deployment_strategy: None,
+            clock,
+        };
         Ok(Self { aws: Aws::new(&sdk_config().await, settings), json: target.json })
     }
 

@@ -143,7 +143,8 @@ mod tests {
             )))
             .retry_config(retries)
             .build();
-        Aws::new(&config, AwsSettings { table: "releases".into(), event_bus: "main".into(), clock: Clock::WALL })
+        let (table, event_bus) = ("releases".into(), "main".into());
+        Aws::new(&config, AwsSettings { table, event_bus, deployment_strategy: None, clock: Clock::WALL })
     }
 
     #[tokio::test]

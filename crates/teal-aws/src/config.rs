@@ -82,13 +82,15 @@ pub struct AwsSettings {
     pub table: String,
     /// The name or ARN of the event bus that is told of each phase.
     pub event_bus: String,
+    /// The id of the deployment strategy by which flags are deployed; only functions that turn flags need it.
+    pub deployment_strategy: Option<String>,
     /// The clock of waits and deadlines.
     pub clock: Clock,
 }
 
 impl AwsSettings {
-    /// The settings from `TEAL_TABLE` and `TEAL_EVENT_BUS` (`default` if there is none), and the clock from
-    /// [`Clock::from_env`].
+    /// The settings from `TEAL_TABLE`, `TEAL_EVENT_BUS` (`default` if there is none) and `TEAL_DEPLOYMENT_STRATEGY`, and the clock
+    /// from [`Clock::from_env`].
     ///
     /// # Errors
     /// A sentence that names the variable that is missing or wrong.
@@ -96,7 +98,7 @@ impl AwsSettings {
         let table = set("TEAL_TABLE")
             .ok_or("TEAL_TABLE is not set: name the table of releases, the output TableName of Teal's stack")?;
         let event_bus = set("TEAL_EVENT_BUS").unwrap_or_else(|| "default".to_owned());
-        Ok(Self { table, event_bus, clock: Clock::from_env()? })
+        Ok(Self { table, event_bus, deployment_strategy: set("TEAL_DEPLOYMENT_STRATEGY"), clock: Clock::from_env()? })
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Aws`] implements every port. It makes the client of a service when that service is first called, so that a function
 //! neither pays at its start for services that it does not use, nor carries their code.
 
+mod appconfig;
 mod autoscaling;
 mod client;
 mod clock;

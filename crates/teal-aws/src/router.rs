@@ -2,8 +2,10 @@
 //! for its adapter.
 
 use crate::Aws;
+use crate::appconfig::Flags;
 use crate::elb::{LoadBalancers, Place};
-use teal::ports::{DestinationReading, Endpoint, PortResult, Router, Target};
+use std::collections::BTreeMap;
+use teal::ports::{DestinationReading, Endpoint, PortError, PortResult, Router, Target, TargetHealth};
 use teal::route::{Action, Destination, PartRef};
 
 impl Router for Aws {
@@ -11,6 +13,7 @@ impl Router for Aws {
         match part {
             PartRef::Listener(arn) => LoadBalancers(self).actions(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).actions(Place::Rule(arn)).await,
+            PartRef::Flag(flag) => Flags(self).flag_actions(flag).await,
         }
     }
 
@@ -18,18 +21,35 @@ impl Router for Aws {
         match part {
             PartRef::Listener(arn) => LoadBalancers(self).set_actions(Place::Listener(arn), actions).await,
             PartRef::Rule(arn) => LoadBalancers(self).set_actions(Place::Rule(arn), actions).await,
+            PartRef::Flag(flag) => Flags(self).set_flag(flag, actions).await,
+        }
+    }
+
+    async fn restore_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<Option<String>> {
+        match part {
+            PartRef::Listener(_) | PartRef::Rule(_) => self.set_actions(part, actions).await.map(|()| None),
+            PartRef::Flag(flag) => Flags(self).restore_flag(flag, actions).await,
         }
     }
 
     async fn destination(&self, destination: &Destination) -> PortResult<DestinationReading> {
         match destination {
             Destination::TargetGroup(arn) => LoadBalancers(self).target_group(arn).await,
+            // The rule that deals users keeps them: by their key, which is no stickiness beyond the weights.
+            Destination::Flag(_) => Ok(DestinationReading { sticky: false, settings: BTreeMap::new() }),
         }
     }
 
     async fn targets(&self, destination: &Destination) -> PortResult<Vec<Target>> {
         match destination {
             Destination::TargetGroup(arn) => LoadBalancers(self).targets(arn).await,
+            // Whatever serves the one state serves the other.
+            Destination::Flag(state) => Ok(vec![Target {
+                id: state.word().to_owned(),
+                port: None,
+                health: TargetHealth::Healthy,
+                reason: None,
+            }]),
         }
     }
 
@@ -37,6 +57,7 @@ impl Router for Aws {
         match part {
             PartRef::Listener(arn) => LoadBalancers(self).zones(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).zones(Place::Rule(arn)).await,
+            PartRef::Flag(_) => Ok(Vec::new()),
         }
     }
 
@@ -44,6 +65,7 @@ impl Router for Aws {
         match part {
             PartRef::Listener(arn) => LoadBalancers(self).endpoint(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).endpoint(Place::Rule(arn)).await,
+            PartRef::Flag(flag) => Err(PortError::NotFound { what: format!("an address of {flag}") }),
         }
     }
 }

@@ -24,9 +24,12 @@ pub(crate) struct Script {
 
 #[derive(Debug, Default)]
 struct Inner {
-    answers: VecDeque<Option<(u16, Vec<u8>)>>,
+    answers: VecDeque<Option<Answer>>,
     requests: Vec<Sent>,
 }
+
+/// Status, one header where there is one, and body.
+type Answer = (u16, Option<(&'static str, &'static str)>, Vec<u8>);
 
 /// A request as it went out.
 #[derive(Clone, Debug)]
@@ -74,7 +77,13 @@ fn percent_decoded(text: &str) -> String {
 impl Script {
     /// Adds an answer.
     pub(crate) fn answers(self, status: u16, body: impl Into<Vec<u8>>) -> Self {
-        self.inner.lock().unwrap().answers.push_back(Some((status, body.into())));
+        self.inner.lock().unwrap().answers.push_back(Some((status, None, body.into())));
+        self
+    }
+
+    /// Adds an answer of status 201 with a header.
+    pub(crate) fn with_header(self, name: &'static str, value: &'static str) -> Self {
+        self.inner.lock().unwrap().answers.push_back(Some((201, Some((name, value)), Vec::new())));
         self
     }
 
@@ -110,7 +119,12 @@ impl Script {
             .retry_config(retries)
             .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone())))
             .build();
-        let settings = AwsSettings { table: "releases".into(), event_bus: "main".into(), clock: Clock::WALL };
+        let settings = AwsSettings {
+            table: "releases".into(),
+            event_bus: "main".into(),
+            deployment_strategy: Some("atonce1".into()),
+            clock: Clock::WALL,
+        };
         Aws::new(&config, settings)
     }
 
@@ -141,11 +155,15 @@ impl HttpConnector for Script {
         let answer = match inner.answers.pop_front() {
             None => Err(ConnectorError::user("the script has no answer left".into())),
             Some(None) => Err(ConnectorError::io("the connection broke off".into())),
-            Some(Some((status, body))) => Ok((status, body)),
+            Some(Some(answer)) => Ok(answer),
         };
-        HttpConnectorFuture::ready(
-            answer.map(|(status, body)| HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))),
-        )
+        HttpConnectorFuture::ready(answer.map(|(status, header, body)| {
+            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            if let Some((name, value)) = header {
+                response.headers_mut().insert(name, value);
+            }
+            response
+        }))
     }
 }
 

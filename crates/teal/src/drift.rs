@@ -44,7 +44,8 @@ impl RouteLeft {
             idle: release.colours.of(idle).clone(),
             weight_parameters: release.plan.traffic.weight_parameters.clone(),
         };
-        release.route.iter().map(|part| left(&part.part)).collect()
+        let kept = release.route.iter().filter(|part| part.part.kind().is_kept_between_releases());
+        kept.map(|part| left(&part.part)).collect()
     }
 
     /// What is not as it was left, in words. Only who gets the traffic of the pair counts: everything else on a listener is its owner's

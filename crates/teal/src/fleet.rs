@@ -88,6 +88,15 @@ impl Runner {
         }
     }
 
+    /// Whether there is anything of it to bring up and to take in.
+    #[must_use]
+    pub const fn has_units(&self) -> bool {
+        match self {
+            Runner::Ecs(_) | Runner::AutoScaling(_) => true,
+            Runner::External(destination) => destination.has_units(),
+        }
+    }
+
     /// Whether Teal brings its units up and takes them in; otherwise somebody else does.
     #[must_use]
     pub const fn is_sized_by_teal(&self) -> bool {

@@ -9,6 +9,7 @@ mod arn;
 mod check;
 mod cloudwatch;
 pub mod defaults;
+mod flag;
 mod green;
 mod judge;
 pub mod limits;
@@ -30,6 +31,7 @@ pub use cloudwatch::{
     COLOUR_PLACEHOLDERS, CloudWatchName, CloudWatchPair, ColouredName, CountMath, CountMetric, CountSeries,
     CountStatistic, LOAD_BALANCER_PLACEHOLDER, MathExpression, MathId,
 };
+pub use flag::{AppConfigId, FlagKey, FlagRoute, Turn};
 pub use green::{
     AutoScalingGreen, AutoScalingGroupName, Cluster, EcsGreen, EcsServiceName, ExternalGreen, Green,
     LaunchTemplateVersion, TaskDefinition,

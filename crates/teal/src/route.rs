@@ -4,6 +4,7 @@ mod action;
 mod colours;
 mod destination;
 mod difference;
+mod flag;
 mod kind;
 mod meter;
 
@@ -11,6 +12,7 @@ pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
 pub use colours::{Colour, Colours, NotShiftable, attach, discover};
 pub use destination::Destination;
 pub use difference::{Difference, differences};
+pub use flag::{FlagRef, FlagState};
 pub use kind::{Granularity, RouteKind};
 pub use meter::{Meter, RequestMetrics};
 
@@ -25,6 +27,8 @@ use std::fmt;
 pub enum PartRef {
     Listener(ListenerArn),
     Rule(RuleArn),
+    /// The percentage of a feature flag.
+    Flag(FlagRef),
 }
 
 impl PartRef {
@@ -34,6 +38,7 @@ impl PartRef {
         match self {
             PartRef::Listener(arn) => arn.load_balancer(),
             PartRef::Rule(arn) => arn.load_balancer(),
+            PartRef::Flag(flag) => flag.as_str(),
         }
     }
 
@@ -43,15 +48,17 @@ impl PartRef {
         match self {
             PartRef::Listener(arn) if arn.is_of_network_load_balancer() => RouteKind::Nlb,
             PartRef::Listener(_) | PartRef::Rule(_) => RouteKind::Alb,
+            PartRef::Flag(_) => RouteKind::Flag,
         }
     }
 
-    /// What names it among all parts of all routes, for locks: the ARN of the listener or rule.
+    /// What names it among all parts of all routes, for locks: the ARN of a listener or rule, a flag's whole name.
     #[must_use]
     pub fn key(&self) -> &str {
         match self {
             PartRef::Listener(arn) => arn.as_str(),
             PartRef::Rule(arn) => arn.as_str(),
+            PartRef::Flag(flag) => flag.as_str(),
         }
     }
 }
@@ -61,6 +68,7 @@ impl fmt::Display for PartRef {
         match self {
             PartRef::Listener(arn) => write!(f, "listener {arn}"),
             PartRef::Rule(arn) => write!(f, "rule {arn}"),
+            PartRef::Flag(flag) => write!(f, "flag {flag}"),
         }
     }
 }

@@ -31,6 +31,7 @@ impl Ledger {
         let settings = teal_aws::AwsSettings {
             table: table.to_owned(),
             event_bus: "default".to_owned(),
+            deployment_strategy: None,
             clock: teal_aws::Clock::WALL,
         };
         Ok(Self { aws: teal_aws::Aws::new(&config, settings), clock })

@@ -30,7 +30,7 @@ const MAX_IN_FLIGHT: usize = 200;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Placeholders of a plan that Teal itself fills, for each colour: they stay as they are.
-pub(crate) const FILLED_BY_TEAL: [&str; 4] = ["colour", "loadBalancer", "service", "targetGroup"];
+pub(crate) const FILLED_BY_TEAL: [&str; 5] = ["colour", "loadBalancer", "service", "targetGroup", "variant"];
 
 /// The user's side of a scenario, up and serving.
 #[derive(Debug)]

@@ -182,6 +182,7 @@ impl Place<'_> {
 
     fn fill(&self, text: &str) -> String {
         text.replace("${targetGroup}", self.target_group)
+            .replace("${variant}", self.target_group)
             .replace("${service}", self.service)
             .replace("${colour}", &self.colour.to_string())
             .replace(LOAD_BALANCER_PLACEHOLDER, self.load_balancer)

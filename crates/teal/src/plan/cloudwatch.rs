@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Two counts that CloudWatch has of each colour. What tells the colours apart stands in names and dimensions as
-/// `${targetGroup}`, `${service}` or `${colour}`.
+/// `${targetGroup}`, `${service}`, `${colour}` or `${variant}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CloudWatchPair {
@@ -64,7 +64,7 @@ fn sum() -> CountStatistic {
 }
 
 /// What stands for a colour in a dimension, and what only stands for the load balancer of both.
-pub const COLOUR_PLACEHOLDERS: [&str; 3] = ["${targetGroup}", "${service}", "${colour}"];
+pub const COLOUR_PLACEHOLDERS: [&str; 4] = ["${targetGroup}", "${service}", "${colour}", "${variant}"];
 /// Stands for the load balancer, which has no colour.
 pub const LOAD_BALANCER_PLACEHOLDER: &str = "${loadBalancer}";
 
@@ -180,6 +180,7 @@ text_newtype! {
 text_newtype! {
     /// A namespace, a metric's name, a dimension's value or an X-Ray group: 1 to 255 characters. `${targetGroup}` stands for a colour's target group
     /// (`targetgroup/name/id`), `${service}` for the ECS service that runs it, `${colour}` for `blue` or `green`,
+    /// `${variant}` for `on` or `off` where a feature flag is released,
     /// `${loadBalancer}` for the load balancer (`app/name/id`).
     ColouredName {
         noun: "a name or value in CloudWatch",
@@ -251,7 +252,7 @@ pub(super) fn check_placeholders(text: &str) -> Result<(), Invalid> {
         if !COLOUR_PLACEHOLDERS.contains(&placeholder) && placeholder != LOAD_BALANCER_PLACEHOLDER {
             return Err(Invalid::new(
                 format!("{placeholder} stands for nothing"),
-                "Write ${targetGroup}, ${service}, ${colour} or ${loadBalancer}",
+                "Write ${targetGroup}, ${service}, ${colour}, ${variant} or ${loadBalancer}",
             ));
         }
         rest = &rest[end..];

@@ -1,10 +1,10 @@
 //! The values of a plan that are written as one string, by their names in the JSON Schema.
 
 use super::{
-    AlarmName, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName, CountStatistic,
-    EcsServiceName, FunctionName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn, LogCommands, LogField,
-    LogGroup, LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, ProjectName, RuleArn,
-    ServiceName, TargetGroupArn, TaskDefinition, VariableName, VariableValue, Version,
+    AlarmName, AppConfigId, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName,
+    CountStatistic, EcsServiceName, FlagKey, FunctionName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn,
+    LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile,
+    ProjectName, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, VariableName, VariableValue, Version,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -33,8 +33,9 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 36] = [
+const KINDS: [TextKind; 38] = [
     kind::<AlarmName>(),
+    kind::<AppConfigId>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
     kind::<CloudWatchName>(),
@@ -44,6 +45,7 @@ const KINDS: [TextKind; 36] = [
     kind::<AutoScalingGroupName>(),
     kind::<LaunchTemplateVersion>(),
     kind::<EcsServiceName>(),
+    kind::<FlagKey>(),
     kind::<FunctionName>(),
     kind::<GateName>(),
     kind::<HeaderName>(),

@@ -1,6 +1,6 @@
 //! What splits the traffic between blue and green.
 
-use super::{BaseUrl, ListenerArn, ParameterPath, RuleArn, TargetGroupArn};
+use super::{BaseUrl, FlagRoute, ListenerArn, ParameterPath, RuleArn, TargetGroupArn};
 use crate::route::{Destination, PartRef, RouteKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,10 @@ pub struct Traffic {
 pub enum RoutePlan {
     Alb(AlbRoute),
     Nlb(NlbRoute),
+    Flag(FlagRoute),
 }
 
-/// What splits the traffic between blue and green (exactly one of `alb` and `nlb`), and how green is reached before it takes any.
+/// What splits the traffic between blue and green (exactly one of `alb`, `nlb` and `flag`), and how green is reached before it takes any.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TrafficForm {
@@ -35,6 +36,10 @@ struct TrafficForm {
     /// everywhere: every bake is longer by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nlb: Option<NlbRoute>,
+    /// A feature flag of AWS AppConfig: what is released is a behaviour that the running version has already, to users in steps. Clients
+    /// poll for it, so every bake is a minute longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flag: Option<FlagRoute>,
     /// How green is reached before it takes production traffic. Needed when `validate` has checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test: Option<TestRoute>,
@@ -48,9 +53,10 @@ impl TryFrom<TrafficForm> for Traffic {
     type Error = &'static str;
 
     fn try_from(form: TrafficForm) -> Result<Self, Self::Error> {
-        let route = match (form.alb, form.nlb) {
-            (Some(alb), None) => RoutePlan::Alb(alb),
-            (None, Some(nlb)) => RoutePlan::Nlb(nlb),
+        let route = match (form.alb, form.nlb, form.flag) {
+            (Some(alb), None, None) => RoutePlan::Alb(alb),
+            (None, Some(nlb), None) => RoutePlan::Nlb(nlb),
+            (None, None, Some(flag)) => RoutePlan::Flag(flag),
             _ => return Err("exactly one thing splits the traffic"),
         };
         Ok(Self { route, test: form.test, weight_parameters: form.weight_parameters })
@@ -63,6 +69,7 @@ impl From<Traffic> for TrafficForm {
         match traffic.route {
             RoutePlan::Alb(alb) => Self { alb: Some(alb), ..form },
             RoutePlan::Nlb(nlb) => Self { nlb: Some(nlb), ..form },
+            RoutePlan::Flag(flag) => Self { flag: Some(flag), ..form },
         }
     }
 }
@@ -74,6 +81,7 @@ impl RoutePlan {
         match self {
             RoutePlan::Alb(_) => RouteKind::Alb,
             RoutePlan::Nlb(_) => RouteKind::Nlb,
+            RoutePlan::Flag(_) => RouteKind::Flag,
         }
     }
 
@@ -86,6 +94,7 @@ impl RoutePlan {
                 listeners.chain(alb.rules.iter().cloned().map(PartRef::Rule)).collect()
             }
             RoutePlan::Nlb(nlb) => nlb.listeners.iter().cloned().map(PartRef::Listener).collect(),
+            RoutePlan::Flag(flag) => vec![PartRef::Flag(flag.part())],
         }
     }
 
@@ -96,6 +105,16 @@ impl RoutePlan {
             RoutePlan::Alb(AlbRoute { target_groups, .. }) | RoutePlan::Nlb(NlbRoute { target_groups, .. }) => {
                 target_groups.clone().map(|groups| groups.map(Destination::from))
             }
+            RoutePlan::Flag(flag) => Some([false, true].map(|on| Destination::Flag(flag.part().state(on)))),
+        }
+    }
+
+    /// The destination that is to be green, where the plan says it: otherwise the one without traffic is.
+    #[must_use]
+    pub fn green(&self) -> Option<Destination> {
+        match self {
+            RoutePlan::Alb(_) | RoutePlan::Nlb(_) => None,
+            RoutePlan::Flag(flag) => Some(Destination::Flag(flag.green())),
         }
     }
 }

@@ -14,6 +14,12 @@ pub trait Router {
     /// still happen.
     async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()>;
 
+    /// The same for giving a part back to blue: what others have under way there and what would stand in the way is ended first. Gives what
+    /// that was, in words.
+    async fn restore_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<Option<String>> {
+        self.set_actions(part, actions).await.map(|()| None)
+    }
+
     /// A destination with its settings.
     async fn destination(&self, destination: &Destination) -> PortResult<DestinationReading>;
 

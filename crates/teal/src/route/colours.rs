@@ -69,7 +69,11 @@ pub enum NotShiftable {
         "{part} has {found} in front, but {other} has {expected}: the parts of one route must agree on blue. Bring them \
          together, then start again"
     )]
-    Disagree { part: PartRef, found: Destination, other: PartRef, expected: Destination },
+    Disagree { part: PartRef, found: Box<Destination>, other: PartRef, expected: Box<Destination> },
+    #[error(
+        "{part}: {green} has all the traffic already, so there is nothing to release. Correct the plan, or end here"
+    )]
+    AlreadyGreen { part: PartRef, green: Destination },
     #[error("the route has no part; name at least one listener or rule in the plan's traffic")]
     Empty,
 }
@@ -90,9 +94,9 @@ pub fn discover(parts: &[(PartRef, Vec<Action>)], pair: Option<&[Destination; 2]
             Some((other, expected)) => {
                 return Err(NotShiftable::Disagree {
                     part: part.clone(),
-                    found: colours.blue,
+                    found: Box::new(colours.blue),
                     other: (*other).clone(),
-                    expected: expected.blue.clone(),
+                    expected: Box::new(expected.blue.clone()),
                 });
             }
         }

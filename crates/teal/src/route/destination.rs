@@ -1,5 +1,6 @@
 //! What traffic can be sent to: the two things that share a route.
 
+use super::FlagState;
 use crate::plan::TargetGroupArn;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,6 +11,8 @@ use std::str::FromStr;
 pub enum Destination {
     /// A target group of a load balancer.
     TargetGroup(TargetGroupArn),
+    /// The behaviour of those for whom a feature flag is on, or off.
+    Flag(FlagState),
 }
 
 impl Destination {
@@ -18,14 +21,16 @@ impl Destination {
     pub fn as_str(&self) -> &str {
         match self {
             Destination::TargetGroup(arn) => arn.as_str(),
+            Destination::Flag(state) => state.as_str(),
         }
     }
 
-    /// What metrics call it: of a target group the value of CloudWatch's dimension `TargetGroup`.
+    /// What metrics call it: of a target group the value of CloudWatch's dimension `TargetGroup`, of a flag `on` or `off`.
     #[must_use]
     pub fn name_in_metrics(&self) -> &str {
         match self {
             Destination::TargetGroup(arn) => arn.dimension(),
+            Destination::Flag(state) => state.word(),
         }
     }
 
@@ -34,6 +39,7 @@ impl Destination {
     pub fn name(&self) -> &str {
         match self {
             Destination::TargetGroup(arn) => arn.name(),
+            Destination::Flag(state) => state.word(),
         }
     }
 
@@ -42,6 +48,17 @@ impl Destination {
     pub const fn noun(&self) -> &'static str {
         match self {
             Destination::TargetGroup(_) => "target group",
+            Destination::Flag(_) => "flag",
+        }
+    }
+
+    /// Whether somebody brings up what answers there, and takes it in when it gets no traffic any more.
+    #[must_use]
+    pub const fn has_units(&self) -> bool {
+        match self {
+            Destination::TargetGroup(_) => true,
+            // Both behaviours are in every unit of the version that runs.
+            Destination::Flag(_) => false,
         }
     }
 }
@@ -62,6 +79,9 @@ impl FromStr for Destination {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(state) = text.parse() {
+            return Ok(Destination::Flag(state));
+        }
         let arn: Result<TargetGroupArn, _> = text.parse();
         arn.map(Destination::TargetGroup).map_err(|invalid| format!("{text:?} is no destination of traffic: {invalid}"))
     }

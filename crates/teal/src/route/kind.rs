@@ -10,6 +10,8 @@ pub enum RouteKind {
     Alb,
     /// Listeners of a Network Load Balancer.
     Nlb,
+    /// A feature flag of AWS AppConfig.
+    Flag,
 }
 
 /// In what portions a route can split its traffic.
@@ -23,7 +25,7 @@ pub enum Granularity {
 
 impl RouteKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Alb, Self::Nlb];
+    pub const ALL: [Self; 3] = [Self::Alb, Self::Nlb, Self::Flag];
 
     /// Its field in a plan's `traffic`.
     #[must_use]
@@ -31,6 +33,7 @@ impl RouteKind {
         match self {
             Self::Alb => "alb",
             Self::Nlb => "nlb",
+            Self::Flag => "flag",
         }
     }
 
@@ -38,7 +41,7 @@ impl RouteKind {
     #[must_use]
     pub const fn granularity(self) -> Granularity {
         match self {
-            Self::Alb | Self::Nlb => Granularity::Permille,
+            Self::Alb | Self::Nlb | Self::Flag => Granularity::Permille,
         }
     }
 
@@ -48,6 +51,7 @@ impl RouteKind {
         match self {
             Self::Alb => Meter::ApplicationLoadBalancer,
             Self::Nlb => Meter::NetworkLoadBalancer,
+            Self::Flag => Meter::AppConfig,
         }
     }
 
@@ -59,6 +63,18 @@ impl RouteKind {
             // ECS waits as long after shifting a Network Load Balancer's traffic, and asks everybody to expect it.
             // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb-resources-for-blue-green.html
             Self::Nlb => Span::minutes(10),
+            // Clients poll: AppConfig's agent every 45 s unless it is told otherwise.
+            // https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-integration-lambda-extensions-config.html
+            Self::Flag => Span::minutes(1),
+        }
+    }
+
+    /// Whether what a release left is to stay so until the next one. A flag is its owners' to turn at any time.
+    #[must_use]
+    pub const fn is_kept_between_releases(self) -> bool {
+        match self {
+            Self::Alb | Self::Nlb => true,
+            Self::Flag => false,
         }
     }
 }

@@ -8,6 +8,8 @@ pub enum Meter {
     /// It counts flows; the metrics of a target group are about its targets' health.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html>
     NetworkLoadBalancer,
+    /// It hands flags out and sees no requests: the service counts its own.
+    AppConfig,
 }
 
 /// The metrics that tell how a colour's requests went.
@@ -28,6 +30,7 @@ impl Meter {
         match self {
             Meter::ApplicationLoadBalancer => "AWS/ApplicationELB",
             Meter::NetworkLoadBalancer => "AWS/NetworkELB",
+            Meter::AppConfig => "AWS/AppConfig",
         }
     }
 
@@ -40,7 +43,17 @@ impl Meter {
                 good: ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count"],
                 seconds: "TargetResponseTime",
             }),
-            Meter::NetworkLoadBalancer => None,
+            Meter::NetworkLoadBalancer | Meter::AppConfig => None,
+        }
+    }
+
+    /// What it counts in place of a colour's requests, in words.
+    #[must_use]
+    pub const fn counts(self) -> &'static str {
+        match self {
+            Meter::ApplicationLoadBalancer => "counts requests by colour",
+            Meter::NetworkLoadBalancer => "counts flows, which have no status, and not by colour",
+            Meter::AppConfig => "counts no requests: AppConfig hands out the flag and does not see who is served",
         }
     }
 
@@ -49,6 +62,7 @@ impl Meter {
     pub fn dimensions(self, route: &str, destination: &str) -> Vec<(String, String)> {
         let [of_route, of_destination] = match self {
             Meter::ApplicationLoadBalancer | Meter::NetworkLoadBalancer => ["LoadBalancer", "TargetGroup"],
+            Meter::AppConfig => ["Flag", "Variant"],
         };
         vec![(of_route.to_owned(), route.to_owned()), (of_destination.to_owned(), destination.to_owned())]
     }

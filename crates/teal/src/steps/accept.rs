@@ -209,6 +209,11 @@ impl<W: World> Step<'_, W> {
         }
         let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
         let colours = discover(&parts, plan.traffic.route.pair().as_ref()).map_err(not_shiftable)?;
+        if let (Some(green), Some((part, _))) = (plan.traffic.route.green(), parts.first())
+            && green != colours.green
+        {
+            return Err(not_shiftable(NotShiftable::AlreadyGreen { part: part.clone(), green }));
+        }
         let test_route = match plan.traffic.test.as_ref().and_then(TestRoute::part) {
             None => None,
             Some(part) => {

@@ -222,7 +222,10 @@ impl<W: World> Step<'_, W> {
         if let Some(Err(why)) = blue_serves {
             return Err(RestoreError::WouldHarm { why: why.clone() });
         }
-        self.world.set_actions(&part.part, &target).await.map_err(|error| restore_error(&part.part, error))?;
+        let ended = self.world.restore_actions(&part.part, &target).await;
+        if let Some(ended) = ended.map_err(|error| restore_error(&part.part, error))? {
+            self.note(Fact::Noted { note: ended });
+        }
         let again = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
         let blue_has_all = weight_in(&again, &colours.blue).is_some_and(|weight| weight > 0)
             && weight_in(&again, &colours.green).is_none_or(|weight| weight == 0);

@@ -28,6 +28,9 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     }
     step.require_healthy(&release, Colour::Green).await?;
     let order = release.green.clone();
+    if !order.blue.has_units() {
+        return step.finish_promoted(&mut release).await;
+    }
     if !order.blue.is_sized_by_teal() {
         let note =
             format!("blue stays as it is, since Teal did not bring it up: take in what {} has by hand", order.blue);

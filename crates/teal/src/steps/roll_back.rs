@@ -137,6 +137,9 @@ impl<W: World> Step<'_, W> {
 
     async fn take_green_in(&mut self, release: &Release) -> TealResult<()> {
         let order = &release.green;
+        if !order.green.has_units() {
+            return Ok(());
+        }
         if !order.green.is_sized_by_teal() {
             let note =
                 format!("green stays as it is, since Teal did not bring it up: {} takes no traffic", order.green);

@@ -51,7 +51,7 @@ const OF_REQUESTS: [&str; 3] = ["errors", "latency", "logs"];
 fn check_measured(fields: &Fields<'_>, metrics: &Path, findings: &mut Findings) {
     let blind = |kind: &RouteKind| kind.meter().of_requests().is_none();
     let Some(kind) = route::kinds(fields).into_iter().find(blind) else { return };
-    let why = format!("`{}` counts flows, which have no status, and not by colour", kind.path());
+    let why = format!("`{}` {}", kind.path(), kind.meter().counts());
     let remedy = "Compare what the services count themselves (`cloudWatch`, `xray`), or write `judge.metrics: []` to compare nothing";
     if fields.is_absent(metrics) {
         let reason = format!("without this field green is compared by failed requests, but {why}");

@@ -14,6 +14,7 @@ use std::fmt::Display;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_kind(fields, findings);
+    check_flag(fields, findings);
     let alb = RouteKind::Alb.path();
     let listeners: Vec<(Path, ListenerArn)> = [RouteKind::Alb, RouteKind::Nlb]
         .into_iter()
@@ -113,12 +114,41 @@ fn check_kind(fields: &Fields<'_>, findings: &mut Findings) {
     }
 }
 
+/// Reports what a flag has no use for: it has neither targets nor an address, and no stack template sets its percentage.
+fn check_flag(fields: &Fields<'_>, findings: &mut Findings) {
+    let flag = RouteKind::Flag.path();
+    if !fields.is_present(&flag) {
+        return;
+    }
+    for fleet in ["ecs", "autoScaling"] {
+        let path = Path::of("green").field(fleet);
+        if fields.is_present(&path) {
+            findings.problem(Problem::new(
+                path,
+                format!("`{flag}` releases a behaviour that the running version has already, and nothing is brought up for it"),
+                "Write `green: {external: {}}`",
+            ));
+        }
+    }
+    let useless = [
+        ("green.external.minHealthy", "a flag has no targets"),
+        ("traffic.test.listener", "no listener leads to one state of a flag"),
+        ("traffic.test.rule", "no rule leads to one state of a flag"),
+        ("traffic.weightParameters", "a flag's percentage is in its configuration, which no stack template reads"),
+    ];
+    for (path, why) in useless.map(|(path, why)| (Path::of(path), why)) {
+        if fields.is_present(&path) {
+            findings.problem(Problem::new(path, why, "Leave it out"));
+        }
+    }
+}
+
 /// Reports a listener of another kind of load balancer. Gives whether it is one of this kind.
 fn check_family(kind: RouteKind, path: &Path, listener: &ListenerArn, findings: &mut Findings) -> bool {
     let (other, name) = match (kind, listener.is_of_network_load_balancer()) {
         (RouteKind::Alb, true) => (RouteKind::Nlb, "a Network Load Balancer"),
         (RouteKind::Nlb, false) => (RouteKind::Alb, "an Application Load Balancer"),
-        (RouteKind::Alb, false) | (RouteKind::Nlb, true) => return true,
+        (RouteKind::Alb, false) | (RouteKind::Nlb, true) | (RouteKind::Flag, _) => return true,
     };
     let problem =
         Problem::new(path.clone(), format!("it belongs to {name}"), format!("Write it under `{}`", other.path()));

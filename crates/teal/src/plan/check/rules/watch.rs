@@ -48,7 +48,7 @@ fn check_measured(fields: &Fields<'_>, limits: &Path, findings: &mut Findings) {
     for kind in route::kinds(fields).into_iter().filter(|kind| kind.meter().of_requests().is_none()) {
         findings.problem(Problem::new(
             limits.clone(),
-            format!("`{}` counts flows, not requests, and not by colour: there is nothing to limit", kind.path()),
+            format!("`{}` {}: there is nothing to limit", kind.path(), kind.meter().counts()),
             "Leave it out; write `alarms` on what the service itself counts",
         ));
     }

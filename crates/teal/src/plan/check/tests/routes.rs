@@ -92,3 +92,57 @@ fn green_of_somebody_else() {
     both["green"]["external"] = json!({});
     assert!(problems(&both)[0].contains("which exclude each other"), "{:#?}", problems(&both));
 }
+
+/// A plan that releases a behaviour behind a flag.
+fn flag() -> Value {
+    let mut plan = full();
+    plan["green"] = json!({"external": {}});
+    plan["traffic"] = json!({"flag": {
+        "application": "shop123", "environment": "prod123", "profile": "flag123", "flag": "new-checkout",
+    }});
+    let series = |metric: &str| json!({"namespace": "Shop", "metric": metric, "dimensions": {"Variant": "${variant}"}});
+    let orders = json!({"name": "orders", "cloudWatch": {"bad": series("Failed"), "total": series("Orders")}});
+    plan["judge"] = json!({"alarms": ["checkout-errors"], "metrics": [orders]});
+    plan.as_object_mut().unwrap().remove("validate");
+    plan
+}
+
+#[test]
+fn a_flag_splits_users_between_two_behaviours_of_what_runs() {
+    assert_eq!(problems(&flag()), Vec::<String>::new());
+    let checked = Plan::check(&flag()).unwrap();
+    let route = &checked.plan().traffic.route;
+    let name = "appconfig:shop123/prod123/flag123/new-checkout";
+    assert_eq!(route.parts()[0].key(), name);
+    assert_eq!(route.green().unwrap().as_str(), format!("{name}#on"));
+    let bakes: Vec<String> = checked.timeline().stages().iter().map(|stage| stage.bake.to_string()).collect();
+    assert_eq!(bakes, ["6m", "11m", "11m"], "clients poll for a minute at most");
+    let mut off = flag();
+    off["traffic"]["flag"]["turn"] = json!("off");
+    assert_eq!(Plan::check(&off).unwrap().plan().traffic.route.green().unwrap().as_str(), format!("{name}#off"));
+    let again: Plan = serde_json::from_value(serde_json::to_value(checked.plan()).unwrap()).unwrap();
+    assert_eq!(&again, checked.plan());
+}
+
+#[test]
+fn what_a_flag_has_no_use_for_is_refused() {
+    let refused = |pointer: &str, value: Value, begins: &str| {
+        let mut plan = flag();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        plan.pointer_mut(parent).unwrap()[name] = value;
+        let found = problems(&plan);
+        assert!(found.iter().any(|problem| problem.starts_with(begins)), "{begins}: {found:#?}");
+    };
+    refused("/green", full()["green"].clone(), "green.ecs: `traffic.flag` releases a behaviour");
+    refused("/green/external", json!({"minHealthy": 2}), "green.external.minHealthy: a flag has no targets");
+    refused("/traffic/test", json!({"rule": RULE}), "traffic.test.rule: no rule leads");
+    refused("/traffic/weightParameters", json!("/teal/weights"), "traffic.weightParameters: a flag's percentage");
+    refused("/traffic/flag/application", json!("Shop 1"), "traffic.flag.application");
+    refused("/traffic/flag/flag", json!("New"), "traffic.flag.flag");
+    refused(
+        "/judge/metrics",
+        json!(["errors"]),
+        "judge.metrics[0]: `errors` counts among the route's requests, but `traffic.flag` counts no requests",
+    );
+    refused("/judge/limits", json!({"badShare": {"above": "1%"}}), "judge.limits: `traffic.flag` counts no requests");
+}

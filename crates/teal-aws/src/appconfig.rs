@@ -1,0 +1,232 @@
+//! Feature flags: AWS AppConfig.
+//! <https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/Welcome.html>
+//!
+//! What clients are handed is a version of the configuration, and a deployment brings one to an environment. A new percentage is a new
+//! version, made from the one that is deployed (not from the newest, which may be somebody's draft), and its deployment. An environment has
+//! one deployment at a time, and each is numbered: a deployment that names the number before its own is refused when somebody else's came
+//! in between, so that none is overwritten unseen (ADR 15).
+
+mod deployments;
+mod document;
+#[cfg(test)]
+mod tests;
+
+use crate::Aws;
+use crate::json;
+use crate::rest::{self, Answer, Request, percent_encoded};
+use deployments::{Deployment, Progress};
+use document::Document;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use teal::ports::{PortError, PortResult};
+use teal::route::{Action, FlagRef};
+
+const APPCONFIG: json::Service = json::Service { name: "appconfig", target: "", version: "", id: "appconfig" };
+
+const LIST_DEPLOYMENTS: &str = "appconfig:ListDeployments";
+const GET_DEPLOYMENT: &str = "appconfig:GetDeployment";
+const START_DEPLOYMENT: &str = "appconfig:StartDeployment";
+const GET_VERSION: &str = "appconfig:GetHostedConfigurationVersion";
+
+/// How long a write waits for deployments to end: a deployment without growth and bake takes seconds, and functions have 30 s.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// From one look at a deployment to the next.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Feature flags as the places of a route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flags<'a>(pub(crate) &'a Aws);
+
+impl Flags<'_> {
+    /// The percentage that clients are handed, or are about to be, as one forward action.
+    pub(crate) async fn flag_actions(self, flag: &FlagRef) -> PortResult<Vec<Action>> {
+        let found = self.0.deployments_up_to_current(flag).await?;
+        let [.., profile, _] = flag.parts();
+        let serving = found.iter().find(|one| one.profile == profile && one.serves());
+        let serving = serving.ok_or_else(|| never_deployed(flag))?;
+        self.0.flag_document(flag, &serving.version).await?.actions(flag).map_err(|message| unusable(flag, &message))
+    }
+
+    /// Has the flag's percentage deployed. What others have under way in the environment stands in its way.
+    pub(crate) async fn set_flag(self, flag: &FlagRef, actions: &[Action]) -> PortResult<()> {
+        self.0.deploy_flag(flag, actions, false).await.map(drop)
+    }
+
+    /// The same, but what others have under way in the environment is ended first. Gives what that was.
+    pub(crate) async fn restore_flag(self, flag: &FlagRef, actions: &[Action]) -> PortResult<Option<String>> {
+        self.0.deploy_flag(flag, actions, true).await
+    }
+}
+
+impl Aws {
+    async fn deploy_flag(&self, flag: &FlagRef, actions: &[Action], restores: bool) -> PortResult<Option<String>> {
+        let [.., profile, _] = flag.parts();
+        let share = document::share_of(flag, actions).map_err(|message| unusable(flag, &message))?;
+        let patient_until = Instant::now() + PATIENCE;
+        let mut ended = None;
+        let found = loop {
+            let found = self.deployments_up_to_current(flag).await?;
+            let Some(newest) = found.iter().find(|one| one.progress() == Progress::UnderWay) else { break found };
+            let brings_it = newest.profile == profile
+                && newest.serves()
+                && self.flag_document(flag, &newest.version).await?.share(flag) == Ok(share);
+            if !brings_it && !restores {
+                return Err(in_the_way(flag, newest.number));
+            }
+            if !brings_it && newest.serves() {
+                self.stop_deployment(flag, newest).await?;
+                ended.get_or_insert_with(|| {
+                    format!(
+                        "deployment {} of configuration profile {} was under way in the environment of {flag}, which has one \
+                         at a time: it was stopped, so that what was deployed before it is in force again. Start it again",
+                        newest.number, newest.profile
+                    )
+                });
+            }
+            self.deployment_over(flag, newest.number, patient_until).await?;
+        };
+        let current = found.iter().find(|one| one.profile == profile && one.serves());
+        let current = current.ok_or_else(|| never_deployed(flag))?;
+        let document = self.flag_document(flag, &current.version).await?;
+        if document.share(flag) == Ok(share) {
+            return Ok(ended);
+        }
+        let changed = document.with_share(flag, share).map_err(|message| unusable(flag, &message))?;
+        let version = self.create_flag_version(flag, changed).await?;
+        let newest = found.first().map_or(0, |newest| newest.number);
+        let number = self.start_deployment(flag, &version, newest, share).await?;
+        match self.deployment_over(flag, number, patient_until).await? {
+            Progress::Complete => Ok(ended),
+            Progress::UnderWay | Progress::Undone => Err(PortError::Refused {
+                call: START_DEPLOYMENT,
+                message: format!(
+                    "deployment {number} of {flag} was rolled back: by an alarm of its environment's monitors, or by hand. See its events"
+                ),
+            }),
+        }
+    }
+
+    /// The document of a version of the configuration.
+    async fn flag_document(&self, flag: &FlagRef, version: &str) -> PortResult<Document> {
+        let [application, _, profile, _] = flag.parts();
+        let path = format!(
+            "/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions/{}",
+            percent_encoded(version, "")
+        );
+        let what = format!("version {version} of the hosted configuration of {flag}");
+        let answer = self.read_appconfig(GET_VERSION, &what, path).await?;
+        Document::read(&answer.body, flag).map_err(|message| unusable(flag, &message))
+    }
+
+    /// Keeps a document as the next version and gives its number.
+    async fn create_flag_version(&self, flag: &FlagRef, document: Vec<u8>) -> PortResult<String> {
+        const CALL: &str = "appconfig:CreateHostedConfigurationVersion";
+        let [application, _, profile, _] = flag.parts();
+        let request = Request {
+            method: "POST",
+            path: format!("/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions"),
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("description", "Made by Teal from the version that was deployed".to_owned()),
+            ],
+            body: document,
+        };
+        let answer = rest::Client::new(&self.config, &APPCONFIG).call(CALL, &flag.to_string(), request).await?;
+        answer.headers.get("version-number").cloned().ok_or_else(|| PortError::Unavailable {
+            call: CALL,
+            message: format!("the answer names no version (for {flag})"),
+        })
+    }
+
+    /// A call that reads.
+    async fn read_appconfig(&self, call: &'static str, what: &str, path: String) -> PortResult<Answer> {
+        let request = Request { method: "GET", path, headers: Vec::new(), body: Vec::new() };
+        rest::Client::new(&self.config, &APPCONFIG).call(call, what, request).await
+    }
+
+    /// Starts a deployment if `newest` is still the newest one, and gives its number.
+    async fn start_deployment(&self, flag: &FlagRef, version: &str, newest: u64, share: u16) -> PortResult<u64> {
+        let [application, environment, profile, key] = flag.parts();
+        let Some(strategy) = &self.settings.deployment_strategy else {
+            return Err(PortError::Refused {
+                call: START_DEPLOYMENT,
+                message:
+                    "TEAL_DEPLOYMENT_STRATEGY is not set: name a deployment strategy without growth and bake time, \
+                          as Teal's template has one"
+                        .to_owned(),
+            });
+        };
+        let mut input = json!({
+            "ConfigurationProfileId": profile,
+            "ConfigurationVersion": version,
+            "DeploymentStrategyId": strategy,
+            "Description": format!("Teal: {key} for {}.{} % of users", share / 10, share % 10),
+        });
+        if newest > 0 {
+            input["LatestDeploymentNumber"] = newest.into();
+        }
+        let request = Request {
+            method: "POST",
+            path: format!("/applications/{application}/environments/{environment}/deployments"),
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: input.to_string().into_bytes(),
+        };
+        let started = rest::Client::new(&self.config, &APPCONFIG);
+        let answer = started.call(START_DEPLOYMENT, &flag.to_string(), request).await.map_err(|error| match error {
+            // Somebody else's came in between, or a repeated attempt met the first.
+            PortError::Refused { call, message } if message.starts_with("ConflictException") => {
+                PortError::Unavailable { call, message }
+            }
+            other => other,
+        })?;
+        let started: Value = document_of(&answer);
+        started["DeploymentNumber"].as_u64().ok_or_else(|| PortError::Unavailable {
+            call: START_DEPLOYMENT,
+            message: format!("the answer names no deployment (for {flag})"),
+        })
+    }
+
+    /// Waits until a deployment is no longer under way.
+    async fn deployment_over(&self, flag: &FlagRef, number: u64, until: Instant) -> PortResult<Progress> {
+        loop {
+            let found = self.flag_deployment(flag, number).await?;
+            match found.progress() {
+                Progress::UnderWay if Instant::now() >= until => return Err(in_the_way(flag, number)),
+                Progress::UnderWay => tokio::time::sleep(PAUSE).await,
+                over => return Ok(over),
+            }
+        }
+    }
+
+    async fn flag_deployment(&self, flag: &FlagRef, number: u64) -> PortResult<Deployment> {
+        let path = format!("{}/{number}", deployments_path(flag));
+        let what = format!("deployment {number} of {flag}");
+        let answer = self.read_appconfig(GET_DEPLOYMENT, &what, path).await?;
+        Deployment::read(&document_of(&answer)).ok_or(PortError::NotFound { what })
+    }
+}
+
+fn deployments_path(flag: &FlagRef) -> String {
+    let [application, environment, ..] = flag.parts();
+    format!("/applications/{application}/environments/{environment}/deployments")
+}
+
+fn document_of(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+fn never_deployed(flag: &FlagRef) -> PortError {
+    PortError::NotFound { what: format!("a complete deployment of the configuration profile of {flag}") }
+}
+
+fn in_the_way(flag: &FlagRef, number: u64) -> PortError {
+    PortError::Unavailable {
+        call: START_DEPLOYMENT,
+        message: format!("deployment {number} is under way in the environment of {flag}, which has one at a time"),
+    }
+}
+
+fn unusable(flag: &FlagRef, message: &str) -> PortError {
+    PortError::Refused { call: GET_VERSION, message: format!("{flag}: {message}") }
+}
