@@ -149,6 +149,18 @@ impl Ledger for Aws {
         texts.iter().map(|text| item::decode(QUERY, "what a release left on a route", text)).collect()
     }
 
+    async fn replace_left(&self, read: &RouteLeft, new: Option<&RouteLeft>) -> PortResult<()> {
+        let write = match new {
+            Some(new) => self.put_if_left(item::left(new)?, &item::left_text(read)?),
+            None => self.delete_if_left(&Keyed::route(&read.part), &item::left_text(read)?),
+        };
+        match self.transact(&[write]).await {
+            Ok(()) => Ok(()),
+            Err(Cancelled::Conditions(reasons)) if reasons.iter().any(transaction::failed_condition) => Ok(()),
+            Err(cancelled) => Err(cancelled.unexpected()),
+        }
+    }
+
     async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>> {
         let mut query = self
             .dynamodb()

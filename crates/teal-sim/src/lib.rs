@@ -25,6 +25,7 @@ mod watch;
 mod world;
 
 pub use asl::{Doing, Execution};
+pub use beside::Ran;
 pub use campaign::Campaign;
 pub use course::{Fault, FaultKind};
 pub use disturbance::{Disturbance, Happening};

@@ -4,7 +4,7 @@
 use crate::plan::ParameterPath;
 use crate::release::{Phase, Release, ReleaseId};
 use crate::route::{Action, Colour, Destination, PartRef, weight_in};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, after};
 use serde::{Deserialize, Serialize};
 
 /// What the last release left on one part of its route.
@@ -23,9 +23,28 @@ pub struct RouteLeft {
     /// Where stack templates read the weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_parameters: Option<ParameterPath>,
+    /// Since when every sweep that read the part was told that there is no such listener or rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
 }
 
+/// How long a part of a route must have been missing before it is forgotten, in seconds: a day, in which sweep has asked for it many
+/// times. ARNs of listeners and rules do not come back.
+const FORGOTTEN_AFTER_SECONDS: u64 = 86_400;
+
 impl RouteLeft {
+    /// Whether its part of the route, missing now, has been so for long enough to be forgotten.
+    #[must_use]
+    pub fn is_long_missing(&self, now: Timestamp) -> bool {
+        self.missing_since.is_some_and(|since| now >= after(since, FORGOTTEN_AFTER_SECONDS))
+    }
+
+    /// The same, missing since then, or there.
+    #[must_use]
+    pub fn missing(&self, since: Option<Timestamp>) -> RouteLeft {
+        Self { missing_since: since, ..self.clone() }
+    }
+
     /// What a release leaves, part by part; nothing while it is under way, or when it never began.
     #[must_use]
     pub fn by(release: &Release) -> Vec<RouteLeft> {
@@ -43,6 +62,7 @@ impl RouteLeft {
             serving: release.colours.of(serving).clone(),
             idle: release.colours.of(idle).clone(),
             weight_parameters: release.plan.traffic.weight_parameters.clone(),
+            missing_since: None,
         };
         let kept = release.route.iter().filter(|part| part.part.kind().is_kept_between_releases());
         kept.map(|part| left(&part.part)).collect()

@@ -116,6 +116,10 @@ pub trait Ledger {
     /// ended.
     async fn left(&self) -> PortResult<Vec<RouteLeft>>;
 
+    /// Writes what is known of a part of a route over what was read of it, or forgets it. Nothing happens where something else is on record
+    /// by now: a release has ended there.
+    async fn replace_left(&self, read: &RouteLeft, new: Option<&RouteLeft>) -> PortResult<()>;
+
     /// The newest releases first, of one service or of all. Eventually consistent: for people, not for decisions.
     async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>>;
 

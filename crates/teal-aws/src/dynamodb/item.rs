@@ -8,6 +8,7 @@ use teal::plan::AlarmName;
 use teal::ports::{PortError, PortResult};
 use teal::release::{RECORD_FORMAT, Release, ReleaseId};
 use teal::request::Request;
+use teal::route::PartRef;
 use teal::story::StoryEntry;
 use teal::time::Timestamp;
 
@@ -67,6 +68,10 @@ impl Keyed {
 
     pub(super) fn active(id: &ReleaseId) -> Self {
         Self { pk: ACTIVE.to_owned(), sk: id.to_string() }
+    }
+
+    pub(super) fn route(part: &PartRef) -> Self {
+        Self { pk: ROUTES.to_owned(), sk: part.key().to_owned() }
     }
 
     pub(super) fn attributes(&self) -> Item {
@@ -176,8 +181,13 @@ pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
 }
 
 pub(super) fn left(left: &RouteLeft) -> PortResult<Item> {
-    let key = Keyed { pk: ROUTES.to_owned(), sk: left.part.key().to_owned() };
-    Ok(key.with([("left", json(left)?), ("expiresAt", days_after(left.at, RECORD_KEPT_DAYS))]))
+    let attributes = [("left", left_text(left)?), ("expiresAt", days_after(left.at, RECORD_KEPT_DAYS))];
+    Ok(Keyed::route(&left.part).with(attributes))
+}
+
+/// What a release left on a part of its route, as the item has it.
+pub(super) fn left_text(left: &RouteLeft) -> PortResult<AttributeValue> {
+    json(left)
 }
 
 pub(super) fn lock(release: &Release, key: &str) -> Item {

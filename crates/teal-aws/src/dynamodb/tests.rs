@@ -1,10 +1,11 @@
 use crate::testing::{BLUE_GROUP, GREEN_GROUP, LISTENER, Script, Sent, id, release};
 use serde_json::{Value, json};
 use teal::compare::{Compared, CountSource};
+use teal::drift::RouteLeft;
 use teal::judge::{Calibration, Counts, Interval, JudgeConfig, MetricState};
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError};
-use teal::release::{Phase, RECORD_FORMAT};
+use teal::release::{Phase, RECORD_FORMAT, Release};
 use teal::request::{Ask, Request};
 use teal::story::{Fact, StoryEntry};
 use teal::time::Timestamp;
@@ -212,6 +213,27 @@ async fn what_a_release_leaves_on_its_route_is_written_with_its_end_and_read_bac
     refused.phase = Phase::Refused;
     script.aws().save(&mut refused, &[]).await.unwrap();
     assert!(keys(&puts(&script.sent()[0])).iter().all(|(pk, _)| pk != "routes"), "it never touched the route");
+}
+
+#[tokio::test]
+async fn what_was_left_on_a_route_is_replaced_or_forgotten_only_where_it_is_as_it_was_read() {
+    let left = RouteLeft::by(&Release { phase: Phase::Promoted, ..release(0) }).remove(0);
+    let missing = left.missing(Some(at("2026-11-22T11:00:00Z")));
+    for new in [Some(&missing), None] {
+        let script = Script::default().json(&json!({}));
+        script.aws().replace_left(&left, new).await.unwrap();
+        let sent = script.sent()[0].json()["TransactItems"][0].clone();
+        let (write, key) = match new {
+            Some(_) => (&sent["Put"], &sent["Put"]["Item"]),
+            None => (&sent["Delete"], &sent["Delete"]["Key"]),
+        };
+        assert_eq!((&key["pk"]["S"], &key["sk"]["S"]), (&json!("routes"), &json!(LISTENER)));
+        assert_eq!(write["ConditionExpression"], "#left = :read");
+        let read = write["ExpressionAttributeValues"][":read"]["S"].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<RouteLeft>(read).unwrap(), left);
+        let changed = Script::default().answers(400, cancelled(1, 0, "ConditionalCheckFailed", None));
+        assert_eq!(changed.aws().replace_left(&left, new).await, Ok(()), "a release has ended there meanwhile");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::error::port_error;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use std::time::Duration;
 use teal::ports::PortError;
@@ -26,6 +26,9 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(40);
 
 /// The condition on a lock that a release may take, or give up.
 const FREE_OR_MINE: &str = "attribute_not_exists(pk) OR #holder = :me";
+
+/// The condition on what is known of a part of a route: nobody has written it since it was read.
+const AS_READ: &str = "#left = :read";
 
 /// Why nothing was written.
 pub(super) enum Cancelled {
@@ -111,6 +114,26 @@ impl Aws {
                 .expression_attribute_names("#holder", "holder")
                 .expression_attribute_values(":me", string(release.id.as_str()))
         })
+    }
+
+    /// Writes what is known of a part of a route over what was read of it.
+    pub(super) fn put_if_left(&self, item: Item, read: &AttributeValue) -> TransactWriteItem {
+        self.put_if(item, |put| {
+            put.condition_expression(AS_READ)
+                .expression_attribute_names("#left", "left")
+                .expression_attribute_values(":read", read.clone())
+        })
+    }
+
+    /// Forgets a part of a route, if it is as it was read.
+    pub(super) fn delete_if_left(&self, key: &Keyed, read: &AttributeValue) -> TransactWriteItem {
+        let delete = Delete::builder()
+            .table_name(&self.settings.table)
+            .set_key(Some(key.attributes()))
+            .condition_expression(AS_READ)
+            .expression_attribute_names("#left", "left")
+            .expression_attribute_values(":read", read.clone());
+        TransactWriteItem::builder().set_delete(delete.build().ok()).build()
     }
 
     pub(super) fn put(&self, item: Item) -> TransactWriteItem {

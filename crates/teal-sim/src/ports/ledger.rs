@@ -137,6 +137,18 @@ impl Ledger for Link<'_> {
         self.call(QUERY, |_| Ok(self.world.state().left.values().cloned().collect())).await
     }
 
+    async fn replace_left(&self, read: &RouteLeft, new: Option<&RouteLeft>) -> PortResult<()> {
+        self.call(WRITE, |_| {
+            let left = &mut self.world.state().left;
+            if left.get(read.part.key()) == Some(read) {
+                left.remove(read.part.key());
+                left.extend(new.map(|new| (new.part.key().to_owned(), new.clone())));
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn list(&self, service: Option<&str>, limit: usize) -> PortResult<Vec<Summary>> {
         self.call(QUERY, |_| {
             let summaries = self.world.state().records.values().map(Release::summary).collect::<Vec<_>>();

@@ -1,6 +1,7 @@
 //! Releases whose state machine is gone: stopped in the console, timed out, failed. They are put back on blue all the same.
 
 use super::{Answer, RollBackInput, Step, roll_back};
+use crate::drift::RouteLeft;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{Executions, PortError, World};
 use crate::release::{Phase, Release, ReleaseId};
@@ -119,9 +120,15 @@ impl<W: World + Executions> Step<'_, W> {
             let found = match self.world.actions(&left.part).await {
                 Ok(found) => found,
                 // Its owner took it away.
-                Err(PortError::NotFound { .. }) => continue,
+                Err(PortError::NotFound { .. }) => {
+                    self.note_missing(left).await?;
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
+            if left.missing_since.is_some() {
+                self.world.replace_left(left, Some(&left.missing(None))).await?;
+            }
             let Some(drift) = left.drift(&found) else { continue };
             // Asked only now: a release that has begun in the meantime may shift it already.
             if !self.is_held(&left.part).await? {
@@ -130,6 +137,21 @@ impl<W: World + Executions> Step<'_, W> {
             }
         }
         Ok(drifted)
+    }
+
+    /// A listener or rule is not there. One that stays away is forgotten, so that routes which come and go do not take sweep's time for ever;
+    /// never while a release holds it, which then still has to say what became of it.
+    async fn note_missing(&mut self, left: &RouteLeft) -> TealResult<()> {
+        let Some(since) = left.missing_since else {
+            return Ok(self.world.replace_left(left, Some(&left.missing(Some(self.now())))).await?);
+        };
+        if !left.is_long_missing(self.now()) || self.is_held(&left.part).await? {
+            return Ok(());
+        }
+        self.world.replace_left(left, None).await?;
+        let note = format!("{} is gone since {since}: what this release left on it is compared no more", left.part);
+        self.tell_only(&left.release, Fact::Noted { note });
+        Ok(())
     }
 
     fn is_overdue(&self, release: &Release) -> bool {

@@ -100,8 +100,7 @@ impl<W: World> Step<'_, W> {
         if let Some(comparison) = &comparison {
             comparison.consume(&config, compared, &readings);
         }
-        let Measured { comparison, accepted, short, .. } =
-            self.compared(release, compared, &config, moments, &window);
+        let Measured { comparison, accepted, short, .. } = self.compared(release, compared, &config, moments, &window);
         let comparison = Verdict::all([comparison, logs].into_iter().chain(compared.iter().filter_map(new_message)));
         let min_requests = release.plan.judge.limits.as_ref().map_or(0, |limits| limits.min_requests);
         let limits = match (&release.plan.judge.limits, window) {
