@@ -114,8 +114,9 @@ fn checks(healthy: &[Row], regressed: &[Row]) -> Vec<(bool, String)> {
         checks.push((
             median.is_some_and(|minute| minute <= by),
             format!(
-                "{} at {rps} rps found at minute {} (median), {by} allowed",
+                "{} at {rps} rps with {} noise found at minute {} (median), {by} allowed",
                 table::change(errors.0, errors.1),
+                Noise::Plain.name(),
                 median.map_or("never".to_owned(), |minute| minute.to_string())
             ),
         ));

@@ -106,6 +106,27 @@ fn a_batch_gives_one_summary_a_run_in_order() {
     assert!(summaries[2]["ln_e"].as_f64() < summaries[1]["ln_e"].as_f64());
 }
 
+/// As many as people have in a year, or a simulation makes in an evening; `cargo bench -p teal-cli` says how long it takes.
+#[test]
+fn ten_thousand_runs_are_judged_each_as_if_it_were_alone() {
+    let run = |bad: u64, phi: f64| {
+        let interval = |minute: u64| json!([1 + minute / 7, 1_500, 4_500, (bad + minute) % 40, 30 + minute % 5]);
+        json!({"phi": phi, "cv": 0.2, "intervals": (0..20).map(interval).collect::<Vec<_>>()}).to_string()
+    };
+    let kinds = [run(5, 1.0), run(15, 1.5), run(30, 1.0), run(0, 8.0), run(25, 3.0), run(10, 1.1), run(20, 2.0)];
+    let alone: Vec<Value> = kinds.iter().map(|kind| lines(&teal(&["--batch", "-"], kind)).remove(0)).collect();
+    let found = alone.iter().filter(|summary| summary["rollBackAt"].is_u64()).count();
+    assert!((1..kinds.len()).contains(&found), "some are rolled back, some are not: {alone:?}");
+    let all: Vec<&str> = kinds.iter().map(String::as_str).cycle().take(10_000).collect();
+    let summaries = lines(&teal(&["--batch", "-"], &all.join("\n")));
+    assert_eq!(summaries.len(), 10_000);
+    for (number, (summary, alone)) in (1..).zip(summaries.iter().zip(alone.iter().cycle())) {
+        let mut expected = alone.clone();
+        expected["run"] = json!(number);
+        assert_eq!((summary, &summary["intervals"]), (&expected, &json!(20)));
+    }
+}
+
 #[test]
 fn several_metrics_are_averaged() {
     let bad = |metric: &str, x: u64| json!({"step": 1, "metric": metric, "green": {"total": 3_000, "bad": x}, "blue": {"total": 3_000, "bad": 30}});

@@ -60,3 +60,22 @@ impl Rule for TealJudge {
         self.path(release).iter().position(|(_, rejects)| *rejects).map(|minute| minute + 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::simulate;
+    use crate::service::{Noise as ServiceNoise, Service};
+
+    /// How low blue's own share must be for a rise by five points at 10 requests a second to be found by minute 4 of the plan: see
+    /// docs/judge.md.
+    #[test]
+    fn five_points_at_ten_requests_a_second_are_found_by_minute_4_where_blue_fails_three_in_a_thousand() {
+        for (blue, by) in [(0.001, 3), (0.003, 4), (0.01, 6)] {
+            let service = Service { rps: 10, blue, green: blue + 0.05, noise: ServiceNoise::Plain };
+            let judge: Box<dyn Rule> = Box::new(TealJudge { strict: false, noise: Noise::FromHistory });
+            let median = simulate(&service, &[judge], 500, 7)[0].median_minute();
+            assert_eq!(median, Some(by), "from {} %", 100.0 * blue);
+        }
+    }
+}

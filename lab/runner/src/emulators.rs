@@ -1,6 +1,7 @@
 //! The AWS services that the lab serves itself, behind the gateway.
 
 use crate::LabError;
+use crate::traces::Traces;
 use std::path::PathBuf;
 use std::sync::Arc;
 use teal_lab_autoscaling::{AutoScaling, AutoScalingOptions};
@@ -37,11 +38,12 @@ impl Emulators {
         // Buckets fill in real time. On a fast clock the calls of a minute come within seconds and would be throttled
         // as they never are on AWS.
         let options = ElbOptions { throttle: clock.scale() <= 1.0, seed: Some(SEED) };
-        let elb = Elb::new(clock.clone(), Arc::clone(&cloudwatch) as Arc<dyn MetricSink>, options);
+        let metrics = Arc::clone(&cloudwatch) as Arc<dyn MetricSink>;
+        let elb = Elb::new(clock.clone(), Arc::new(Traces(Arc::clone(&metrics))), options);
         let registry = Arc::clone(&elb) as Arc<dyn TargetRegistry>;
-        let metrics = Arc::clone(&cloudwatch);
+        let embedded = Arc::clone(&cloudwatch);
         // Metrics that CloudWatch does not take are lost, as they are on AWS.
-        let publish = move |input| drop(metrics.put_metric_data(input));
+        let publish = move |input| drop(embedded.put_metric_data(input));
         let logs = Arc::new(Logs::new(clock.clone()).publish_through(publish));
         let log_sink = Some(Arc::clone(&logs) as Arc<dyn LogSink>);
         let options = EcsOptions { logs: log_sink, ..EcsOptions::new(task_binary.clone()) };
@@ -97,7 +99,6 @@ impl Emulators {
             let service = service.clone();
             async move { service.handle(request).await }
         });
-        let metrics = Arc::clone(&cloudwatch) as Arc<dyn MetricSink>;
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
         Ok(Self { gateway, elb, ecs, codepipeline, codebuild, metrics, autoscaling, alarms })
     }

@@ -27,6 +27,7 @@ mod run;
 pub mod scenario;
 mod setup;
 mod stage;
+mod traces;
 mod watch;
 pub mod yaml;
 mod zip;

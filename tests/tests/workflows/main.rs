@@ -90,7 +90,7 @@ scenarios! {
     judge_shared_burst: "judge-shared-burst";
     judge_crash: "judge-crash";
     judge_never_fails: "judge-never-fails";
-    judge_no_traffic: "judge-no-traffic";
+    judge_no_traffic: "judge-no-traffic", "judge-unjudged";
     judge_calibrated: "judge-calibrated";
     stopped_from_outside: "stop-execution", "lost-end-event", "timed-out";
     alarm_before_and_between_shifts: "alarm-preparing", "alarm-at-gate", "alarm-lost";
@@ -105,6 +105,7 @@ scenarios! {
     judge_accept: "judge-accept";
     judge_custom_metric: "judge-custom-metric";
     judge_logs: "judge-logs", "judge-new-message";
+    judge_xray: "judge-xray", "judge-xray-bad";
 }
 
 /// `cargo lab chaos` in small. Processes are killed at their calls only, so that other tests' releases are spared.

@@ -158,16 +158,19 @@ impl fmt::Display for CalibrationBasis {
             }
             Self::TooFewBad { points, bad } => write!(
                 f,
-                "only {bad} bad requests in {points} points of blue against blue: much noise is assumed, which makes the \
-                 judge slower"
+                "only {bad} bad requests in {points} points of blue against blue: much noise is assumed, which usually makes \
+                 the judge slower"
             ),
             Self::NoHistory { points: 0 } => {
-                write!(f, "no history of blue against blue: much noise is assumed, which makes the judge slower")
+                write!(
+                    f,
+                    "no history of blue against blue: much noise is assumed, which usually makes the judge slower"
+                )
             }
             Self::NoHistory { points } => write!(
                 f,
                 "{points} points of blue against blue are too few (at least {MIN_POINTS}): much noise is assumed, which \
-                 makes the judge slower"
+                 usually makes the judge slower"
             ),
         }
     }

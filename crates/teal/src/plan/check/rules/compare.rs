@@ -47,6 +47,10 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 /// Metrics that count among the requests of the route.
 const OF_REQUESTS: [&str; 3] = ["errors", "latency", "logs"];
 
+/// What to do where lines of a log cannot be held against the route's requests.
+const OF_LOG_LINES: &str = "Let metric filters count the bad lines and all requests of each service, and compare the two: \
+    `cloudWatch: {bad: {...}, total: {...}}`";
+
 /// Reports metrics of requests on a route whose metrics do not tell the colours apart.
 fn check_measured(fields: &Fields<'_>, metrics: &Path, findings: &mut Findings) {
     let blind = |kind: &RouteKind| kind.meter().of_requests().is_none();
@@ -63,6 +67,7 @@ fn check_measured(fields: &Fields<'_>, metrics: &Path, findings: &mut Findings) 
             word.as_ref().is_some_and(|word| word.as_str() == *name) || fields.is_present(&path.field(name))
         });
         if let Some(name) = of_requests {
+            let remedy = if name == "logs" { OF_LOG_LINES } else { remedy };
             findings.problem(Problem::new(
                 path,
                 format!("`{name}` counts among the route's requests, but {why}"),

@@ -63,6 +63,7 @@ fn a_network_load_balancer_tells_nothing_of_requests() {
         let found = problems(&plan);
         assert_eq!(found.len(), places.len(), "{found:#?}");
         assert!(found.iter().zip(places).all(|(found, place)| found.starts_with(place)), "{found:#?}");
+        assert!(found.iter().all(|found| found.contains("`cloudWatch")), "what to do instead: {found:#?}");
     }
     plan["judge"].as_object_mut().unwrap().remove("metrics");
     assert!(problems(&plan)[0].starts_with("judge.metrics: without this field"), "{:#?}", problems(&plan));
