@@ -169,6 +169,17 @@ impl ScalingGroups<'_> {
         self.update_group(name, json!({"MinSize": 0, "DesiredCapacity": 0})).await
     }
 
+    /// Whether a group's instances are registered in a target group.
+    pub(crate) async fn is_behind(self, name: &str, target_group: &str) -> PortResult<bool> {
+        Ok(self.scaling_group(name).await?.target_groups().contains(&target_group))
+    }
+
+    /// Puts a group's instances behind a target group. Done twice it changes nothing.
+    pub(crate) async fn attach(self, name: &str, target_group: &str) -> PortResult<()> {
+        let group = self.scaling_group(name).await?;
+        self.attach_group(&group, target_group).await
+    }
+
     async fn scaling_groups(self, names: &[&str]) -> PortResult<Vec<Group>> {
         let input = json!({"AutoScalingGroupNames": names});
         let what = format!("groups {}", names.join(" and "));

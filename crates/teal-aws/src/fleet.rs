@@ -2,6 +2,7 @@
 //! adapter.
 
 use crate::Aws;
+use crate::beanstalk::Beanstalk;
 use crate::ec2_autoscaling::ScalingGroups;
 use crate::ecs::{EcsServices, ServiceOrder};
 use teal::fleet::{External, GreenOrder, Runner};
@@ -15,6 +16,7 @@ impl Fleet for Aws {
             Green::Ecs(green) => EcsServices(self).survey(green, &colours.blue).await,
             Green::External(green) => External(self).survey(green, colours).await,
             Green::AutoScaling(green) => ScalingGroups(self).survey(green, colours).await,
+            Green::Beanstalk(green) => Beanstalk(self).survey(green, colours).await,
         }
     }
 
@@ -23,6 +25,7 @@ impl Fleet for Aws {
             Runner::Ecs(ecs) => self.read_scaling(&ecs.cluster, &ecs.service).await,
             Runner::External(_) => Ok(None),
             Runner::AutoScaling(scaling) => ScalingGroups(self).scaling(&scaling.group).await.map(Some),
+            Runner::Beanstalk(runner) => Beanstalk(self).scaling(&runner.environment).await.map(Some),
         }
     }
 
@@ -31,6 +34,7 @@ impl Fleet for Aws {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.begun(present)).await,
             Runner::External(_) => Ok(()),
             Runner::AutoScaling(scaling) => ScalingGroups(self).hold_capacity(&scaling.group, hold).await,
+            Runner::Beanstalk(runner) => Beanstalk(self).hold_capacity(&runner.environment, hold).await,
         }
     }
 
@@ -39,6 +43,7 @@ impl Fleet for Aws {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.ended(present)).await,
             Runner::External(_) => Ok(()),
             Runner::AutoScaling(scaling) => ScalingGroups(self).free_capacity(&scaling.group, hold).await,
+            Runner::Beanstalk(runner) => Beanstalk(self).free_capacity(&runner.environment, hold).await,
         }
     }
 
@@ -47,6 +52,14 @@ impl Fleet for Aws {
             Runner::Ecs(green) => EcsServices(self).bring_up(&ServiceOrder::new(order, green)).await,
             Runner::External(_) => Ok(()),
             Runner::AutoScaling(green) => ScalingGroups(self).bring_up(order, &green.group).await,
+            Runner::Beanstalk(green) => Beanstalk(self).bring_up(order, &green.environment).await,
+        }
+    }
+
+    async fn bring_on(&self, order: &GreenOrder) -> PortResult<()> {
+        match &order.green {
+            Runner::Ecs(_) | Runner::External(_) | Runner::AutoScaling(_) => Ok(()),
+            Runner::Beanstalk(green) => Beanstalk(self).bring_on(order, &green.environment).await,
         }
     }
 
@@ -55,6 +68,7 @@ impl Fleet for Aws {
             Runner::Ecs(green) => EcsServices(self).progress_of_green(&ServiceOrder::new(order, green)).await,
             Runner::External(_) => External(self).progress_of_green(order).await,
             Runner::AutoScaling(green) => ScalingGroups(self).progress_of_green(order, &green.group).await,
+            Runner::Beanstalk(green) => Beanstalk(self).progress_of_green(order, &green.environment).await,
         }
     }
 
@@ -63,6 +77,7 @@ impl Fleet for Aws {
             Runner::Ecs(ecs) => EcsServices(self).progress(ecs).await,
             Runner::External(destination) => External(self).progress(destination).await,
             Runner::AutoScaling(scaling) => ScalingGroups(self).progress(&scaling.group).await,
+            Runner::Beanstalk(runner) => Beanstalk(self).progress(&runner.environment).await,
         }
     }
 
@@ -71,6 +86,7 @@ impl Fleet for Aws {
             Runner::Ecs(ecs) => EcsServices(self).scale_out(ecs, units).await,
             Runner::External(destination) => External(self).resize(destination),
             Runner::AutoScaling(scaling) => ScalingGroups(self).scale_out(&scaling.group, units).await,
+            Runner::Beanstalk(runner) => Beanstalk(self).scale_out(&runner.environment, units).await,
         }
     }
 
@@ -79,6 +95,7 @@ impl Fleet for Aws {
             Runner::Ecs(ecs) => EcsServices(self).scale_in(ecs).await,
             Runner::External(destination) => External(self).resize(destination),
             Runner::AutoScaling(scaling) => ScalingGroups(self).scale_in(&scaling.group).await,
+            Runner::Beanstalk(runner) => Beanstalk(self).terminate(&runner.environment).await,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod appconfig;
 mod autoscaling;
+mod beanstalk;
 mod client;
 mod clock;
 mod cloudwatch;
@@ -37,6 +38,7 @@ pub use plans::{KeptPlan, LONGEST_PARAMETER_VALUE};
 pub use stepfunctions::{Execution, Started, execution_arn};
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use std::sync::OnceLock;
 
 /// AWS as the world that a release runs against.
@@ -45,6 +47,9 @@ pub struct Aws {
     config: SdkConfig,
     settings: AwsSettings,
     autoscaling: OnceLock<json::Client>,
+    beanstalk: OnceLock<query::Client>,
+    /// For what must not be sent a second time.
+    beanstalk_once: OnceLock<query::Client>,
     cloudwatch: OnceLock<json::Client>,
     cloudwatch_logs: OnceLock<json::Client>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
@@ -73,6 +78,8 @@ impl Aws {
             config: client::with_client(config),
             settings,
             autoscaling: OnceLock::new(),
+            beanstalk: OnceLock::new(),
+            beanstalk_once: OnceLock::new(),
             cloudwatch: OnceLock::new(),
             cloudwatch_logs: OnceLock::new(),
             dynamodb: OnceLock::new(),
@@ -92,6 +99,17 @@ impl Aws {
 
     fn autoscaling(&self) -> &json::Client {
         self.autoscaling.get_or_init(|| json::Client::new(&self.config, &autoscaling::AUTOSCALING))
+    }
+
+    fn beanstalk(&self) -> &query::Client {
+        self.beanstalk.get_or_init(|| query::Client::new(&self.config, &beanstalk::BEANSTALK))
+    }
+
+    fn beanstalk_once(&self) -> &query::Client {
+        self.beanstalk_once.get_or_init(|| {
+            let config = self.config.to_builder().retry_config(RetryConfig::disabled()).build();
+            query::Client::new(&config, &beanstalk::BEANSTALK)
+        })
     }
 
     fn cloudwatch(&self) -> &json::Client {

@@ -3,9 +3,10 @@
 
 use crate::Aws;
 use crate::appconfig::Flags;
+use crate::beanstalk::{self, Beanstalk};
 use crate::elb::{LoadBalancers, Place};
 use std::collections::BTreeMap;
-use teal::ports::{DestinationReading, Endpoint, PortError, PortResult, Router, Target, TargetHealth};
+use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Router, Target, TargetHealth};
 use teal::route::{Action, Destination, PartRef};
 
 impl Router for Aws {
@@ -14,6 +15,7 @@ impl Router for Aws {
             PartRef::Listener(arn) => LoadBalancers(self).actions(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).actions(Place::Rule(arn)).await,
             PartRef::Flag(flag) => Flags(self).flag_actions(flag).await,
+            PartRef::Cname(cname) => Beanstalk(self).actions(cname).await,
         }
     }
 
@@ -22,12 +24,15 @@ impl Router for Aws {
             PartRef::Listener(arn) => LoadBalancers(self).set_actions(Place::Listener(arn), actions).await,
             PartRef::Rule(arn) => LoadBalancers(self).set_actions(Place::Rule(arn), actions).await,
             PartRef::Flag(flag) => Flags(self).set_flag(flag, actions).await,
+            PartRef::Cname(cname) => Beanstalk(self).set_actions(cname, actions).await,
         }
     }
 
     async fn restore_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<Option<String>> {
         match part {
-            PartRef::Listener(_) | PartRef::Rule(_) => self.set_actions(part, actions).await.map(|()| None),
+            PartRef::Listener(_) | PartRef::Rule(_) | PartRef::Cname(_) => {
+                self.set_actions(part, actions).await.map(|()| None)
+            }
             PartRef::Flag(flag) => Flags(self).restore_flag(flag, actions).await,
         }
     }
@@ -37,6 +42,7 @@ impl Router for Aws {
             Destination::TargetGroup(arn) => LoadBalancers(self).target_group(arn).await,
             // The rule that deals users keeps them: by their key, which is no stickiness beyond the weights.
             Destination::Flag(_) => Ok(DestinationReading { sticky: false, settings: BTreeMap::new() }),
+            Destination::Environment(_) => Ok(Beanstalk(self).destination()),
         }
     }
 
@@ -50,6 +56,14 @@ impl Router for Aws {
                 health: TargetHealth::Healthy,
                 reason: None,
             }]),
+            Destination::Environment(name) => Beanstalk(self).targets(name.as_str()).await,
+        }
+    }
+
+    async fn entrance(&self, destination: &Destination) -> PortResult<Option<Entrance>> {
+        match destination {
+            Destination::TargetGroup(_) | Destination::Flag(_) => Ok(None),
+            Destination::Environment(name) => Beanstalk(self).entrance(name.as_str()).await,
         }
     }
 
@@ -57,7 +71,7 @@ impl Router for Aws {
         match part {
             PartRef::Listener(arn) => LoadBalancers(self).zones(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).zones(Place::Rule(arn)).await,
-            PartRef::Flag(_) => Ok(Vec::new()),
+            PartRef::Flag(_) | PartRef::Cname(_) => Ok(Vec::new()),
         }
     }
 
@@ -66,6 +80,7 @@ impl Router for Aws {
             PartRef::Listener(arn) => LoadBalancers(self).endpoint(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).endpoint(Place::Rule(arn)).await,
             PartRef::Flag(flag) => Err(PortError::NotFound { what: format!("an address of {flag}") }),
+            PartRef::Cname(cname) => Ok(beanstalk::endpoint(cname)),
         }
     }
 }

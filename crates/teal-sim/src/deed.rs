@@ -5,7 +5,7 @@ use crate::world::World;
 use std::fmt;
 use teal::fleet::GreenOrder;
 use teal::ports::{CapacityHold, PortError, PortResult};
-use teal::route::{Action, PartRef};
+use teal::route::{Action, ActionKind, PartRef};
 
 /// A write to a listener or a service.
 #[derive(Clone, Debug)]
@@ -56,9 +56,13 @@ impl World {
                     let message = "no identity-based policy allows it".to_owned();
                     return Err(PortError::Denied { call: "ModifyListener", message });
                 }
+                let actions = match part {
+                    PartRef::Cname(_) => state.parts.get(part.key()).map(|found| swapped(found)).unwrap_or_default(),
+                    PartRef::Listener(_) | PartRef::Rule(_) | PartRef::Flag(_) => actions.clone(),
+                };
                 let written = state.write_part(part.key(), actions.clone(), now);
                 written.ok_or_else(|| PortError::NotFound { what: part.to_string() })?;
-                self.watch.borrow_mut().wrote(&state, part, actions, who, now);
+                self.watch.borrow_mut().wrote(&state, part, &actions, who, now);
                 Ok(())
             }
             Deed::BringUp(order) => {
@@ -133,6 +137,18 @@ impl fmt::Display for Deed {
             Deed::Free { service, .. } => write!(f, "{service} is scaled as before"),
         }
     }
+}
+
+/// Two environments have exchanged their names, whoever was meant to have which: done twice, it is undone.
+fn swapped(actions: &[Action]) -> Vec<Action> {
+    let weights: Vec<u16> = actions.iter().flat_map(Action::groups).map(|group| group.weight).rev().collect();
+    let mut actions = actions.to_vec();
+    for action in &mut actions {
+        if let ActionKind::Forward { groups, .. } = &mut action.kind {
+            groups.iter_mut().zip(&weights).for_each(|(group, weight)| group.weight = *weight);
+        }
+    }
+    actions
 }
 
 /// The last part of an ARN.

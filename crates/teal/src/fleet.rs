@@ -19,6 +19,8 @@ pub enum Runner {
     External(Destination),
     /// A group of EC2 Auto Scaling.
     AutoScaling(AutoScalingGroup),
+    /// An environment of Elastic Beanstalk.
+    Beanstalk(BeanstalkEnvironment),
 }
 
 /// A service of Amazon ECS.
@@ -37,6 +39,15 @@ pub struct AutoScalingGroup {
     pub group: String,
 }
 
+/// An environment of Elastic Beanstalk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BeanstalkEnvironment {
+    pub environment: String,
+    /// Whether it is left when it has no traffic any more: blue where the plan says so, green where it was there before the release.
+    pub kept: bool,
+}
+
 impl Runner {
     /// What people call it, and metrics that have it as a dimension.
     #[must_use]
@@ -45,6 +56,7 @@ impl Runner {
             Runner::Ecs(ecs) => &ecs.service,
             Runner::External(destination) => destination.name(),
             Runner::AutoScaling(scaling) => &scaling.group,
+            Runner::Beanstalk(beanstalk) => &beanstalk.environment,
         }
     }
 
@@ -55,6 +67,7 @@ impl Runner {
             Runner::Ecs(_) => "service",
             Runner::External(destination) => destination.noun(),
             Runner::AutoScaling(_) => "group",
+            Runner::Beanstalk(_) => "environment",
         }
     }
 
@@ -64,7 +77,7 @@ impl Runner {
         match self {
             Runner::Ecs(_) => "tasks",
             Runner::External(_) => "targets",
-            Runner::AutoScaling(_) => "instances",
+            Runner::AutoScaling(_) | Runner::Beanstalk(_) => "instances",
         }
     }
 
@@ -75,6 +88,7 @@ impl Runner {
             Runner::Ecs(_) => "task definition",
             Runner::External(_) => "version",
             Runner::AutoScaling(_) => "launch template version",
+            Runner::Beanstalk(_) => "application version",
         }
     }
 
@@ -85,6 +99,7 @@ impl Runner {
             Runner::Ecs(_) => "ECS",
             Runner::External(_) => "its owner",
             Runner::AutoScaling(_) => "EC2 Auto Scaling",
+            Runner::Beanstalk(_) => "Elastic Beanstalk",
         }
     }
 
@@ -92,7 +107,7 @@ impl Runner {
     #[must_use]
     pub const fn has_units(&self) -> bool {
         match self {
-            Runner::Ecs(_) | Runner::AutoScaling(_) => true,
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => true,
             Runner::External(destination) => destination.has_units(),
         }
     }
@@ -101,8 +116,27 @@ impl Runner {
     #[must_use]
     pub const fn is_sized_by_teal(&self) -> bool {
         match self {
-            Runner::Ecs(_) | Runner::AutoScaling(_) => true,
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => true,
             Runner::External(_) => false,
+        }
+    }
+
+    /// Why it is not taken in when it has no traffic any more; `None` where Teal takes it in.
+    #[must_use]
+    pub const fn left_because(&self) -> Option<&'static str> {
+        match self {
+            Runner::Beanstalk(BeanstalkEnvironment { kept: true, .. }) => Some("it is to stay"),
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => None,
+            Runner::External(_) => Some("Teal did not bring it up: take it in by hand"),
+        }
+    }
+
+    /// Whether it must be brought on while it comes up: some of what is ordered can only be done when it is there.
+    #[must_use]
+    pub const fn comes_in_stages(&self) -> bool {
+        match self {
+            Runner::Beanstalk(_) => true,
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::External(_) => false,
         }
     }
 }
@@ -119,7 +153,8 @@ impl fmt::Display for Runner {
 pub struct GreenOrder {
     pub blue: Runner,
     pub green: Runner,
-    /// What green is to run: of an ECS service the task definition, of a group its launch template and the version, `name:7`.
+    /// What green is to run: of an ECS service the task definition, of a group its launch template and the version, `name:7`, of an
+    /// environment the label of the application version.
     pub runs: String,
     /// Where blue and green take their traffic.
     pub colours: Colours,

@@ -33,8 +33,8 @@ pub use cloudwatch::{
 };
 pub use flag::{AppConfigId, FlagKey, FlagRoute, Turn};
 pub use green::{
-    AutoScalingGreen, AutoScalingGroupName, Cluster, EcsGreen, EcsServiceName, ExternalGreen, Green,
-    LaunchTemplateVersion, TaskDefinition,
+    AutoScalingGreen, AutoScalingGroupName, BeanstalkGreen, Cluster, EcsGreen, EcsServiceName, EnvironmentDomain,
+    EnvironmentName, ExternalGreen, FormerBlue, Green, LaunchTemplateVersion, TaskDefinition, VersionLabel,
 };
 pub use judge::{
     AdvanceOn, AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit,
@@ -45,7 +45,7 @@ pub use name::{ServiceName, Version};
 pub use parameter::ParameterPath;
 pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{PlanRef, StoredStart};
-pub use traffic::{AlbRoute, NlbRoute, RoutePlan, TestRoute, Traffic};
+pub use traffic::{AlbRoute, CnameRoute, NlbRoute, RoutePlan, TestRoute, Traffic};
 pub use url::{BaseUrl, why_refused};
 pub use validate::{
     CheckPath, CodeBuildCheck, Expectation, FunctionName, HeaderName, HeaderValue, HttpCheck, LambdaCheck, Method,

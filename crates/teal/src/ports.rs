@@ -10,7 +10,7 @@ mod testers;
 
 pub use fleet::{CapacityHold, Fleet, Progress, RunnerReading, Scaling, Survey};
 pub use plans::{MAX_STORED_PLAN, PlanStore, StoredPlan};
-pub use router::{DestinationReading, Endpoint, Router, Target, TargetHealth};
+pub use router::{DestinationReading, Endpoint, Entrance, Router, Target, TargetHealth};
 pub use testers::{BuildOrder, BuildReading, BuildState, Testers};
 
 use crate::drift::RouteLeft;

@@ -16,7 +16,7 @@ pub use flag::{FlagRef, FlagState};
 pub use kind::{Granularity, RouteKind};
 pub use meter::{Meter, RequestMetrics};
 
-use crate::plan::{ListenerArn, RuleArn};
+use crate::plan::{EnvironmentDomain, EnvironmentName, ListenerArn, RuleArn};
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -29,16 +29,28 @@ pub enum PartRef {
     Rule(RuleArn),
     /// The percentage of a feature flag.
     Flag(FlagRef),
+    /// A domain name that one of two environments has.
+    Cname(Box<CnamePart>),
+}
+
+/// A domain name that one of two Elastic Beanstalk environments has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CnamePart {
+    pub name: EnvironmentDomain,
+    pub environments: [EnvironmentName; 2],
 }
 
 impl PartRef {
-    /// What metrics call it: of a listener or rule the load balancer, as CloudWatch's dimension `LoadBalancer` has it (`app/name/id`, `net/name/id`).
+    /// What metrics call it: of a listener or rule the load balancer, as CloudWatch's dimension `LoadBalancer` has it (`app/name/id`, `net/name/id`). Nothing
+    /// publishes metrics about a domain name: they are its environments'.
     #[must_use]
     pub fn name_in_metrics(&self) -> &str {
         match self {
             PartRef::Listener(arn) => arn.load_balancer(),
             PartRef::Rule(arn) => arn.load_balancer(),
             PartRef::Flag(flag) => flag.as_str(),
+            PartRef::Cname(cname) => cname.name.as_str(),
         }
     }
 
@@ -49,16 +61,18 @@ impl PartRef {
             PartRef::Listener(arn) if arn.is_of_network_load_balancer() => RouteKind::Nlb,
             PartRef::Listener(_) | PartRef::Rule(_) => RouteKind::Alb,
             PartRef::Flag(_) => RouteKind::Flag,
+            PartRef::Cname(_) => RouteKind::Cname,
         }
     }
 
-    /// What names it among all parts of all routes, for locks: the ARN of a listener or rule, a flag's whole name.
+    /// What names it among all parts of all routes, for locks: the ARN of a listener or rule, a flag's whole name, a domain name.
     #[must_use]
     pub fn key(&self) -> &str {
         match self {
             PartRef::Listener(arn) => arn.as_str(),
             PartRef::Rule(arn) => arn.as_str(),
             PartRef::Flag(flag) => flag.as_str(),
+            PartRef::Cname(cname) => cname.name.as_str(),
         }
     }
 }
@@ -69,6 +83,7 @@ impl fmt::Display for PartRef {
             PartRef::Listener(arn) => write!(f, "listener {arn}"),
             PartRef::Rule(arn) => write!(f, "rule {arn}"),
             PartRef::Flag(flag) => write!(f, "flag {flag}"),
+            PartRef::Cname(cname) => write!(f, "domain name {}", cname.name),
         }
     }
 }

@@ -5,12 +5,12 @@ use crate::link::{Link, Op};
 use crate::state::Service;
 use serde_json::json;
 use std::collections::BTreeMap;
-use teal::fleet::{EcsService, External, GreenOrder, Runner};
-use teal::plan::Green;
+use teal::fleet::{BeanstalkEnvironment, EcsService, External, GreenOrder, Runner};
+use teal::plan::{BeanstalkGreen, FormerBlue, Green};
 use teal::ports::{
     Announcer, CapacityHold, Executions, Fleet, PortError, PortResult, Progress, RunnerReading, Scaling, Survey,
 };
-use teal::route::Colours;
+use teal::route::{Colours, Destination};
 use teal::story::Announcement;
 
 impl Fleet for Link<'_> {
@@ -18,6 +18,7 @@ impl Fleet for Link<'_> {
         let green = match green {
             Green::Ecs(green) => green,
             Green::External(green) => return External(self).survey(green, colours).await,
+            Green::Beanstalk(green) => return self.survey_environments(green, colours).await,
             Green::AutoScaling(_) => {
                 return Err(PortError::NotFound { what: format!("{} in the simulation", green.field()) });
             }
@@ -74,6 +75,10 @@ impl Fleet for Link<'_> {
         self.act("UpdateService", Deed::BringUp(Box::new(order.clone()))).await
     }
 
+    async fn bring_on(&self, _order: &GreenOrder) -> PortResult<()> {
+        self.call(Op::other("DescribeEnvironmentResources"), |_| Ok(())).await
+    }
+
     async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
         if !order.green.is_sized_by_teal() {
             return External(self).progress_of_green(order).await;
@@ -110,6 +115,34 @@ impl Fleet for Link<'_> {
 
     async fn scale_in(&self, runner: &Runner) -> PortResult<()> {
         self.act("UpdateService", Deed::ScaleIn { service: runner.name().to_owned() }).await
+    }
+}
+
+impl Link<'_> {
+    /// The environment that has the domain name is blue; the other one is made.
+    async fn survey_environments(&self, green: &BeanstalkGreen, colours: &Colours) -> PortResult<Survey> {
+        self.call(Op::other("DescribeEnvironments"), |_| {
+            let state = self.world.state();
+            let runner = |destination: &Destination, kept| {
+                Runner::Beanstalk(BeanstalkEnvironment { environment: destination.name().to_owned(), kept })
+            };
+            let name = colours.blue.name();
+            let blue = state.services.get(name).ok_or_else(|| PortError::NotFound { what: name.to_owned() })?;
+            Ok(Survey {
+                blue: RunnerReading {
+                    runner: runner(&colours.blue, green.blue == FormerBlue::Keep),
+                    desired: blue.desired,
+                    settings: BTreeMap::new(),
+                },
+                green: runner(&colours.green, state.services.contains_key(colours.green.name())),
+                present: None,
+                runs: green.version_label.to_string(),
+                lacking: Vec::new(),
+                green_version: BTreeMap::new(),
+                blue_version: BTreeMap::new(),
+            })
+        })
+        .await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::link::{Link, Op, OpKind};
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;
-use teal::ports::{DestinationReading, Endpoint, PortError, PortResult, Router, Target};
+use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Router, Target};
 use teal::route::{Action, Destination, PartRef};
 
 /// How long after a change a read may still tell what was before. ELB promises nothing; this is an assumption.
@@ -25,6 +25,10 @@ impl Router for Link<'_> {
 
     async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()> {
         self.count_request(part);
+        if matches!(part, PartRef::Cname(_)) && self.actions(part).await? == actions {
+            // A swap would take it away again.
+            return Ok(());
+        }
         let actions = self.mutated_write(part, actions.to_vec());
         let deed = Deed::SetActions { part: part.clone(), actions: actions.clone() };
         self.act("ModifyListener", deed).await?;
@@ -52,6 +56,19 @@ impl Router for Link<'_> {
             self.world.watch.borrow_mut().could_not_read_health(&self.who);
         }
         answer
+    }
+
+    async fn entrance(&self, destination: &Destination) -> PortResult<Option<Entrance>> {
+        self.call(Op::other("DescribeEnvironmentResources"), |_| {
+            Ok(match destination {
+                Destination::TargetGroup(_) | Destination::Flag(_) => None,
+                Destination::Environment(name) => Some(Entrance {
+                    url: format!("http://{name}.internal"),
+                    load_balancer: Some(format!("app/{name}/1")),
+                }),
+            })
+        })
+        .await
     }
 
     async fn zones(&self, _part: &PartRef) -> PortResult<Vec<String>> {

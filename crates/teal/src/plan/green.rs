@@ -1,8 +1,10 @@
 //! What runs the new version.
 
 mod auto_scaling;
+mod beanstalk;
 
 pub use auto_scaling::{AutoScalingGreen, AutoScalingGroupName, LaunchTemplateVersion};
+pub use beanstalk::{BeanstalkGreen, EnvironmentDomain, EnvironmentName, FormerBlue, VersionLabel};
 
 use super::arn::{self, Home};
 use super::defaults;
@@ -22,6 +24,8 @@ pub enum Green {
     External(ExternalGreen),
     /// A pair of EC2 Auto Scaling groups, one behind each target group.
     AutoScaling(AutoScalingGreen),
+    /// A pair of Elastic Beanstalk environments, which swap their domain names or stand behind each target group.
+    Beanstalk(BeanstalkGreen),
 }
 
 impl Cluster {
@@ -46,6 +50,7 @@ impl Green {
             Green::Ecs(_) => "green.ecs",
             Green::External(_) => "green.external",
             Green::AutoScaling(_) => "green.autoScaling",
+            Green::Beanstalk(_) => "green.beanstalk",
         }
     }
 
@@ -56,6 +61,7 @@ impl Green {
             Green::Ecs(ecs) => ecs.ready_within,
             Green::External(external) => external.ready_within,
             Green::AutoScaling(groups) => groups.ready_within,
+            Green::Beanstalk(environments) => environments.ready_within,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{
     AlarmName, AppConfigId, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName,
-    CountStatistic, EcsServiceName, FlagKey, FunctionName, HeaderName, HeaderValue, LaunchTemplateVersion, ListenerArn,
-    LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile,
-    ProjectName, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, VariableName, VariableValue, Version,
+    CountStatistic, EcsServiceName, EnvironmentDomain, EnvironmentName, FlagKey, FunctionName, HeaderName, HeaderValue,
+    LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName,
+    ParameterPath, Percentile, ProjectName, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, VariableName,
+    VariableValue, Version, VersionLabel,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -33,7 +34,7 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 38] = [
+const KINDS: [TextKind; 41] = [
     kind::<AlarmName>(),
     kind::<AppConfigId>(),
     kind::<BaseUrl>(),
@@ -46,6 +47,8 @@ const KINDS: [TextKind; 38] = [
     kind::<LaunchTemplateVersion>(),
     kind::<EcsServiceName>(),
     kind::<FlagKey>(),
+    kind::<EnvironmentDomain>(),
+    kind::<EnvironmentName>(),
     kind::<FunctionName>(),
     kind::<GateName>(),
     kind::<HeaderName>(),
@@ -73,6 +76,7 @@ const KINDS: [TextKind; 38] = [
     kind::<VariableName>(),
     TextKind { may_be_shown: false, ..kind::<VariableValue>() },
     kind::<Version>(),
+    kind::<VersionLabel>(),
 ];
 
 /// The kind with this name in the JSON Schema.

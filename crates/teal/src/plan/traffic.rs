@@ -1,7 +1,9 @@
 //! What splits the traffic between blue and green.
 
-use super::{BaseUrl, FlagRoute, ListenerArn, ParameterPath, RuleArn, TargetGroupArn};
-use crate::route::{Destination, PartRef, RouteKind};
+use super::{
+    BaseUrl, EnvironmentDomain, EnvironmentName, FlagRoute, ListenerArn, ParameterPath, RuleArn, TargetGroupArn,
+};
+use crate::route::{CnamePart, Destination, PartRef, RouteKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +25,11 @@ pub enum RoutePlan {
     Alb(AlbRoute),
     Nlb(NlbRoute),
     Flag(FlagRoute),
+    Cname(CnameRoute),
 }
 
-/// What splits the traffic between blue and green (exactly one of `alb`, `nlb` and `flag`), and how green is reached before it takes any.
+/// What splits the traffic between blue and green (exactly one of `alb`, `nlb`, `flag` and `cname`), and how green is reached before it
+/// takes any.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TrafficForm {
@@ -40,6 +44,10 @@ struct TrafficForm {
     /// poll for it, so every bake is a minute longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flag: Option<FlagRoute>,
+    /// The domain name that two Elastic Beanstalk environments swap. Everybody goes to one of them or to the other: it takes no steps.
+    /// Resolvers keep an answer for 60 seconds: every bake is longer by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cname: Option<CnameRoute>,
     /// How green is reached before it takes production traffic. Needed when `validate` has checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test: Option<TestRoute>,
@@ -53,10 +61,11 @@ impl TryFrom<TrafficForm> for Traffic {
     type Error = &'static str;
 
     fn try_from(form: TrafficForm) -> Result<Self, Self::Error> {
-        let route = match (form.alb, form.nlb, form.flag) {
-            (Some(alb), None, None) => RoutePlan::Alb(alb),
-            (None, Some(nlb), None) => RoutePlan::Nlb(nlb),
-            (None, None, Some(flag)) => RoutePlan::Flag(flag),
+        let route = match (form.alb, form.nlb, form.flag, form.cname) {
+            (Some(alb), None, None, None) => RoutePlan::Alb(alb),
+            (None, Some(nlb), None, None) => RoutePlan::Nlb(nlb),
+            (None, None, Some(flag), None) => RoutePlan::Flag(flag),
+            (None, None, None, Some(cname)) => RoutePlan::Cname(cname),
             _ => return Err("exactly one thing splits the traffic"),
         };
         Ok(Self { route, test: form.test, weight_parameters: form.weight_parameters })
@@ -70,6 +79,7 @@ impl From<Traffic> for TrafficForm {
             RoutePlan::Alb(alb) => Self { alb: Some(alb), ..form },
             RoutePlan::Nlb(nlb) => Self { nlb: Some(nlb), ..form },
             RoutePlan::Flag(flag) => Self { flag: Some(flag), ..form },
+            RoutePlan::Cname(cname) => Self { cname: Some(cname), ..form },
         }
     }
 }
@@ -82,6 +92,7 @@ impl RoutePlan {
             RoutePlan::Alb(_) => RouteKind::Alb,
             RoutePlan::Nlb(_) => RouteKind::Nlb,
             RoutePlan::Flag(_) => RouteKind::Flag,
+            RoutePlan::Cname(_) => RouteKind::Cname,
         }
     }
 
@@ -95,6 +106,10 @@ impl RoutePlan {
             }
             RoutePlan::Nlb(nlb) => nlb.listeners.iter().cloned().map(PartRef::Listener).collect(),
             RoutePlan::Flag(flag) => vec![PartRef::Flag(flag.part())],
+            RoutePlan::Cname(cname) => {
+                let CnameRoute { name, environments } = cname.clone();
+                vec![PartRef::Cname(Box::new(CnamePart { name, environments }))]
+            }
         }
     }
 
@@ -106,6 +121,7 @@ impl RoutePlan {
                 target_groups.clone().map(|groups| groups.map(Destination::from))
             }
             RoutePlan::Flag(flag) => Some([false, true].map(|on| Destination::Flag(flag.part().state(on)))),
+            RoutePlan::Cname(cname) => Some(cname.environments.clone().map(Destination::Environment)),
         }
     }
 
@@ -113,7 +129,7 @@ impl RoutePlan {
     #[must_use]
     pub fn green(&self) -> Option<Destination> {
         match self {
-            RoutePlan::Alb(_) | RoutePlan::Nlb(_) => None,
+            RoutePlan::Alb(_) | RoutePlan::Nlb(_) | RoutePlan::Cname(_) => None,
             RoutePlan::Flag(flag) => Some(Destination::Flag(flag.green())),
         }
     }
@@ -145,6 +161,16 @@ pub struct NlbRoute {
     /// The two target groups, in any order. Without this, Teal takes those that the actions forward to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_groups: Option<[TargetGroupArn; 2]>,
+}
+
+/// The domain name that two Elastic Beanstalk environments swap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CnameRoute {
+    /// The domain name that the service's clients use. The environment that has it is blue.
+    pub name: EnvironmentDomain,
+    /// The two environments, in any order. The one that does not have the name need not exist.
+    pub environments: [EnvironmentName; 2],
 }
 
 /// How green is reached before it takes production traffic.

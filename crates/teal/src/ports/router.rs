@@ -26,11 +26,23 @@ pub trait Router {
     /// What answers at a destination, with its health.
     async fn targets(&self, destination: &Destination) -> PortResult<Vec<Target>>;
 
+    /// The way into a destination past the route, and what metrics call it there; `None` where the route is the only one.
+    async fn entrance(&self, destination: &Destination) -> PortResult<Option<Entrance>>;
+
     /// The Availability Zones that this part of a route is in, as metrics name them; none where metrics are not told apart by zone.
     async fn zones(&self, part: &PartRef) -> PortResult<Vec<String>>;
 
     /// Where a request must go to reach this part of a route.
     async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint>;
+}
+
+/// A way into a destination that does not lead through the route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entrance {
+    /// Scheme, host and, where it is not the scheme's own, port.
+    pub url: String,
+    /// Of an Application Load Balancer that is the destination's own `app/name/id`, as metrics have it.
+    pub load_balancer: Option<String>,
 }
 
 /// A destination as it is set up.

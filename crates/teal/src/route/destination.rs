@@ -1,7 +1,7 @@
 //! What traffic can be sent to: the two things that share a route.
 
 use super::FlagState;
-use crate::plan::TargetGroupArn;
+use crate::plan::{EnvironmentName, TargetGroupArn};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +13,8 @@ pub enum Destination {
     TargetGroup(TargetGroupArn),
     /// The behaviour of those for whom a feature flag is on, or off.
     Flag(FlagState),
+    /// An Elastic Beanstalk environment. Its name has no colon, which every ARN has.
+    Environment(EnvironmentName),
 }
 
 impl Destination {
@@ -22,6 +24,7 @@ impl Destination {
         match self {
             Destination::TargetGroup(arn) => arn.as_str(),
             Destination::Flag(state) => state.as_str(),
+            Destination::Environment(name) => name.as_str(),
         }
     }
 
@@ -31,6 +34,7 @@ impl Destination {
         match self {
             Destination::TargetGroup(arn) => arn.dimension(),
             Destination::Flag(state) => state.word(),
+            Destination::Environment(name) => name.as_str(),
         }
     }
 
@@ -40,6 +44,7 @@ impl Destination {
         match self {
             Destination::TargetGroup(arn) => arn.name(),
             Destination::Flag(state) => state.word(),
+            Destination::Environment(name) => name.as_str(),
         }
     }
 
@@ -49,6 +54,7 @@ impl Destination {
         match self {
             Destination::TargetGroup(_) => "target group",
             Destination::Flag(_) => "flag",
+            Destination::Environment(_) => "environment",
         }
     }
 
@@ -56,7 +62,7 @@ impl Destination {
     #[must_use]
     pub const fn has_units(&self) -> bool {
         match self {
-            Destination::TargetGroup(_) => true,
+            Destination::TargetGroup(_) | Destination::Environment(_) => true,
             // Both behaviours are in every unit of the version that runs.
             Destination::Flag(_) => false,
         }
@@ -81,6 +87,9 @@ impl FromStr for Destination {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(state) = text.parse() {
             return Ok(Destination::Flag(state));
+        }
+        if let Ok(environment) = text.parse() {
+            return Ok(Destination::Environment(environment));
         }
         let arn: Result<TargetGroupArn, _> = text.parse();
         arn.map(Destination::TargetGroup).map_err(|invalid| format!("{text:?} is no destination of traffic: {invalid}"))

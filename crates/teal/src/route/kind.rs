@@ -12,6 +12,8 @@ pub enum RouteKind {
     Nlb,
     /// A feature flag of AWS AppConfig.
     Flag,
+    /// The domain name that two Elastic Beanstalk environments swap.
+    Cname,
 }
 
 /// In what portions a route can split its traffic.
@@ -25,7 +27,7 @@ pub enum Granularity {
 
 impl RouteKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Alb, Self::Nlb, Self::Flag];
+    pub const ALL: [Self; 4] = [Self::Alb, Self::Nlb, Self::Flag, Self::Cname];
 
     /// Its field in a plan's `traffic`.
     #[must_use]
@@ -34,6 +36,7 @@ impl RouteKind {
             Self::Alb => "alb",
             Self::Nlb => "nlb",
             Self::Flag => "flag",
+            Self::Cname => "cname",
         }
     }
 
@@ -42,6 +45,7 @@ impl RouteKind {
     pub const fn granularity(self) -> Granularity {
         match self {
             Self::Alb | Self::Nlb | Self::Flag => Granularity::Permille,
+            Self::Cname => Granularity::Whole,
         }
     }
 
@@ -52,6 +56,7 @@ impl RouteKind {
             Self::Alb => Meter::ApplicationLoadBalancer,
             Self::Nlb => Meter::NetworkLoadBalancer,
             Self::Flag => Meter::AppConfig,
+            Self::Cname => Meter::OwnLoadBalancer,
         }
     }
 
@@ -66,6 +71,9 @@ impl RouteKind {
             // Clients poll: AppConfig's agent every 45 s unless it is told otherwise.
             // https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-integration-lambda-extensions-config.html
             Self::Flag => Span::minutes(1),
+            // The record's time to live. Blue must answer until the records that are kept have expired.
+            // https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/using-features.CNAMESwap.html
+            Self::Cname => Span::minutes(1),
         }
     }
 
@@ -73,7 +81,7 @@ impl RouteKind {
     #[must_use]
     pub const fn is_kept_between_releases(self) -> bool {
         match self {
-            Self::Alb | Self::Nlb => true,
+            Self::Alb | Self::Nlb | Self::Cname => true,
             Self::Flag => false,
         }
     }

@@ -10,6 +10,8 @@ pub enum Meter {
     NetworkLoadBalancer,
     /// It hands flags out and sees no requests: the service counts its own.
     AppConfig,
+    /// The Application Load Balancer that green alone is behind: an environment's own. What metrics call it is known when it is there.
+    OwnLoadBalancer,
 }
 
 /// The metrics that tell how a colour's requests went.
@@ -28,7 +30,7 @@ impl Meter {
     #[must_use]
     pub const fn namespace(self) -> &'static str {
         match self {
-            Meter::ApplicationLoadBalancer => "AWS/ApplicationELB",
+            Meter::ApplicationLoadBalancer | Meter::OwnLoadBalancer => "AWS/ApplicationELB",
             Meter::NetworkLoadBalancer => "AWS/NetworkELB",
             Meter::AppConfig => "AWS/AppConfig",
         }
@@ -38,7 +40,7 @@ impl Meter {
     #[must_use]
     pub const fn of_requests(self) -> Option<RequestMetrics> {
         match self {
-            Meter::ApplicationLoadBalancer => Some(RequestMetrics {
+            Meter::ApplicationLoadBalancer | Meter::OwnLoadBalancer => Some(RequestMetrics {
                 requests: "RequestCount",
                 good: ["HTTPCode_Target_2XX_Count", "HTTPCode_Target_3XX_Count", "HTTPCode_Target_4XX_Count"],
                 seconds: "TargetResponseTime",
@@ -52,6 +54,7 @@ impl Meter {
     pub const fn counts(self) -> &'static str {
         match self {
             Meter::ApplicationLoadBalancer => "counts requests by colour",
+            Meter::OwnLoadBalancer => "counts green's requests",
             Meter::NetworkLoadBalancer => "counts flows, which have no status, and not by colour",
             Meter::AppConfig => "counts no requests: AppConfig hands out the flag and does not see who is served",
         }
@@ -63,6 +66,7 @@ impl Meter {
         let [of_route, of_destination] = match self {
             Meter::ApplicationLoadBalancer | Meter::NetworkLoadBalancer => ["LoadBalancer", "TargetGroup"],
             Meter::AppConfig => ["Flag", "Variant"],
+            Meter::OwnLoadBalancer => return vec![("LoadBalancer".to_owned(), route.to_owned())],
         };
         vec![(of_route.to_owned(), route.to_owned()), (of_destination.to_owned(), destination.to_owned())]
     }

@@ -10,7 +10,9 @@ use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
 use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
 use crate::release::{Event, Judged, PassedOver, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
-use crate::route::{Action, Colour, Colours, Destination, NotShiftable, RoutePart, attach, differences, discover};
+use crate::route::{
+    Action, Colour, Colours, Destination, Meter, NotShiftable, RoutePart, attach, differences, discover,
+};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
 use crate::time::after;
@@ -153,7 +155,7 @@ impl<W: World> Step<'_, W> {
             // Read with the lock held: the release before may hold it still.
             hold: None,
         };
-        let load_balancer = route.first().map(|part| part.part.name_in_metrics().to_owned()).unwrap_or_default();
+        let load_balancer = self.load_balancer(&plan, &colours, &route).await?;
         let mut release = Release {
             format: RECORD_FORMAT,
             revision: 0,
@@ -199,6 +201,27 @@ impl<W: World> Step<'_, W> {
         }
         self.note(Fact::Accepted { execution: input.execution.clone() });
         Ok(release)
+    }
+
+    /// What metrics call the route: where every destination has a load balancer of its own, blue's.
+    async fn load_balancer(&self, plan: &Plan, colours: &Colours, route: &[RoutePart]) -> TealResult<String> {
+        if plan.traffic.route.kind().meter() != Meter::OwnLoadBalancer {
+            return Ok(route.first().map(|part| part.part.name_in_metrics().to_owned()).unwrap_or_default());
+        }
+        let entrance = self.world.entrance(&colours.blue).await?;
+        match (entrance.and_then(|entrance| entrance.load_balancer), &plan.judge.limits) {
+            (Some(load_balancer), _) => Ok(load_balancer),
+            (None, None) => Ok(String::new()),
+            (None, Some(_)) => Err(TealError::new(
+                ErrorName::RouteNotShiftable,
+                format!(
+                    "{} {} has no Application Load Balancer of its own, so judge.limits has no metrics to read. Give it one \
+                     (LoadBalancerType application), or judge by judge.alarms",
+                    colours.blue.noun(),
+                    colours.blue
+                ),
+            )),
+        }
     }
 
     async fn read_route(&self, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {

@@ -5,7 +5,7 @@ use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{Target, TargetHealth, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::request::Ask;
-use crate::route::RoutePart;
+use crate::route::{Meter, RoutePart};
 use crate::state::State;
 use crate::story::Fact;
 use crate::strategy::READY_POLL;
@@ -28,6 +28,7 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
     step.stop_if_aborted(&release).await?;
     step.attach_green(&mut release).await?;
     step.order_green(&mut release).await?;
+    step.bring_green_on(&mut release).await?;
     let progress = step.world.progress_of_green(&release.green).await?;
     if let Some(failure) = progress.failed {
         return Err(TealError::new(
@@ -43,6 +44,7 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
         let detail = why_not_ready(&release, &targets, &progress.events);
         return step.wait_for_green(&mut release, healthy, detail).await;
     }
+    step.measure_green(&mut release).await?;
     step.point_test_route(&mut release).await?;
     let pointed_at = release.test_route_pointed_at.filter(|_| !release.propagation().is_zero());
     if let Some(settled_at) = pointed_at.map(|at| after(at, release.propagation().as_seconds().into()))
@@ -93,6 +95,29 @@ impl<W: World> Step<'_, W> {
             }
         });
         self.save(release).await
+    }
+
+    /// Does what of the order had to wait until green is there.
+    async fn bring_green_on(&mut self, release: &mut Release) -> TealResult<()> {
+        if !release.green.green.comes_in_stages() {
+            return Ok(());
+        }
+        self.intend(release, Act::BringUp).await?;
+        self.world.bring_on(&release.green).await?;
+        self.settle(release);
+        Ok(())
+    }
+
+    /// Finds out what metrics call green's own load balancer, where that is the route's meter.
+    async fn measure_green(&self, release: &mut Release) -> TealResult<()> {
+        if release.plan.traffic.route.kind().meter() != Meter::OwnLoadBalancer {
+            return Ok(());
+        }
+        let entrance = self.world.entrance(&release.colours.green).await?;
+        if let Some(load_balancer) = entrance.and_then(|entrance| entrance.load_balancer) {
+            release.load_balancer = load_balancer;
+        }
+        Ok(())
     }
 
     /// Green's destination must be in the forward action before its targets are checked at all: outside of it they stay `unused`.

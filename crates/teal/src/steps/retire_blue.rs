@@ -31,10 +31,10 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     if !order.blue.has_units() {
         return step.finish_promoted(&mut release).await;
     }
-    if !order.blue.is_sized_by_teal() {
-        let note =
-            format!("blue stays as it is, since Teal did not bring it up: take in what {} has by hand", order.blue);
+    if let Some(why) = order.blue.left_because() {
+        let note = format!("blue's {} stays as it is: {why}", order.blue);
         step.note(Fact::Noted { note });
+        step.free(&release, Colour::Blue).await?;
         return step.finish_promoted(&mut release).await;
     }
     let waited = seconds_until(release.phase_since, step.now());

@@ -140,11 +140,13 @@ impl<W: World> Step<'_, W> {
         if !order.green.has_units() {
             return Ok(());
         }
-        if !order.green.is_sized_by_teal() {
-            let note =
-                format!("green stays as it is, since Teal did not bring it up: {} takes no traffic", order.green);
+        if let Some(why) = order.green.left_because() {
+            let note = format!("green's {} stays, without traffic: {why}", order.green);
             self.note(Fact::Noted { note });
-            return Ok(());
+            return match release.green_ordered_at {
+                Some(_) => self.free(release, Colour::Green).await,
+                None => Ok(()),
+            };
         }
         match self.world.scale_in(&order.green).await {
             Ok(()) => self.note(Fact::ScaledIn { colour: Colour::Green, runner: order.green.name().to_owned() }),

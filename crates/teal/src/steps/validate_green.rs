@@ -88,10 +88,13 @@ impl<W: World> Step<'_, W> {
             (None, Some(TestRoute::Url(url))) => {
                 Ok(Endpoint { url: url.to_string(), headers: Vec::new(), paths: Vec::new() })
             }
-            (None, _) => Err(TealError::new(
-                ErrorName::ValidationFailed,
-                "the plan has checks but traffic.test names no way to reach green",
-            )),
+            (None, _) => match self.world.entrance(&release.colours.green).await? {
+                Some(entrance) => Ok(Endpoint { url: entrance.url, headers: Vec::new(), paths: Vec::new() }),
+                None => Err(TealError::new(
+                    ErrorName::ValidationFailed,
+                    "the plan has checks but traffic.test names no way to reach green",
+                )),
+            },
         }
     }
 

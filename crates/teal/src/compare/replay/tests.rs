@@ -1,6 +1,8 @@
 use super::*;
 use crate::plan::{AlarmName, Plan};
-use crate::ports::{AlarmReading, DestinationReading, Endpoint, MetricQuery, PortResult, Reads, Series, Target};
+use crate::ports::{
+    AlarmReading, DestinationReading, Endpoint, Entrance, MetricQuery, PortResult, Reads, Series, Target,
+};
 use crate::route::{Action, ActionKind, Destination, PartRef, WeightedDestination};
 use serde_json::json;
 use std::pin::pin;
@@ -45,6 +47,10 @@ impl Router for Blue {
 
     async fn targets(&self, _: &Destination) -> PortResult<Vec<Target>> {
         Ok(Vec::new())
+    }
+
+    async fn entrance(&self, _: &Destination) -> PortResult<Option<Entrance>> {
+        Ok(None)
     }
 
     async fn zones(&self, _: &PartRef) -> PortResult<Vec<String>> {

@@ -5,8 +5,8 @@ use super::check_duplicates;
 use crate::plan::limits::MAX_ROUTE_PARTS;
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{
-    AutoScalingGroupName, Cluster, EcsServiceName, Home, ListenerArn, RuleArn, TargetGroupArn, TaskDefinition,
-    TestRoute,
+    AutoScalingGroupName, Cluster, EcsServiceName, EnvironmentName, Home, ListenerArn, RuleArn, TargetGroupArn,
+    TaskDefinition, TestRoute,
 };
 use crate::route::RouteKind;
 use serde_json::{Map, Value};
@@ -37,6 +37,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_duplicates(&groups, findings);
     check_duplicates(&services, findings);
     check_duplicates(&fields.items::<AutoScalingGroupName>(&Path::of("green.autoScaling.groups")), findings);
+    check_environments(fields, findings);
 
     let test_path = Path::of("traffic.test");
     let test = fields.get::<TestRoute>(&test_path);
@@ -120,7 +121,7 @@ fn check_flag(fields: &Fields<'_>, findings: &mut Findings) {
     if !fields.is_present(&flag) {
         return;
     }
-    for fleet in ["ecs", "autoScaling"] {
+    for fleet in ["ecs", "autoScaling", "beanstalk"] {
         let path = Path::of("green").field(fleet);
         if fields.is_present(&path) {
             findings.problem(Problem::new(
@@ -143,12 +144,53 @@ fn check_flag(fields: &Fields<'_>, findings: &mut Findings) {
     }
 }
 
+/// Reports environments that stand in the wrong place, and what does not go with the domain name that they swap.
+fn check_environments(fields: &Fields<'_>, findings: &mut Findings) {
+    let cname = RouteKind::Cname.path();
+    let beanstalk = Path::of("green.beanstalk");
+    let of_green = beanstalk.field("environments");
+    for list in [&of_green, &cname.field("environments")] {
+        check_duplicates(&fields.items::<EnvironmentName>(list), findings);
+    }
+    if !fields.is_present(&cname) {
+        if fields.is_present(&beanstalk) && fields.is_absent(&of_green) {
+            let reason = "nothing says which environments stand behind the load balancer";
+            findings.problem(Problem::new(of_green, reason, "Name both, in any order"));
+        }
+        return;
+    }
+    if fields.is_present(&of_green) {
+        let reason = format!("`{cname}` names the environments, of which one is green");
+        findings.problem(Problem::new(of_green, reason, "Leave it out"));
+    }
+    for other in ["green.ecs", "green.autoScaling"].map(Path::of).into_iter().filter(|path| fields.is_present(path)) {
+        let reason = format!("`{cname}` sends traffic to environments of Elastic Beanstalk, which it does not run");
+        findings.problem(Problem::new(
+            other,
+            reason,
+            "Write `green.beanstalk`, or `green.external` if somebody else deploys",
+        ));
+    }
+    for field in ["listener", "rule"] {
+        let path = Path::of("traffic.test").field(field);
+        if fields.is_present(&path) {
+            let reason = "a domain name has no second one for tests: green answers at its own address";
+            findings.problem(Problem::new(path, reason, "Leave `test` out, or write a `url` that reaches green"));
+        }
+    }
+    let parameters = Path::of("traffic.weightParameters");
+    if fields.is_present(&parameters) {
+        let reason = "stack templates set no weights of a domain name";
+        findings.problem(Problem::new(parameters, reason, "Leave it out"));
+    }
+}
+
 /// Reports a listener of another kind of load balancer. Gives whether it is one of this kind.
 fn check_family(kind: RouteKind, path: &Path, listener: &ListenerArn, findings: &mut Findings) -> bool {
     let (other, name) = match (kind, listener.is_of_network_load_balancer()) {
         (RouteKind::Alb, true) => (RouteKind::Nlb, "a Network Load Balancer"),
         (RouteKind::Nlb, false) => (RouteKind::Alb, "an Application Load Balancer"),
-        (RouteKind::Alb, false) | (RouteKind::Nlb, true) | (RouteKind::Flag, _) => return true,
+        (RouteKind::Alb, false) | (RouteKind::Nlb, true) | (RouteKind::Flag | RouteKind::Cname, _) => return true,
     };
     let problem =
         Problem::new(path.clone(), format!("it belongs to {name}"), format!("Write it under `{}`", other.path()));

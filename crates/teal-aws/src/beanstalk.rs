@@ -1,0 +1,96 @@
+//! Environments of AWS Elastic Beanstalk: as what runs blue and green, and as what a domain name leads to.
+//! <https://docs.aws.amazon.com/elasticbeanstalk/latest/api/Welcome.html>
+//!
+//! Elastic Beanstalk acts on an environment's load balancer, group and instances with the permissions of its operations role, so
+//! that Teal needs none of them.
+
+mod cname;
+mod environment;
+mod fleet;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use cname::endpoint;
+
+use crate::{Aws, json, query};
+use environment::{Environment, Resources};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use teal::ports::{DestinationReading, Entrance, PortError, PortResult, Target};
+
+pub(crate) const BEANSTALK: query::Service = query::Service {
+    endpoint: json::Service { name: "elasticbeanstalk", target: "", version: "", id: "elastic-beanstalk" },
+    version: "2010-12-01",
+};
+
+const DESCRIBE: &str = "elasticbeanstalk:DescribeEnvironments";
+
+/// Elastic Beanstalk's environments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beanstalk<'a>(pub(crate) &'a Aws);
+
+impl Beanstalk<'_> {
+    /// An environment has no settings of its own as a destination: they are those of what runs there.
+    pub(crate) fn destination(self) -> DestinationReading {
+        DestinationReading { sticky: false, settings: BTreeMap::new() }
+    }
+
+    /// The instances of an environment, each as well as the whole is; none where there is no such environment.
+    pub(crate) async fn targets(self, name: &str) -> PortResult<Vec<Target>> {
+        let Some(environment) = self.environment(name).await? else { return Ok(Vec::new()) };
+        let resources = self.resources(name).await?;
+        let target = |id: &str| Target {
+            id: id.to_owned(),
+            port: None,
+            health: environment.health(),
+            reason: Some(environment.condition()),
+        };
+        Ok(resources.instances().into_iter().map(target).collect())
+    }
+
+    /// The environment's own load balancer, which serves it whatever its domain name is.
+    pub(crate) async fn entrance(self, name: &str) -> PortResult<Option<Entrance>> {
+        let environment = self.environment(name).await?;
+        let Some(environment) = environment.filter(|found| !found.endpoint().is_empty()) else { return Ok(None) };
+        let resources = self.resources(name).await?;
+        Ok(Some(Entrance {
+            url: format!("http://{}", environment.endpoint()),
+            load_balancer: resources.load_balancer().map(str::to_owned),
+        }))
+    }
+
+    async fn environment(self, name: &str) -> PortResult<Option<Environment>> {
+        Ok(self.environments(&[name]).await?.into_iter().next())
+    }
+
+    /// Those of the environments that there are, one after the other.
+    async fn environments(self, names: &[&str]) -> PortResult<Vec<Environment>> {
+        let input = json!({"EnvironmentNames": names, "IncludeDeleted": false});
+        let what = format!("environments {}", names.join(" and "));
+        let answer = self.0.beanstalk().call(DESCRIBE, &what, &input).await?;
+        let found = answer.get("Environments").and_then(Value::as_array).into_iter().flatten();
+        Ok(found.cloned().map(Environment::new).filter(|one| one.status() != "Terminated").collect())
+    }
+
+    async fn resources(self, name: &str) -> PortResult<Resources> {
+        let input = json!({"EnvironmentName": name});
+        let call = "elasticbeanstalk:DescribeEnvironmentResources";
+        let mut answer = self.0.beanstalk().call(call, &what(name), &input).await?;
+        Ok(Resources { document: answer.get_mut("EnvironmentResources").map(Value::take).unwrap_or_default() })
+    }
+
+    /// The Auto Scaling group of an environment.
+    async fn scaling_group_of(self, name: &str) -> PortResult<String> {
+        let resources = self.resources(name).await?;
+        let missing = || PortError::NotFound { what: format!("the Auto Scaling group of {}", what(name)) };
+        resources.group().map(str::to_owned).ok_or_else(missing)
+    }
+}
+
+fn what(name: &str) -> String {
+    format!("environment {name}")
+}
+
+fn number_of(instances: usize) -> u32 {
+    u32::try_from(instances).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,96 @@
+//! Environments of AWS Elastic Beanstalk as what runs the new version.
+
+use crate::plan::defaults;
+use crate::plan::name::check as check_name;
+use crate::units::{Invalid, Span, text_newtype};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A pair of Elastic Beanstalk environments of which one runs blue. Teal finds out which; the other becomes green.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BeanstalkGreen {
+    /// The two environments that take turns, behind a load balancer; with `traffic.cname` they stand there. The one that does not
+    /// serve is created like the other if it does not exist, and given the version if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<[EnvironmentName; 2]>,
+    /// The application version that is to run: its label.
+    pub version_label: VersionLabel,
+    /// What becomes of blue once it has been kept for its time.
+    pub blue: FormerBlue,
+    /// How long green may take until it is ready and its health is green. From 30s to 2h.
+    #[serde(default = "defaults::ready_within")]
+    pub ready_within: Span,
+}
+
+/// What becomes of blue's environment when the release is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FormerBlue {
+    /// It is terminated with everything in it.
+    Terminate,
+    /// It stays as it is, and the next release gives it the version after this one.
+    Keep,
+}
+
+text_newtype! {
+    /// The name of an Elastic Beanstalk environment: 4 to 40 letters, digits and hyphens, neither beginning nor ending with a hyphen.
+    EnvironmentName {
+        noun: "the name of an Elastic Beanstalk environment",
+        pattern: r"^[A-Za-z0-9][A-Za-z0-9-]{2,38}[A-Za-z0-9]$",
+        examples: &["checkout-a"],
+        check: check_environment,
+    }
+}
+
+text_newtype! {
+    /// The label of an application version of Elastic Beanstalk: 1 to 100 printable characters without a slash.
+    VersionLabel {
+        noun: "the label of an application version",
+        pattern: r"^[ -.0-~]{1,100}$",
+        examples: &["checkout-2.4.0"],
+        check: check_label,
+    }
+}
+
+text_newtype! {
+    /// A domain name of an Elastic Beanstalk environment, in lower case.
+    EnvironmentDomain {
+        noun: "a domain name of an environment",
+        pattern: r"^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){2,9}$",
+        examples: &["checkout.eu-central-1.elasticbeanstalk.com"],
+        check: check_domain,
+    }
+}
+
+fn check_environment(text: &str) -> Result<(), Invalid> {
+    check_name(text, 40, "-", "letters, digits and hyphens")?;
+    let remedy = "Write 4 to 40 letters, digits and hyphens, neither beginning nor ending with a hyphen";
+    if text.len() < 4 {
+        return Err(Invalid::new(format!("it has {} characters", text.len()), remedy));
+    }
+    if text.ends_with('-') {
+        return Err(Invalid::new("it ends with a hyphen", remedy));
+    }
+    Ok(())
+}
+
+fn check_label(text: &str) -> Result<(), Invalid> {
+    let allowed = |c: char| (' '..='~').contains(&c) && c != '/';
+    if (1..=100).contains(&text.len()) && text.chars().all(allowed) {
+        return Ok(());
+    }
+    let reason = "it must have 1 to 100 printable characters, and no slash";
+    Err(Invalid::new(reason, "Write the label as Elastic Beanstalk shows it"))
+}
+
+fn check_domain(text: &str) -> Result<(), Invalid> {
+    let labels: Vec<&str> = text.split('.').collect();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_label = |label: &&str| (1..=63).contains(&label.len()) && label.chars().all(allowed);
+    if (3..=10).contains(&labels.len()) && labels.iter().all(is_label) {
+        return Ok(());
+    }
+    let remedy = "Write the whole name that clients use, such as \"checkout.eu-central-1.elasticbeanstalk.com\"";
+    Err(Invalid::new("it is not a domain name as Elastic Beanstalk gives them", remedy))
+}
