@@ -10,6 +10,7 @@
 //! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off         |
 //! | `active`        | `<id>`                    | that a release holds locks, or has its ending yet to tell  |
 //! | `routes`        | `<arn>`                   | what the last release left on a listener or rule           |
+//! | `turn`          | `restoring`               | until when rollbacks come first at the load balancer's API |
 
 mod item;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 mod transaction;
 
 pub use item::RECORD_KEPT_DAYS;
+pub(crate) use item::claim;
 
 use crate::Aws;
 use crate::error::port_error;
@@ -236,6 +238,12 @@ impl Aws {
             .consistent_read(true);
         let answer = request.send().await.map_err(|error| port_error(GET_ITEM, &self.table(), &error))?;
         Ok(answer.item)
+    }
+
+    /// Until when rollbacks were last said to come first at the load balancer's API, in Unix milliseconds; see [`crate::turn`].
+    pub(crate) async fn claimed_until(&self) -> PortResult<Option<u64>> {
+        let item = self.get(&Keyed::turn()).await?;
+        Ok(item.as_ref().and_then(item::claimed_until))
     }
 
     /// Who holds a lock: as the refusal says, or as the lock itself says.

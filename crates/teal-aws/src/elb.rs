@@ -58,7 +58,7 @@ impl LoadBalancers<'_> {
         let written = action::write_list(actions)
             .map_err(|message| PortError::Refused { call, message: format!("{place}: {message}") })?;
         let (elb, what) = (self.0.elb(), place.to_string());
-        attempts::write(async || {
+        attempts::write(self.0, async || {
             let actions = Some(written.clone());
             let failed = match place {
                 Place::Listener(arn) => {
@@ -80,8 +80,12 @@ impl LoadBalancers<'_> {
     pub(crate) async fn target_group(self, arn: &TargetGroupArn) -> PortResult<DestinationReading> {
         const CALL: &str = "elasticloadbalancing:DescribeTargetGroups";
         let what = format!("target group {arn}");
-        let answer = self.0.elb().describe_target_groups().target_group_arns(arn.as_str()).send().await;
-        let answer = answer.map_err(|error| port_error(CALL, &what, &error))?;
+        let answer = attempts::read(self.0, async || {
+            let request = self.0.elb().describe_target_groups().target_group_arns(arn.as_str());
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error(CALL, &what, &error))
+        })
+        .await?;
         let group = answer.target_groups.unwrap_or_default().into_iter().next();
         let group = group.ok_or(PortError::NotFound { what })?;
         Ok(target_group::read(&group, &self.0.target_group_attributes(arn).await?))
@@ -89,8 +93,12 @@ impl LoadBalancers<'_> {
 
     pub(crate) async fn targets(self, group: &TargetGroupArn) -> PortResult<Vec<Target>> {
         const CALL: &str = "elasticloadbalancing:DescribeTargetHealth";
-        let answer = self.0.elb().describe_target_health().target_group_arn(group.as_str()).send().await;
-        let answer = answer.map_err(|error| port_error(CALL, &format!("target group {group}"), &error))?;
+        let answer = attempts::read(self.0, async || {
+            let request = self.0.elb().describe_target_health().target_group_arn(group.as_str());
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error(CALL, &format!("target group {group}"), &error))
+        })
+        .await?;
         Ok(answer.target_health_descriptions.unwrap_or_default().iter().filter_map(read_target).collect())
     }
 
@@ -120,7 +128,7 @@ impl LoadBalancers<'_> {
 impl Aws {
     async fn listener(&self, arn: &ListenerArn) -> PortResult<sdk::Listener> {
         let what = format!("listener {arn}");
-        let answer = attempts::read(async || {
+        let answer = attempts::read(self, async || {
             let request = self.elb().describe_listeners().listener_arns(arn.as_str());
             let answer = request.customize().config_override(attempts::once()).send().await;
             answer.map_err(|error| port_error(DESCRIBE_LISTENERS, &what, &error))
@@ -132,7 +140,7 @@ impl Aws {
 
     async fn rule(&self, arn: &RuleArn) -> PortResult<sdk::Rule> {
         let what = format!("rule {arn}");
-        let answer = attempts::read(async || {
+        let answer = attempts::read(self, async || {
             let request = self.elb().describe_rules().rule_arns(arn.as_str());
             let answer = request.customize().config_override(attempts::once()).send().await;
             answer.map_err(|error| port_error(DESCRIBE_RULES, &what, &error))
@@ -155,15 +163,23 @@ impl Aws {
 
     async fn load_balancer(&self, arn: &str) -> PortResult<sdk::LoadBalancer> {
         let what = format!("load balancer {arn}");
-        let answer = self.elb().describe_load_balancers().load_balancer_arns(arn).send().await;
-        let answer = answer.map_err(|error| port_error("elasticloadbalancing:DescribeLoadBalancers", &what, &error))?;
+        let answer = attempts::read(self, async || {
+            let request = self.elb().describe_load_balancers().load_balancer_arns(arn);
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error("elasticloadbalancing:DescribeLoadBalancers", &what, &error))
+        })
+        .await?;
         answer.load_balancers.unwrap_or_default().into_iter().next().ok_or(PortError::NotFound { what })
     }
 
     async fn target_group_attributes(&self, arn: &TargetGroupArn) -> PortResult<Vec<sdk::TargetGroupAttribute>> {
         const CALL: &str = "elasticloadbalancing:DescribeTargetGroupAttributes";
-        let answer = self.elb().describe_target_group_attributes().target_group_arn(arn.as_str()).send().await;
-        let answer = answer.map_err(|error| port_error(CALL, &format!("target group {arn}"), &error))?;
+        let answer = attempts::read(self, async || {
+            let request = self.elb().describe_target_group_attributes().target_group_arn(arn.as_str());
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error(CALL, &format!("target group {arn}"), &error))
+        })
+        .await?;
         Ok(answer.attributes.unwrap_or_default())
     }
 }

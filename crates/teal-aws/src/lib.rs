@@ -29,6 +29,7 @@ mod stepfunctions;
 mod testers;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod weights;
 
 pub use clock::Clock;
@@ -36,6 +37,7 @@ pub use config::{AwsSettings, sdk_config};
 pub use dynamodb::RECORD_KEPT_DAYS;
 pub use plans::{KeptPlan, LONGEST_PARAMETER_VALUE};
 pub use stepfunctions::{Execution, Started, execution_arn};
+pub use turn::Urgency;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -58,6 +60,7 @@ pub struct Aws {
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     eventbridge: OnceLock<json::Client>,
     step_functions: OnceLock<aws_sdk_sfn::Client>,
+    turn: turn::Turn,
 }
 
 impl Aws {
@@ -88,6 +91,7 @@ impl Aws {
             elb: OnceLock::new(),
             eventbridge: OnceLock::new(),
             step_functions: OnceLock::new(),
+            turn: turn::Turn::default(),
         }
     }
 

@@ -12,3 +12,4 @@ pub use events::{
 };
 pub use pipeline::decode_pipeline_job;
 pub use serve::{Failure, serve};
+pub use teal_aws::Urgency;

@@ -8,16 +8,17 @@ use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use teal::error::{ErrorName, TealError, TealResult};
 use teal::steps::{Invocation, Step};
-use teal_aws::{Aws, Clock};
+use teal_aws::{Aws, Clock, Urgency};
 
 /// How long after its own timeout a function counts as still able to act: Lambda may take a moment to end it, and clocks differ.
 const ACT_MARGIN: Duration = Duration::from_secs(2);
 
-/// Runs one function until Lambda ends it: each event is decoded to `I` and handed to `step`.
+/// Runs one function until Lambda ends it: each event is decoded to `I` and handed to `step`. `urgency` says whether it is one that
+/// others' calls of the load balancer's API have to wait for.
 ///
 /// # Errors
 /// When the function cannot start: its environment is not what the template gives it, or the Lambda runtime API is gone.
-pub async fn serve<I, O, F>(function: &'static str, step: F) -> Result<(), lambda_runtime::Error>
+pub async fn serve<I, O, F>(function: &'static str, urgency: Urgency, step: F) -> Result<(), lambda_runtime::Error>
 where
     I: DeserializeOwned,
     O: Serialize,
@@ -28,15 +29,20 @@ where
     let aws = Aws::from_env().await?;
     let (aws, clock, step) = (&aws, &clock, &step);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let call = invocation(function, clock, &event);
-        answer(aws, &call, event.payload, step).await
+        let left = time_left(&event);
+        let call = invocation(function, clock, &event, left);
+        answer(aws, &call, (urgency, left), event.payload, step).await
     }))
     .await
 }
 
-fn invocation(function: &str, clock: &Clock, event: &LambdaEvent<Value>) -> Invocation {
+/// Until Lambda ends the run.
+fn time_left(event: &LambdaEvent<Value>) -> Duration {
     let deadline = UNIX_EPOCH + Duration::from_millis(event.context.deadline);
-    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    deadline.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+fn invocation(function: &str, clock: &Clock, event: &LambdaEvent<Value>, left: Duration) -> Invocation {
     Invocation {
         id: event.context.request_id.clone(),
         function: function.to_owned(),
@@ -45,7 +51,13 @@ fn invocation(function: &str, clock: &Clock, event: &LambdaEvent<Value>) -> Invo
     }
 }
 
-async fn answer<I, O, F>(aws: &Aws, call: &Invocation, payload: Value, step: &F) -> Result<Value, Failure>
+async fn answer<I, O, F>(
+    aws: &Aws,
+    call: &Invocation,
+    (urgency, left): (Urgency, Duration),
+    payload: Value,
+    step: &F,
+) -> Result<Value, Failure>
 where
     I: DeserializeOwned,
     O: Serialize,
@@ -53,10 +65,11 @@ where
 {
     let labels = logs::Labels::of(&payload, call);
     let mut run = Step::new(aws, call);
-    let result = match decode(payload) {
-        // Boxed: the futures of a step with its SDK calls nest too deep for the compiler to lay out in one.
-        Ok(input) => Box::pin(step(&mut run, input)).await,
-        Err(error) => Err(error),
+    // Boxed: the futures of a step with its SDK calls nest too deep for the compiler to lay out in one.
+    let result = match (decode(payload), Box::pin(aws.begin_run(urgency, left)).await) {
+        (Ok(input), Ok(())) => Box::pin(step(&mut run, input)).await,
+        (Err(error), _) => Err(error),
+        (_, Err(error)) => Err(error.into()),
     };
     let labels = labels.about(run.failed());
     let story = run.into_story();

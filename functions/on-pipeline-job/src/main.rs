@@ -1,13 +1,14 @@
 //! A CodePipeline action: starts a release from a plan that is kept, and tells the pipeline how it goes until it has ended.
 use serde_json::Value;
 use teal::steps;
+use teal_lambda::Urgency;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let state_machine = std::env::var("TEAL_STATE_MACHINE").map_err(
         |_| "TEAL_STATE_MACHINE is not set: name the state machine, the output StateMachineArn of Teal's stack",
     )?;
-    teal_lambda::serve("on-pipeline-job", async |step, event: Value| {
+    teal_lambda::serve("on-pipeline-job", Urgency::Beside, async |step, event: Value| {
         let job = teal_lambda::decode_pipeline_job(&event)?;
         steps::pipeline_job(step, &job, &state_machine).await
     })

@@ -38,12 +38,22 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
             None => Check::new("seconds from the first trouble to blue", bounds, "it never came to that", false),
         });
     }
-    if let Some(bounds) = &expected.restoring_requests {
-        let what = "requests of on-alarm for one listener or rule, from its intent until it had read it back";
-        checks.push(match result.restoring_requests {
+    let restoring = "requests of on-alarm for one listener or rule, from its intent until it had read it back";
+    let answered = format!("{restoring}, without those refused for their rate");
+    for (what, bounds, found) in [
+        (restoring, &expected.restoring_requests, result.restoring_requests),
+        (&answered, &expected.restoring_answered, result.restoring_answered),
+    ] {
+        let Some(bounds) = bounds else { continue };
+        checks.push(match found {
             Some(found) => within(what, bounds, found as f64),
             None => Check::new(what, bounds, "it restored nothing", false),
         });
+    }
+    if expected.within_budget {
+        let over = &result.over_budget;
+        let found = if over.is_empty() { "none".to_owned() } else { over.join("; ") };
+        checks.push(Check::new("calls of Elastic Load Balancing beyond the budget", "none", found, over.is_empty()));
     }
     if let Some(found) = result.green_after_blue {
         checks.push(Check::new(

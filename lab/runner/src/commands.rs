@@ -1,11 +1,13 @@
 //! What the commands do. Each answers whether it came out well; errors are the lab's own.
 
 mod chaos;
+mod crowd;
 mod doctor;
 mod latency;
 mod measure;
 
 pub use chaos::chaos;
+pub use crowd::crowd;
 pub use doctor::doctor;
 pub use latency::latency;
 pub use measure::measure;

@@ -44,6 +44,7 @@ pub struct Lab {
     clock: LabClock,
     places: Places,
     python: PathBuf,
+    demo_service: PathBuf,
     aws: Aws,
     emulators: Emulators,
     ledger: Ledger,
@@ -96,6 +97,7 @@ impl Lab {
             clock,
             places,
             python,
+            demo_service: binaries.path(DEMO_SERVICE),
             aws,
             emulators,
             ledger,
@@ -194,6 +196,11 @@ impl Lab {
 
     pub(crate) fn kill_task(&self, task: &str) -> bool {
         self.emulators.ecs.kill_task(task)
+    }
+
+    /// The program of the demo service.
+    pub(crate) fn demo_service(&self) -> PathBuf {
+        self.demo_service.clone()
     }
 
     /// Whether calls of Elastic Load Balancing are throttled; from the start they are at scale 1 and below.

@@ -6,6 +6,7 @@ pub mod chaos;
 mod check;
 mod cloudformation;
 pub mod commands;
+pub mod crowd;
 mod deploy;
 mod directory;
 mod display;

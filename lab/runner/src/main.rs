@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use teal_lab_runner::chaos::ChaosOptions;
 use teal_lab_runner::commands;
+use teal_lab_runner::crowd::CrowdOptions;
 
 /// Runs Teal on this machine: its functions, its state machine and its template as they are, on emulated AWS services
 /// with real traffic. Without a command: one good and one bad release, live.
@@ -64,6 +65,15 @@ enum Command {
         #[arg(long, default_value_t = 25.0)]
         scale: f64,
     },
+    /// Many releases at once on one account, with the token buckets of Elastic Load Balancing; three in ten get an alarm in the middle.
+    Crowd {
+        /// How many releases.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(10..=500))]
+        releases: u16,
+        /// Lab seconds in a real second. The token buckets fill in real time, as on AWS.
+        #[arg(long, default_value_t = 1.0)]
+        scale: f64,
+    },
     /// How long green still answers after an alarm, in real time, beside a rule that polls once a minute.
     Latency {
         /// How many releases are rolled back.
@@ -88,6 +98,9 @@ async fn main() -> ExitCode {
             Command::Chaos { releases, at_once, seed, kill, anywhere, scale } => {
                 let options = ChaosOptions { releases, at_once, seed, kill, anywhere };
                 commands::chaos(&options, scale).await
+            }
+            Command::Crowd { releases, scale } => {
+                commands::crowd(CrowdOptions { releases: releases.into() }, scale).await
             }
             Command::Latency { releases } => commands::latency(releases.into()).await,
             Command::List => commands::list(),

@@ -44,8 +44,12 @@ pub struct ScenarioResult {
     /// Requests that green answered although they were due after that moment.
     pub green_after_blue: Option<u64>,
     /// The most requests that on-alarm sent for one listener or rule from its intent's record until it had read it back,
-    /// without those that were refused for their rate; absent if it restored nothing.
+    /// retries included; absent if it restored nothing.
     pub restoring_requests: Option<u64>,
+    /// The same without those that were refused for their rate.
+    pub restoring_answered: Option<u64>,
+    /// What functions called of Elastic Load Balancing beyond their share of the release's budget: a sentence each.
+    pub over_budget: Vec<String>,
     /// Traffic over time, in intervals of 30 lab seconds.
     pub traffic: Vec<TrafficInterval>,
     /// AWS calls by function: operation and count.

@@ -1,5 +1,6 @@
 //! One scenario from its first resource to its result.
 
+mod calls;
 mod collect;
 mod events;
 

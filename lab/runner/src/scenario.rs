@@ -192,7 +192,7 @@ pub enum Action {
     /// What an AWS call answers now must be this.
     Check(AnswerCheck),
     /// Another release starts, its plan like the first with these changes, and must come out like this.
-    StartRelease { plan_changes: Value, expect: Expectation },
+    StartRelease { plan_changes: Value, expect: Box<Expectation> },
 }
 
 /// An AWS call, and what its answer is to hold.

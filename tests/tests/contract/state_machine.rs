@@ -195,6 +195,30 @@ fn rolling_back_is_tried_longest_and_for_any_error() {
     }
 }
 
+/// With 200 releases at once it takes more than ten minutes until everybody had the calls that a step needs.
+#[test]
+fn throttling_is_waited_out() {
+    let machine = machine();
+    for (name, task) in tasks(&machine) {
+        let rules = rules(task, "Retry");
+        let rule = rules.iter().find(|rule| strings(&rule["ErrorEquals"]).contains(&"Teal.Throttled")).unwrap();
+        assert!(
+            strings(&rule["ErrorEquals"]).contains(&"Lambda.TooManyRequestsException"),
+            "{name}: Lambda's own, too"
+        );
+        let number = |field: &str| rule[field].as_f64().unwrap();
+        let (mut pause, mut mean) = (number("IntervalSeconds"), 0.0);
+        for _ in 0..rule["MaxAttempts"].as_u64().unwrap() {
+            // Full jitter: anything up to the pause.
+            mean += pause / 2.0;
+            pause = (pause * number("BackoffRate")).min(number("MaxDelaySeconds"));
+        }
+        assert!(mean > 900.0, "{name}: {mean} s");
+        let longest = number("MaxDelaySeconds");
+        assert!(if name == "RollBack" { longest <= 10.0 } else { longest >= 60.0 }, "{name}: {longest} s");
+    }
+}
+
 #[test]
 fn functions_get_the_release_and_the_state_they_serve_and_nothing_of_size() {
     let machine = machine();

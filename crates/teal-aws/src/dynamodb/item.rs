@@ -19,6 +19,9 @@ pub const RECORD_KEPT_DAYS: i64 = 400;
 /// The longest that a release can be asked for something before it ends, in days: an execution's longest life.
 const LONGEST_RELEASE_DAYS: i64 = 365;
 
+/// How long an old claim that rollbacks come first is kept: it says nothing any more.
+const CLAIM_KEPT_SECONDS: u64 = 86_400;
+
 /// The partition of the releases that hold locks.
 pub(super) const ACTIVE: &str = "active";
 
@@ -74,6 +77,10 @@ impl Keyed {
         Self { pk: ROUTES.to_owned(), sk: part.key().to_owned() }
     }
 
+    pub(super) fn turn() -> Self {
+        Self { pk: "turn".to_owned(), sk: "restoring".to_owned() }
+    }
+
     pub(super) fn attributes(&self) -> Item {
         Item::from([("pk".to_owned(), string(&self.pk)), ("sk".to_owned(), string(&self.sk))])
     }
@@ -106,6 +113,16 @@ fn days_after(at: Timestamp, days: i64) -> AttributeValue {
 /// When what belongs to a release is no longer needed, whenever it ends.
 fn outlived(release: &Release) -> AttributeValue {
     days_after(release.deadline_at, RECORD_KEPT_DAYS)
+}
+
+/// That rollbacks come first until then, in Unix milliseconds.
+pub(crate) fn claim(until: u64) -> Item {
+    Keyed::turn().with([("until", number(&until)), ("expiresAt", number(&(until / 1000 + CLAIM_KEPT_SECONDS)))])
+}
+
+/// Until when the item of a claim holds.
+pub(super) fn claimed_until(item: &Item) -> Option<u64> {
+    item.get("until")?.as_n().ok()?.parse().ok()
 }
 
 fn json<T: serde::Serialize>(value: &T) -> PortResult<AttributeValue> {

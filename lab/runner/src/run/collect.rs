@@ -1,5 +1,6 @@
 //! A result from everything that was seen.
 
+use super::calls::{allowed, made, most_requests_of_one_restoring, was_refused};
 use super::{Run, Running};
 use crate::LabError;
 use crate::load::{Sample, Served, Tally};
@@ -15,10 +16,6 @@ use teal_lab_gateway::CallRecord;
 
 /// The length of the result's traffic intervals, in lab seconds.
 const TRAFFIC_INTERVAL: f64 = 30.0;
-
-const ELB: &str = "elasticloadbalancing";
-/// The operations by which Teal writes records.
-const WRITES: [&str; 3] = ["PutItem", "UpdateItem", "TransactWriteItems"];
 
 impl Run<'_> {
     pub(super) async fn collect(&self, tally: &Tally, elapsed: Duration) -> Result<ScenarioResult, LabError> {
@@ -49,6 +46,7 @@ impl Run<'_> {
             tally.with_samples(|samples| samples.iter().filter(|sample| sample.is_wrongly_served()).count() as u64);
         let traffic = self.traffic(tally);
         let green_after_blue = blue_at.map(|blue_at| self.green_answers_after(blue_at, tally));
+        let over_budget = self.over_budget(&release);
         Ok(ScenarioResult {
             scenario: self.scenario.name.clone(),
             description: self.scenario.description.clone(),
@@ -67,7 +65,9 @@ impl Run<'_> {
             first_trouble_at,
             seconds_to_blue,
             green_after_blue,
-            restoring_requests: self.restoring_requests(),
+            restoring_requests: self.restoring_requests(|_| true),
+            restoring_answered: self.restoring_requests(|call| !was_refused(call)),
+            over_budget,
             traffic,
             calls: self.lab.calls_since(&self.calls_before),
             policy_violations: self.lab.policy_violations(self.begun_at),
@@ -175,11 +175,25 @@ impl Run<'_> {
         tally.with_samples(|samples| samples.iter().filter(is_late).count() as u64)
     }
 
-    fn restoring_requests(&self) -> Option<u64> {
+    fn restoring_requests(&self, counts: impl Fn(&CallRecord) -> bool) -> Option<u64> {
         let calls = self.lab.gateway().calls();
-        let calls = calls.iter().filter(|call| call.at >= self.begun_at && call.caller == "on-alarm");
-        let calls: Vec<_> = calls.collect();
-        self.route.iter().filter_map(|part| most_requests_of_one_restoring(&calls, &part.part)).max()
+        let calls: Vec<_> = calls.iter().filter(|call| call.at >= self.begun_at && call.caller == "on-alarm").collect();
+        self.route.iter().filter_map(|part| most_requests_of_one_restoring(&calls, &part.part, &counts)).max()
+    }
+
+    /// What each function called of Elastic Load Balancing for this scenario, and might call: one sentence for each that called more.
+    fn over_budget(&self, release: &ReleaseResult) -> Vec<String> {
+        let mut calls = self.lab.gateway().calls();
+        calls.retain(|call| call.at >= self.begun_at && call.caller != "lab");
+        let allowed = allowed(&release.states);
+        let over = made(&calls, &self.scenario.name).into_iter().filter_map(|(function, [reads, writes])| {
+            let [most_reads, most_writes] = allowed.get(function.as_str()).copied().unwrap_or_default();
+            let within = reads <= most_reads && writes <= most_writes;
+            (!within).then(|| {
+                format!("{function} made {reads} Describe and {writes} Modify calls, where {most_reads} and {most_writes} are its share")
+            })
+        });
+        over.collect()
     }
 
     /// Every transition of this scenario's alarms, in the order of time.
@@ -267,24 +281,9 @@ fn wholly_blue_at(trouble_at: f64, weights: &[WeightChange]) -> Option<f64> {
     Some(latest)
 }
 
-/// The most requests about one listener or rule between two records of on-alarm's, without those that were refused for their rate;
-/// `None` if it never modified it.
-fn most_requests_of_one_restoring(calls: &[&CallRecord], part: &str) -> Option<u64> {
-    let is_record = |call: &CallRecord| call.service == "dynamodb" && WRITES.contains(&call.operation.as_str());
-    let is_about_it = |call: &CallRecord| call.service == ELB && call.resources.iter().any(|resource| resource == part);
-    let counts = calls.split(|call| is_record(call)).filter_map(|restoring| {
-        let about_it: Vec<_> = restoring.iter().filter(|call| is_about_it(call)).collect();
-        let modifies = about_it.iter().any(|call| call.operation.starts_with("Modify"));
-        let refused = |call: &CallRecord| call.error_code.as_deref().is_some_and(|code| code.starts_with("Throttling"));
-        modifies.then(|| about_it.iter().filter(|call| !refused(call)).count() as u64)
-    });
-    counts.max()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
 
     fn change(at: f64, part: &str, green_share: f64) -> WeightChange {
         WeightChange { at, part: part.into(), green_share, by: "f".into() }
@@ -302,33 +301,6 @@ mod tests {
         assert_eq!(wholly_blue_at(30.0, &weights), Some(33.5));
         assert_eq!(wholly_blue_at(30.0, &weights[..3]), None);
         assert_eq!(wholly_blue_at(30.0, &[change(1.0, "a", 0.0)]), Some(30.0));
-    }
-
-    fn call(service: &str, operation: &str, part: &str, error_code: Option<&str>) -> CallRecord {
-        CallRecord {
-            at: 0,
-            real_time: SystemTime::UNIX_EPOCH,
-            caller: "on-alarm".into(),
-            service: service.into(),
-            operation: operation.into(),
-            resources: vec![part.into()],
-            status: 200,
-            error_code: error_code.map(str::to_owned),
-            duration: Duration::ZERO,
-        }
-    }
-
-    #[test]
-    fn the_requests_of_one_restoring_are_counted_by_part_between_two_records() {
-        let record = call("dynamodb", "TransactWriteItems", "table", None);
-        let read = call(ELB, "DescribeListeners", "l", None);
-        let write = call(ELB, "ModifyListener", "l", None);
-        let throttled = call(ELB, "ModifyListener", "l", Some("Throttling"));
-        let other = call(ELB, "ModifyListener", "m", None);
-        let calls = [&read, &record, &read, &throttled, &write, &other, &read, &record, &read, &record];
-        assert_eq!(most_requests_of_one_restoring(&calls, "l"), Some(3));
-        assert_eq!(most_requests_of_one_restoring(&calls, "m"), Some(1));
-        assert_eq!(most_requests_of_one_restoring(&calls, "n"), None);
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Run<'_> {
             Action::StartRelease { plan_changes, expect } => {
                 let mut plan = self.plan.clone();
                 merge(&mut plan, &self.filled(plan_changes)?);
-                return self.start_release(&plan, expect.clone()).await;
+                return self.start_release(&plan, *expect.clone()).await;
             }
         };
         self.watcher.event(self.timeline.now(), "event", &line);

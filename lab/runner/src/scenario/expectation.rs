@@ -54,9 +54,15 @@ pub struct Expectation {
     #[serde(default)]
     pub seconds_to_blue: Option<Bounds>,
     /// The most requests that on-alarm sent for one listener or rule from the moment its intent was recorded until it had
-    /// read it back; those that were refused for their rate are not counted.
+    /// read it back, retries included.
     #[serde(default)]
     pub restoring_requests: Option<Bounds>,
+    /// The same without those that were refused for their rate.
+    #[serde(default)]
+    pub restoring_answered: Option<Bounds>,
+    /// That no function called Elastic Load Balancing more often than docs/faults.md says for one listener with a test listener.
+    #[serde(default)]
+    pub within_budget: bool,
     /// Lab seconds from the start of the execution to its end.
     #[serde(default)]
     pub seconds: Option<Bounds>,

@@ -69,6 +69,7 @@ fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
         ("BadShareAlarmB", "x-b-bad-share".to_owned()),
         ("LoadBalancer5xxAlarm", "x-5xx".to_owned()),
         ("AnyAlarm", "x-any".to_owned()),
+        ("SilentAlarm", "x-silent".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
