@@ -219,8 +219,12 @@ async fn until_ended(lab: &Lab, house: House, begun: Instant) -> Result<Ended, L
         format!("{}:{}", lab.deployment().state_machine.replace(":stateMachine:", ":execution:"), house.name);
     let mut status = String::new();
     while begun.elapsed() < PATIENCE {
-        let answer = lab.aws().call("states", "DescribeExecution", json!({"executionArn": execution})).await?;
-        status = answer["status"].as_str().unwrap_or_default().to_owned();
+        match lab.aws().call("states", "DescribeExecution", json!({"executionArn": execution})).await {
+            Ok(answer) => status = answer["status"].as_str().unwrap_or_default().to_owned(),
+            // The emulator closes connections that were idle, and this request may have been on its way just then.
+            Err(LabError::Exchange { .. }) => "RUNNING".clone_into(&mut status),
+            Err(error) => return Err(error),
+        }
         if status != "RUNNING" {
             break;
         }

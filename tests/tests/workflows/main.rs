@@ -99,7 +99,7 @@ scenarios! {
     heavy_load_on_the_way_back: "heavy-load-back";
     alarm_before_and_between_shifts: "alarm-preparing", "alarm-at-gate", "alarm-lost";
     alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated";
-    alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-silent", "alarm-deleted";
+    alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-silent", "alarm-unreadable";
     route_changed_by_somebody_else: "weights-changed", "group-added", "weights-reset", "drift-after";
     blue_and_its_capacity: "unhealthy-blue", "scale-in";
     a_person_is_needed: "listener-deleted", "restore-denied";

@@ -120,6 +120,7 @@ impl Town {
             seed: 1,
             sessions: 0,
             session_life: None,
+            keep_alive: true,
             max_in_flight: 200,
             timeout: Duration::from_secs(10),
         }
