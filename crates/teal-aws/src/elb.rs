@@ -4,6 +4,7 @@
 mod action;
 mod attempts;
 mod endpoint;
+mod reading;
 mod settings;
 mod target_group;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::beanstalk::{self, Beanstalk};
 use crate::elb::{LoadBalancers, Place};
 use std::collections::BTreeMap;
 use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Router, Target, TargetHealth};
-use teal::route::{Action, Destination, PartRef};
+use teal::route::{Action, Destination, PartReading, PartRef};
 
 impl Router for Aws {
     async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>> {
@@ -16,6 +16,17 @@ impl Router for Aws {
             PartRef::Rule(arn) => LoadBalancers(self).actions(Place::Rule(arn)).await,
             PartRef::Flag(flag) => Flags(self).flag_actions(flag).await,
             PartRef::Cname(cname) => Beanstalk(self).actions(cname).await,
+        }
+    }
+
+    async fn reading(&self, part: &PartRef) -> PortResult<PartReading> {
+        match part {
+            PartRef::Listener(arn) => LoadBalancers(self).reading(Place::Listener(arn)).await,
+            PartRef::Rule(arn) => LoadBalancers(self).reading(Place::Rule(arn)).await,
+            // Nothing decides before a flag or a name does.
+            PartRef::Flag(_) | PartRef::Cname(_) => {
+                Ok(PartReading { actions: self.actions(part).await?, ..PartReading::default() })
+            }
         }
     }
 

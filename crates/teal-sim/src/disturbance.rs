@@ -64,6 +64,8 @@ pub enum Happening {
     WeightsChanged,
     /// Somebody adds a third target group.
     GroupAdded,
+    /// Somebody adds a rule to the listener, which takes some requests before its default action.
+    RuleAdded,
     /// Somebody changes the action list otherwise.
     ActionsChanged,
     /// Somebody deletes a listener.
@@ -80,7 +82,7 @@ pub enum Happening {
 
 impl Happening {
     /// Everything that can happen, with how often it is drawn.
-    const WEIGHTED: [(Happening, u32); 29] = [
+    const WEIGHTED: [(Happening, u32); 30] = [
         (Happening::RunTwice, 6),
         (Happening::InvocationLost, 6),
         (Happening::AlarmRaised, 10),
@@ -104,6 +106,7 @@ impl Happening {
         (Happening::BlueTaken, 3),
         (Happening::WeightsChanged, 4),
         (Happening::GroupAdded, 3),
+        (Happening::RuleAdded, 3),
         (Happening::ActionsChanged, 3),
         (Happening::ListenerDeleted, 2),
         (Happening::BlueRemoved, 2),

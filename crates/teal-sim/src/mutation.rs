@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use teal::ports::{Scaling, Target, TargetHealth};
 use teal::release::{Act, Intent, Phase, Release, ReleaseId};
 use teal::request::{Ask, Request};
-use teal::route::{Action, Destination, PartRef};
+use teal::route::{Action, Destination, PartRef, RuleAhead};
 use teal::time::after;
 
 /// A guard that is switched off.
@@ -46,6 +46,8 @@ pub enum Mutation {
     RestoresWholeList,
     /// A change of the route by others is not noticed.
     OutsideChangeOverlooked,
+    /// Rules that are tried before a listener's default action are not noticed.
+    RulesOverlooked,
     /// Of two releases that are to take the route over, the older ends the newer.
     OlderTakesOver,
     /// That somebody asks a release to end is not read.
@@ -81,7 +83,7 @@ pub(crate) struct Remembered {
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Mutation; 25] = [
+    pub const ALL: [Mutation; 26] = [
         Mutation::NoIntent,
         Mutation::LockFreedEarly,
         Mutation::WatchersFromIndex,
@@ -98,6 +100,7 @@ impl Mutation {
         Mutation::ValidationIgnored,
         Mutation::RestoresWholeList,
         Mutation::OutsideChangeOverlooked,
+        Mutation::RulesOverlooked,
         Mutation::OlderTakesOver,
         Mutation::AbortUnheard,
         Mutation::HeldRouteDrifts,
@@ -207,6 +210,10 @@ impl Link<'_> {
             return expected.find(|known| known.part == *part).map_or(found, |known| known.expected.clone());
         }
         found
+    }
+
+    pub(crate) fn mutated_rules(&self, found: Vec<RuleAhead>) -> Vec<RuleAhead> {
+        if self.is(Mutation::RulesOverlooked) { Vec::new() } else { found }
     }
 
     pub(crate) fn mutated_write(&self, part: &PartRef, actions: Vec<Action>) -> Vec<Action> {

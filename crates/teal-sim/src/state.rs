@@ -8,7 +8,7 @@ use teal::plan::AlarmName;
 use teal::ports::{AlarmReading, AlarmState, BuildOrder, BuildState, Scaling, Target, TargetHealth};
 use teal::release::{Release, ReleaseId};
 use teal::request::{Ask, Request};
-use teal::route::{Action, ActionKind, Destination, WeightedDestination};
+use teal::route::{Action, ActionKind, Condition, Destination, RuleAhead, WeightedDestination};
 use teal::story::{Announcement, StoryEntry};
 use teal::time::{Timestamp, after};
 
@@ -60,6 +60,8 @@ pub struct State {
     pub left: BTreeMap<String, RouteLeft>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, String>,
+    /// The rules of each listener, which are tried before its default action.
+    pub rules: BTreeMap<String, Vec<RuleAhead>>,
     /// The action list of each listener.
     pub parts: BTreeMap<String, Vec<Action>>,
     pub services: BTreeMap<String, Service>,
@@ -100,6 +102,8 @@ pub struct State {
     pub(crate) past: BTreeMap<String, (Vec<Action>, Timestamp)>,
     /// When somebody other than Teal last changed a listener.
     pub(crate) outside: BTreeMap<String, Timestamp>,
+    /// When a rule was last added to a listener.
+    pub(crate) rule_added: BTreeMap<String, Timestamp>,
 }
 
 impl State {
@@ -121,6 +125,19 @@ impl State {
         state.green_answers = (200, "ok".to_owned());
         state.set_alarm(ALARM, AlarmState::Ok, Timestamp::UNIX_EPOCH);
         state
+    }
+
+    /// Somebody adds a rule that takes some requests before the listener's default action.
+    pub fn add_rule(&mut self, listener: &str, now: Timestamp) {
+        let rules = self.rules.entry(listener.to_owned()).or_default();
+        let rule = RuleAhead {
+            rule: format!("{}/{:016x}", listener.replacen(":listener/", ":listener-rule/", 1), rules.len()),
+            priority: (rules.len() + 1).to_string(),
+            conditions: vec![Condition { field: "path-pattern".to_owned(), values: vec!["/pay/*".to_owned()] }],
+            does: "forward".to_owned(),
+        };
+        rules.push(rule);
+        self.rule_added.insert(listener.to_owned(), now);
     }
 
     pub(crate) fn set_alarm(&mut self, name: &str, state: AlarmState, now: Timestamp) {

@@ -1,14 +1,17 @@
 //! The route: what splits traffic between blue and green, and how Teal changes nothing of it but two weights.
 
 mod action;
+mod ahead;
 mod colours;
 mod destination;
 mod difference;
 mod flag;
 mod kind;
 mod meter;
+pub(crate) mod pattern;
 
 pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
+pub use ahead::{Condition, PartReading, RuleAhead};
 pub use colours::{Colour, Colours, NotShiftable, attach, discover};
 pub use destination::Destination;
 pub use difference::{Difference, differences};
@@ -19,6 +22,7 @@ pub use meter::{Meter, RequestMetrics};
 use crate::plan::{EnvironmentDomain, EnvironmentName, ListenerArn, RuleArn};
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// One place where weights are set: the default action of a listener, or a rule. Each kind of route has its own kinds of places.
@@ -97,6 +101,10 @@ pub struct RoutePart {
     pub original: Vec<Action>,
     /// The whole action list as Teal expects to find it now.
     pub expected: Vec<Action>,
+    /// The rules that could take requests before this part when the release was accepted, by their ARNs. Not known of the test route,
+    /// nor in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<BTreeSet<String>>,
 }
 
 impl RoutePart {

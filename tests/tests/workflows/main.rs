@@ -100,7 +100,7 @@ scenarios! {
     alarm_before_and_between_shifts: "alarm-preparing", "alarm-at-gate", "alarm-lost";
     alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated";
     alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-silent", "alarm-unreadable";
-    route_changed_by_somebody_else: "weights-changed", "group-added", "weights-reset", "drift-after";
+    route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "weights-reset", "drift-after";
     blue_and_its_capacity: "unhealthy-blue", "scale-in";
     a_person_is_needed: "listener-deleted", "restore-denied";
     calls_that_go_wrong: "throttled-elb", "flaky-aws";

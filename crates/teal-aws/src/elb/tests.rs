@@ -374,3 +374,63 @@ async fn a_rule_is_reached_at_its_listener_with_what_its_conditions_ask_for() {
     assert_eq!(value(&sent[1].form(), "ListenerArns.member.1"), Some(LISTENER), "the rule's own listener");
     assert_eq!(value(&sent[2].form(), "LoadBalancerArns.member.1"), Some("lb"));
 }
+
+/// A listener's rules: two before one of a route, one after it, and the default one.
+fn rules_xml() -> String {
+    let forward = format!(
+        "<member><Type>forward</Type><ForwardConfig><TargetGroups><member><TargetGroupArn>{BLUE_GROUP}</TargetGroupArn>\
+         <Weight>100</Weight></member></TargetGroups></ForwardConfig></member>"
+    );
+    let rule = |arn: &str, priority: &str, conditions: &str| {
+        format!(
+            "<member><RuleArn>{arn}</RuleArn><Priority>{priority}</Priority><IsDefault>{}</IsDefault>\
+             <Conditions>{conditions}</Conditions><Actions>{forward}</Actions></member>",
+            priority == "default"
+        )
+    };
+    let path = |path: &str| {
+        format!(
+            "<member><Field>path-pattern</Field><PathPatternConfig><Values><member>{path}</member></Values>\
+             </PathPatternConfig></member>"
+        )
+    };
+    let header = "<member><Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>X-Beta</HttpHeaderName>\
+                  <Values><member>1</member></Values></HttpHeaderConfig></member>";
+    let rules = [
+        rule("first", "1", &path("/shop/pay")),
+        rule("second", "5", header),
+        rule(RULE, "10", &path("/shop/*")),
+        rule("last", "20", &path("/*")),
+        rule("default", "default", ""),
+    ];
+    xml("DescribeRules", &format!("<Rules>{}</Rules>", rules.concat()))
+}
+
+#[tokio::test]
+async fn a_part_is_read_with_the_rules_before_it_in_one_request() {
+    let listener_of_rule = LISTENER;
+    for (part, ahead) in [(listener(), vec!["first", "second", RULE, "last"]), (rule(), vec!["first", "second"])] {
+        let script = Script::default().answers(200, rules_xml());
+        let reading = script.aws().reading(&part).await.unwrap();
+        let found: Vec<&str> = reading.ahead.iter().map(|rule| rule.rule.as_str()).collect();
+        assert_eq!(found, ahead);
+        assert_eq!(reading.actions[0].groups(), [weighted(BLUE_GROUP, 100)]);
+        assert_eq!(reading.ahead[1].conditions[0].to_string(), "http-header X-Beta 1");
+        let sent = script.sent();
+        assert_eq!((sent.len(), sent[0].operation.as_str()), (1, "DescribeRules"));
+        assert!(sent[0].form().contains(&("ListenerArn".to_owned(), listener_of_rule.to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn rules_are_read_over_all_pages_and_a_rule_that_is_gone_is_not_found() {
+    let first =
+        "<Rules><member><RuleArn>first</RuleArn><Priority>1</Priority></member></Rules><NextMarker>m</NextMarker>";
+    let second = "<Rules><member><RuleArn>default</RuleArn><Priority>default</Priority><IsDefault>true</IsDefault></member></Rules>";
+    let pages =
+        || Script::default().answers(200, xml("DescribeRules", first)).answers(200, xml("DescribeRules", second));
+    let script = pages();
+    assert_eq!(script.aws().reading(&listener()).await.unwrap().ahead.len(), 1);
+    assert!(script.sent()[1].form().contains(&("Marker".to_owned(), "m".to_owned())));
+    assert!(matches!(pages().aws().reading(&rule()).await, Err(PortError::NotFound { .. })));
+}

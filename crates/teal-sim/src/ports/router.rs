@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;
 use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Router, Target};
-use teal::route::{Action, Destination, PartRef};
+use teal::route::{Action, Destination, PartReading, PartRef};
 
 /// How long after a change a read may still tell what was before. ELB promises nothing; this is an assumption.
 pub(crate) const READ_LAG: SignedDuration = SignedDuration::from_secs(1);
@@ -19,6 +19,17 @@ impl Router for Link<'_> {
         self.call(op, |course| {
             let found = self.read(part, course);
             Ok(self.mutated_actions(part, found.ok_or_else(|| PortError::NotFound { what: part.to_string() })?))
+        })
+        .await
+    }
+
+    async fn reading(&self, part: &PartRef) -> PortResult<PartReading> {
+        self.count_request(part);
+        let op = Op { name: "DescribeRules", kind: OpKind::ReadListener };
+        self.call(op, |course| {
+            let found = self.read(part, course).ok_or_else(|| PortError::NotFound { what: part.to_string() })?;
+            let ahead = self.mutated_rules(self.world.state().rules.get(part.key()).cloned().unwrap_or_default());
+            Ok(PartReading { actions: self.mutated_actions(part, found), conditions: Vec::new(), ahead })
         })
         .await
     }

@@ -115,6 +115,13 @@ impl Simulation<'_> {
                 let after = self.delay();
                 self.after(after, Event::Invoke(Box::new(Invoke::sweep())));
             }
+            Happening::RuleAdded => {
+                let listeners: Vec<String> = self.setting.listeners().into_iter().map(str::to_owned).collect();
+                let now = self.now();
+                if let Some(listener) = self.rng.choice(listeners) {
+                    self.world.state().add_rule(&listener, now);
+                }
+            }
             Happening::WeightsChanged
             | Happening::GroupAdded
             | Happening::ActionsChanged

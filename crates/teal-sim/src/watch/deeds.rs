@@ -7,7 +7,7 @@ use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
 use teal::release::{Phase, Release};
-use teal::route::{Action, ActionKind, Colours, Destination, PartRef, green_share, weight_in};
+use teal::route::{Action, ActionKind, Colours, Destination, PartRef, RoutePart, RuleAhead, green_share, weight_in};
 use teal::time::Timestamp;
 
 impl Watch {
@@ -72,7 +72,19 @@ impl Watch {
                 format!("{} gives green weight on {} over what somebody else set", who.invocation, short(part.key()));
             self.breach(Promise::NotBlindly, what);
         }
+        if self.overlooks_rule(state, known, who) {
+            let what = format!("{} gives green weight on {} behind a new rule", who.invocation, short(part.key()));
+            self.breach(Promise::NotBlindly, what);
+        }
         self.before_weight(state, release, actions, who);
+    }
+
+    /// Whether somebody had added a rule before a part of a route when a run began, of which the release knew nothing.
+    fn overlooks_rule(&self, state: &State, known: &RoutePart, who: &Who) -> bool {
+        let rules = state.rules.get(known.part.key());
+        let knows = |rule: &RuleAhead| known.ahead.as_ref().is_some_and(|ahead| ahead.contains(&rule.rule));
+        let added_before = state.rule_added.get(known.part.key()).is_some_and(|at| *at < who.started);
+        added_before && rules.is_some_and(|rules| !rules.iter().all(knows))
     }
 
     /// Whether a listener had this at some moment since a run began, so that the run may have read it. What replaced it meanwhile

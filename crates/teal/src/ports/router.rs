@@ -1,13 +1,17 @@
 //! What splits traffic.
 
 use super::PortResult;
-use crate::route::{Action, Destination, PartRef};
+use crate::route::{Action, Destination, PartReading, PartRef};
 use std::collections::BTreeMap;
 
 /// What splits traffic, and the destinations that it is split between.
 pub trait Router {
     /// The action list of one part of a route: one request.
     async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>>;
+
+    /// One part of a route with the rules that are tried before it: one request. The actions are those of [`Router::actions`], told by
+    /// another call of the same service.
+    async fn reading(&self, part: &PartRef) -> PortResult<PartReading>;
 
     /// Replaces the whole action list of one part of a route: one request. It is not tried again within the call unless the
     /// first attempt certainly had no effect: a second one that succeeds would say that all is done while the first may

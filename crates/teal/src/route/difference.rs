@@ -14,6 +14,8 @@ pub enum Difference {
     GroupRemoved { part: PartRef, group: String },
     /// A target group was added to the forward action.
     GroupAdded { part: PartRef, group: String, weight: u16 },
+    /// A rule that takes requests before this part gets them, and did not when the release was accepted.
+    RuleAhead { part: PartRef, rule: String, priority: String, takes: String, does: String },
     /// Anything else in the action list.
     Actions { part: PartRef, expected: String, found: String },
 }
@@ -35,6 +37,12 @@ impl fmt::Display for Difference {
             Difference::GroupRemoved { part, group } => write!(f, "{part}: {group} is no longer in the forward action"),
             Difference::GroupAdded { part, group, weight } => {
                 write!(f, "{part}: {group} was added to the forward action at weight {weight}")
+            }
+            Difference::RuleAhead { part, rule, priority, takes, does } => {
+                write!(
+                    f,
+                    "{part}: rule {rule} with priority {priority} now takes requests before it ({takes}), and does this with them: {does}"
+                )
             }
             Difference::Actions { part, expected, found } => {
                 write!(f, "{part}: the actions are {found}, Teal left {expected}")

@@ -81,7 +81,7 @@ fn a_lone_group_is_joined_at_weight_nothing() {
 #[test]
 fn only_the_two_weights_ever_change() {
     let original = vec![login(), forward(&[(A, 200), (B, 0)])];
-    let part = RoutePart { part: listener(), expected: original.clone(), original };
+    let part = RoutePart { part: listener(), expected: original.clone(), original, ahead: None };
     let table = [("0%", (200, 0)), ("0.1%", (999, 1)), ("5%", (950, 50)), ("99.9%", (1, 999)), ("100%", (0, 200))];
     for (share, (blue, green)) in table {
         let share: Share = share.parse().unwrap();
@@ -109,7 +109,8 @@ fn differences_are_told_in_words() {
 
 #[test]
 fn a_part_survives_being_written_and_read() {
-    let part = RoutePart { part: rule(), original: vec![login(), forward(&[(A, 1), (B, 0)])], expected: vec![] };
+    let part =
+        RoutePart { part: rule(), original: vec![login(), forward(&[(A, 1), (B, 0)])], expected: vec![], ahead: None };
     let json = serde_json::to_string(&part).unwrap();
     assert_eq!(serde_json::from_str::<RoutePart>(&json).unwrap(), part);
 }

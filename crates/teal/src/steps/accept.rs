@@ -252,26 +252,30 @@ impl<W: World> Step<'_, W> {
                         ),
                     ));
                 }
-                Some(RoutePart { part, original: attach(&actions, &colours), expected: actions })
+                Some(RoutePart { part, original: attach(&actions, &colours), expected: actions, ahead: None })
             }
         };
         let route = parts
             .into_iter()
-            .map(|(part, actions)| RoutePart { part, original: attach(&actions, &colours), expected: actions })
+            .map(|(part, actions)| {
+                // What is tried before it is read with the lock held.
+                RoutePart { part, original: attach(&actions, &colours), expected: actions, ahead: None }
+            })
             .collect();
         Ok((colours, route, test_route))
     }
 
     /// With the lock held and the watches written: is everything still as it was read, does blue serve, is no alarm firing?
     async fn review(&mut self, release: &mut Release) -> TealResult<()> {
-        for part in release.route.iter().chain(&release.test_route) {
-            let found = self.world.actions(&part.part).await?;
-            if let Some(difference) = differences(&part.part, &part.expected, &found).first() {
-                return Err(TealError::new(
-                    ErrorName::RouteChanged,
-                    format!("the route was changed while the release was being accepted: {difference}. Start again"),
-                ));
+        for part in &mut release.route {
+            let reading = self.world.reading(&part.part).await?;
+            part.ahead = Some(reading.rivals());
+            if reading.actions != part.expected {
+                as_accepted(part, &self.world.actions(&part.part).await?)?;
             }
+        }
+        if let Some(part) = &release.test_route {
+            as_accepted(part, &self.world.actions(&part.part).await?)?;
         }
         self.require_healthy(release, Colour::Blue).await?;
         let scaling = self.world.scaling(&release.green.blue).await?;
@@ -357,6 +361,17 @@ impl<W: World> Step<'_, W> {
             ));
         }
         Ok(list)
+    }
+}
+
+/// Refuses a part of a route that is not as it was read before the lock was taken.
+fn as_accepted(part: &RoutePart, found: &[Action]) -> TealResult<()> {
+    match differences(&part.part, &part.expected, found).first() {
+        None => Ok(()),
+        Some(difference) => Err(TealError::new(
+            ErrorName::RouteChanged,
+            format!("the route was changed while the release was being accepted: {difference}. Start again"),
+        )),
     }
 }
 

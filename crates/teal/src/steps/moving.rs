@@ -122,14 +122,31 @@ impl<W: World> Step<'_, W> {
         Ok(())
     }
 
-    /// Fails with what somebody else changed. `or` is also fine: an earlier run of this step may have written it already.
+    /// Fails with what somebody else changed, rules that were put before a part of the route among it. `or` is also fine: an earlier run
+    /// of this step may have written it already.
     pub(super) async fn require_unchanged(&self, part: &RoutePart, or: Option<&[Action]>) -> TealResult<()> {
-        let found = self.world.actions(&part.part).await?;
-        if found == part.expected || or.is_some_and(|other| found == other) {
+        let is_fine = |found: &[Action]| found == part.expected || or.is_some_and(|other| found == other);
+        let (told, rivals) = match &part.ahead {
+            None => (None, Vec::new()),
+            Some(known) => {
+                let reading = self.world.reading(&part.part).await?;
+                let rivals = reading.new_rivals(&part.part, known);
+                (Some(reading.actions), rivals)
+            }
+        };
+        let found = match told {
+            Some(told) if is_fine(&told) => told,
+            // What is written is read back by the part's own call, so that one has the last word.
+            Some(_) | None => self.world.actions(&part.part).await?,
+        };
+        let mut list = rivals;
+        if !is_fine(&found) {
+            list.extend(differences(&part.part, &part.expected, &found));
+        } else if list.is_empty() {
             return Ok(());
         }
-        let error = changed(&differences(&part.part, &part.expected, &found));
-        if found == part.original {
+        let error = changed(&list);
+        if found == part.original && !is_fine(&found) {
             let message = format!(
                 "a stack update or an apply has probably set the weights from before the release again: {}",
                 error.message

@@ -9,6 +9,7 @@ use crate::plan::{HttpCheck, Method, TestRoute};
 use crate::ports::{Endpoint, ProbeAnswer, World};
 use crate::release::{Event, Phase, Release};
 use crate::route::Colour;
+use crate::route::pattern::matches;
 use crate::story::Fact;
 use crate::units::Span;
 
@@ -133,26 +134,6 @@ fn name(check: &HttpCheck) -> String {
     format!("{method} {}", check.path)
 }
 
-/// Whether a path matches a path pattern of a rule.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html#path-conditions>
-fn matches(pattern: &str, path: &str) -> bool {
-    // Whether what was read of the pattern so far matches each beginning of the path.
-    let path: Vec<char> = path.chars().collect();
-    let mut reached = vec![false; path.len() + 1];
-    reached[0] = true;
-    for wanted in pattern.chars() {
-        let before = reached.clone();
-        for end in 0..=path.len() {
-            reached[end] = match wanted {
-                '*' => before[end] || end > 0 && reached[end - 1],
-                '?' => end > 0 && before[end - 1],
-                exact => end > 0 && before[end - 1] && path[end - 1] == exact,
-            };
-        }
-    }
-    reached[path.len()]
-}
-
 /// What is wrong with an answer, if anything.
 fn shortfall(check: &HttpCheck, answer: &ProbeAnswer) -> Option<String> {
     let expect = &check.expect;
@@ -164,27 +145,4 @@ fn shortfall(check: &HttpCheck, answer: &ProbeAnswer) -> Option<String> {
     }
     let wanted = expect.body_contains.as_ref()?;
     (!answer.body.contains(wanted.as_str())).then(|| format!("the body does not contain {wanted:?}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn paths_match_as_the_load_balancer_matches_them() {
-        let table = [
-            ("/health", "/health", true),
-            ("/health", "/health/", false),
-            ("/img/*", "/img/a/b.png", true),
-            ("/img/*", "/img", false),
-            ("/*/health", "/green/health", true),
-            ("/a?c", "/abc", true),
-            ("/a?c", "/ac", false),
-            ("*", "", true),
-            ("**b", "ab", true),
-        ];
-        for (pattern, path, expected) in table {
-            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
-        }
-    }
 }

@@ -3,7 +3,7 @@ use crate::plan::{AlarmName, Plan};
 use crate::ports::{
     AlarmReading, DestinationReading, Endpoint, Entrance, MetricQuery, PortResult, Reads, Series, Target,
 };
-use crate::route::{Action, ActionKind, Destination, PartRef, WeightedDestination};
+use crate::route::{Action, ActionKind, Destination, PartReading, PartRef, WeightedDestination};
 use serde_json::json;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -35,6 +35,10 @@ impl Router for Blue {
         let group = |arn: &str, weight| WeightedDestination { destination: arn.parse().unwrap(), weight };
         let groups = vec![group(GROUP_A, 100), group(GROUP_B, 0)];
         Ok(vec![Action { order: None, kind: ActionKind::Forward { groups, stickiness: None } }])
+    }
+
+    async fn reading(&self, part: &PartRef) -> PortResult<PartReading> {
+        Ok(PartReading { actions: self.actions(part).await?, ..PartReading::default() })
     }
 
     async fn set_actions(&self, part: &PartRef, _: &[Action]) -> PortResult<()> {
