@@ -285,7 +285,7 @@ expect: {outcome: promoted}
     #[test]
     fn the_shipped_templates_need_no_parameter_that_the_lab_does_not_give() {
         let scenario = Scenario::parse(SCENARIO).unwrap();
-        for template in ["alb-ecs", "alb-ec2", "nlb-ecs"] {
+        for template in ["alb-ecs", "alb-ec2", "nlb-ecs", "nlb-ec2"] {
             let file =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../infra/cloudformation/{template}.yaml"));
             let document = Template::read(&file).unwrap().document;

@@ -4,6 +4,7 @@
 
 mod calls;
 mod permissions;
+mod pipeline;
 mod readme;
 mod repository;
 mod state_machine;
