@@ -23,8 +23,8 @@ const CLAIM_AGAIN: Duration = Duration::from_secs(3);
 /// How long a call is repeated at most by who has no other deadline.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What a run keeps of its time, so that it can still write the record and say what went wrong.
-pub(crate) const LEFT_FOR_THE_REST: Duration = Duration::from_secs(8);
+/// The part of its time in which a run may repeat calls; in the rest it can still write the record and say what went wrong.
+pub(crate) const FOR_CALLS: f64 = 0.75;
 
 /// Whether a function's calls of the load balancer's API can wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Aws {
     /// # Errors
     /// [`PortError::Throttled`] when others are to go first.
     pub async fn begin_run(&self, urgency: Urgency, left: Duration) -> PortResult<()> {
-        let until = Instant::now() + left.saturating_sub(LEFT_FOR_THE_REST);
+        let until = Instant::now() + left.mul_f64(FOR_CALLS);
         *self.turn.run() = Some(Run { urgency, until, served: false, claimed: None });
         match urgency == Urgency::Waits && self.others_go_first().await {
             true => Err(PortError::Throttled { call: "elasticloadbalancing (rollbacks come first)" }),

@@ -64,9 +64,12 @@ pub(crate) async fn deploy(
     let functions = package(aws, places, binaries, &file, &mut template).await?;
     shorten_timeouts(&mut template, scale);
     progress.say(format!("deploying template.yaml with {} functions", functions.len()));
+    // From a bucket, as the SAM CLI does it: within the call a template may have 51,200 characters.
+    let key = format!("{BUCKET}/template.json");
+    aws.put_s3(&key, template.to_string().into()).await?;
     let parameters = json!({
         "StackName": STACK,
-        "TemplateBody": template.to_string(),
+        "TemplateURL": format!("https://s3.amazonaws.com/{key}"),
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         // The emulator does not know versions and aliases of state machines.
         "Parameters": [

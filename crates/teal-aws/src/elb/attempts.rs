@@ -89,7 +89,7 @@ mod tests {
             Err::<(), _>(THROTTLED)
         };
         // Room for the first pause at its longest, but not for the second one after it at their shortest.
-        aws.begin_run(Urgency::Restores, FIRST_PAUSE.mul_f64(1.5) + crate::turn::LEFT_FOR_THE_REST).await.unwrap();
+        aws.begin_run(Urgency::Restores, FIRST_PAUSE.mul_f64(1.5 / crate::turn::FOR_CALLS)).await.unwrap();
         assert_eq!(write(&aws, attempt).await, Err(THROTTLED));
         assert_eq!(attempts.get(), 2);
         assert_eq!(script.operations(), ["PutItem"], "others are told once");

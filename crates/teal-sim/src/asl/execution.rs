@@ -185,13 +185,13 @@ mod tests {
         let mut execution = Execution::start();
         let mut pauses = Vec::new();
         for _ in 0..20 {
-            execution.failed("Teal.Throttled", "busy", 1.0);
+            execution.failed("Teal.Unavailable", "busy", 1.0);
             let Doing::Retry { seconds, .. } = execution.doing() else { break };
             pauses.push(*seconds);
             execution.waited();
         }
         assert_eq!(pauses, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
-        assert_eq!((execution.at(), execution.caught()), ("RollBack", (Some("Teal.Throttled"), Some("busy"))));
+        assert_eq!((execution.at(), execution.caught()), ("RollBack", (Some("Teal.Unavailable"), Some("busy"))));
     }
 
     #[test]

@@ -27,9 +27,9 @@ const fn of(function: &'static str, state: State, each: [u64; 2], once: [u64; 2]
 
 /// What a release takes at most where nothing is turned away and nobody is killed.
 pub(crate) const BUDGET: [Share; 9] = [
-    of("accept", State::Accept, [9, 0], [0, 0]),
+    of("accept", State::Accept, [10, 0], [0, 0]),
     of("prepare-green", State::PrepareGreen, [1, 0], [2, 1]),
-    of("validate-green", State::ValidateGreen, [1, 0], [0, 0]),
+    of("validate-green", State::ValidateGreen, [3, 0], [0, 0]),
     of("shift-traffic", State::ShiftTraffic, [5, 1], [0, 0]),
     of("evaluate-health", State::EvaluateHealth, [3, 0], [0, 0]),
     of("promote", State::Promote, [4, 1], [0, 0]),
