@@ -170,7 +170,7 @@ pub struct MetricQuery {
 }
 
 /// Where a series comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reads {
     Statistic(Statistic),
     /// Metric math over other queries of the same call, by their ids.
@@ -178,7 +178,7 @@ pub enum Reads {
 }
 
 /// A statistic of one metric.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Statistic {
     pub namespace: String,
     pub metric: String,

@@ -2,7 +2,7 @@
 
 use crate::ports::{LogFinding, LogLine, LogSearch, MetricQuery, Reads, Series, Statistic};
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A series that is wanted: its place in the call, or among the searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,8 @@ impl SeriesKey {
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
     queries: Vec<MetricQuery>,
+    /// Where among the queries each series is, by its period: a plan may want hundreds.
+    places: HashMap<(Reads, u32), usize>,
     searches: Vec<LogSearch>,
 }
 
@@ -48,8 +50,7 @@ impl Wanted {
     }
 
     fn add(&mut self, reads: Reads, period: u32, returned: bool) -> SeriesKey {
-        let known = self.queries.iter().position(|query| query.reads == reads && query.period == period);
-        let place = known.unwrap_or(self.queries.len());
+        let place = *self.places.entry((reads.clone(), period)).or_insert(self.queries.len());
         let key = SeriesKey::Metric(place);
         match self.queries.get_mut(place) {
             Some(query) => query.returned |= returned,
