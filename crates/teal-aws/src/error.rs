@@ -27,12 +27,15 @@ const THROTTLING: [&str; 14] = [
 ];
 
 /// Codes of faults that pass, where the HTTP status does not tell.
-const PASSING: [&str; 8] = [
+const PASSING: [&str; 10] = [
     "ConcurrentUpdateException",
     "InternalFailure",
     "InternalServerError",
+    // Lambda: somebody else changed what was read, or is changing it. It is read again.
+    "PreconditionFailedException",
     "RequestTimeout",
     "RequestTimeoutException",
+    "ResourceConflictException",
     "ResourceContention",
     "ScalingActivityInProgress",
     "ServiceUnavailable",

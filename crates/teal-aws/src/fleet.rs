@@ -5,6 +5,7 @@ use crate::Aws;
 use crate::beanstalk::Beanstalk;
 use crate::ec2_autoscaling::ScalingGroups;
 use crate::ecs::{EcsServices, ServiceOrder};
+use crate::lambda::Functions;
 use teal::fleet::{External, GreenOrder, Runner};
 use teal::plan::Green;
 use teal::ports::{CapacityHold, Fleet, PortResult, Progress, Scaling, Survey};
@@ -17,13 +18,14 @@ impl Fleet for Aws {
             Green::External(green) => External(self).survey(green, colours).await,
             Green::AutoScaling(green) => ScalingGroups(self).survey(green, colours).await,
             Green::Beanstalk(green) => Beanstalk(self).survey(green, colours).await,
+            Green::Lambda(green) => Functions(self).survey(green, colours).await,
         }
     }
 
     async fn scaling(&self, runner: &Runner) -> PortResult<Option<Scaling>> {
         match runner {
             Runner::Ecs(ecs) => self.read_scaling(&ecs.cluster, &ecs.service).await,
-            Runner::External(_) => Ok(None),
+            Runner::External(_) | Runner::FunctionVersion(_) => Ok(None),
             Runner::AutoScaling(scaling) => ScalingGroups(self).scaling(&scaling.group).await.map(Some),
             Runner::Beanstalk(runner) => Beanstalk(self).scaling(&runner.environment).await.map(Some),
         }
@@ -32,7 +34,7 @@ impl Fleet for Aws {
     async fn hold_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()> {
         match runner {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.begun(present)).await,
-            Runner::External(_) => Ok(()),
+            Runner::External(_) | Runner::FunctionVersion(_) => Ok(()),
             Runner::AutoScaling(scaling) => ScalingGroups(self).hold_capacity(&scaling.group, hold).await,
             Runner::Beanstalk(runner) => Beanstalk(self).hold_capacity(&runner.environment, hold).await,
         }
@@ -41,7 +43,7 @@ impl Fleet for Aws {
     async fn free_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()> {
         match runner {
             Runner::Ecs(ecs) => self.set_scaling(&ecs.cluster, &ecs.service, |present| hold.ended(present)).await,
-            Runner::External(_) => Ok(()),
+            Runner::External(_) | Runner::FunctionVersion(_) => Ok(()),
             Runner::AutoScaling(scaling) => ScalingGroups(self).free_capacity(&scaling.group, hold).await,
             Runner::Beanstalk(runner) => Beanstalk(self).free_capacity(&runner.environment, hold).await,
         }
@@ -50,7 +52,7 @@ impl Fleet for Aws {
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {
         match &order.green {
             Runner::Ecs(green) => EcsServices(self).bring_up(&ServiceOrder::new(order, green)).await,
-            Runner::External(_) => Ok(()),
+            Runner::External(_) | Runner::FunctionVersion(_) => Ok(()),
             Runner::AutoScaling(green) => ScalingGroups(self).bring_up(order, &green.group).await,
             Runner::Beanstalk(green) => Beanstalk(self).bring_up(order, &green.environment).await,
         }
@@ -58,7 +60,7 @@ impl Fleet for Aws {
 
     async fn bring_on(&self, order: &GreenOrder) -> PortResult<()> {
         match &order.green {
-            Runner::Ecs(_) | Runner::External(_) | Runner::AutoScaling(_) => Ok(()),
+            Runner::Ecs(_) | Runner::External(_) | Runner::AutoScaling(_) | Runner::FunctionVersion(_) => Ok(()),
             Runner::Beanstalk(green) => Beanstalk(self).bring_on(order, &green.environment).await,
         }
     }
@@ -67,6 +69,7 @@ impl Fleet for Aws {
         match &order.green {
             Runner::Ecs(green) => EcsServices(self).progress_of_green(&ServiceOrder::new(order, green)).await,
             Runner::External(_) => External(self).progress_of_green(order).await,
+            Runner::FunctionVersion(version) => Functions(self).progress(version).await,
             Runner::AutoScaling(green) => ScalingGroups(self).progress_of_green(order, &green.group).await,
             Runner::Beanstalk(green) => Beanstalk(self).progress_of_green(order, &green.environment).await,
         }
@@ -76,6 +79,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).progress(ecs).await,
             Runner::External(destination) => External(self).progress(destination).await,
+            Runner::FunctionVersion(version) => Functions(self).progress(version).await,
             Runner::AutoScaling(scaling) => ScalingGroups(self).progress(&scaling.group).await,
             Runner::Beanstalk(runner) => Beanstalk(self).progress(&runner.environment).await,
         }
@@ -85,6 +89,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).scale_out(ecs, units).await,
             Runner::External(destination) => External(self).resize(destination),
+            Runner::FunctionVersion(_) => Ok(()),
             Runner::AutoScaling(scaling) => ScalingGroups(self).scale_out(&scaling.group, units).await,
             Runner::Beanstalk(runner) => Beanstalk(self).scale_out(&runner.environment, units).await,
         }
@@ -94,6 +99,7 @@ impl Fleet for Aws {
         match runner {
             Runner::Ecs(ecs) => EcsServices(self).scale_in(ecs).await,
             Runner::External(destination) => External(self).resize(destination),
+            Runner::FunctionVersion(_) => Ok(()),
             Runner::AutoScaling(scaling) => ScalingGroups(self).scale_in(&scaling.group).await,
             Runner::Beanstalk(runner) => Beanstalk(self).terminate(&runner.environment).await,
         }

@@ -20,6 +20,7 @@ mod eventbridge;
 mod fleet;
 mod http;
 mod json;
+mod lambda;
 mod logs;
 mod plans;
 mod query;
@@ -41,13 +42,16 @@ pub use turn::Urgency;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock};
+use teal::route::FunctionAlias;
 
 /// AWS as the world that a release runs against.
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
     settings: AwsSettings,
+    aliases: Mutex<HashMap<FunctionAlias, lambda::AliasSeen>>,
     autoscaling: OnceLock<json::Client>,
     beanstalk: OnceLock<query::Client>,
     /// For what must not be sent a second time.
@@ -59,6 +63,7 @@ pub struct Aws {
     ecs: OnceLock<json::Client>,
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     eventbridge: OnceLock<json::Client>,
+    lambda: OnceLock<rest::Client>,
     step_functions: OnceLock<aws_sdk_sfn::Client>,
     turn: turn::Turn,
 }
@@ -80,6 +85,7 @@ impl Aws {
         Self {
             config: client::with_client(config),
             settings,
+            aliases: Mutex::default(),
             autoscaling: OnceLock::new(),
             beanstalk: OnceLock::new(),
             beanstalk_once: OnceLock::new(),
@@ -90,6 +96,7 @@ impl Aws {
             ecs: OnceLock::new(),
             elb: OnceLock::new(),
             eventbridge: OnceLock::new(),
+            lambda: OnceLock::new(),
             step_functions: OnceLock::new(),
             turn: turn::Turn::default(),
         }
@@ -142,6 +149,10 @@ impl Aws {
 
     fn eventbridge(&self) -> &json::Client {
         self.eventbridge.get_or_init(|| json::Client::new(&self.config, &eventbridge::EVENTS))
+    }
+
+    fn lambda(&self) -> &rest::Client {
+        self.lambda.get_or_init(|| rest::Client::new(&self.config, &lambda::LAMBDA))
     }
 
     fn step_functions(&self) -> &aws_sdk_sfn::Client {

@@ -5,6 +5,7 @@ use crate::Aws;
 use crate::appconfig::Flags;
 use crate::beanstalk::{self, Beanstalk};
 use crate::elb::{LoadBalancers, Place};
+use crate::lambda::Functions;
 use std::collections::BTreeMap;
 use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Router, Target, TargetHealth};
 use teal::route::{Action, Destination, PartReading, PartRef};
@@ -16,6 +17,7 @@ impl Router for Aws {
             PartRef::Rule(arn) => LoadBalancers(self).actions(Place::Rule(arn)).await,
             PartRef::Flag(flag) => Flags(self).flag_actions(flag).await,
             PartRef::Cname(cname) => Beanstalk(self).actions(cname).await,
+            PartRef::Alias(alias) => Functions(self).actions(alias).await,
         }
     }
 
@@ -23,8 +25,8 @@ impl Router for Aws {
         match part {
             PartRef::Listener(arn) => LoadBalancers(self).reading(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).reading(Place::Rule(arn)).await,
-            // Nothing decides before a flag or a name does.
-            PartRef::Flag(_) | PartRef::Cname(_) => {
+            // Nothing decides before a flag, a name or an alias does.
+            PartRef::Flag(_) | PartRef::Cname(_) | PartRef::Alias(_) => {
                 Ok(PartReading { actions: self.actions(part).await?, ..PartReading::default() })
             }
         }
@@ -36,12 +38,13 @@ impl Router for Aws {
             PartRef::Rule(arn) => LoadBalancers(self).set_actions(Place::Rule(arn), actions).await,
             PartRef::Flag(flag) => Flags(self).set_flag(flag, actions).await,
             PartRef::Cname(cname) => Beanstalk(self).set_actions(cname, actions).await,
+            PartRef::Alias(alias) => Functions(self).set_actions(alias, actions).await,
         }
     }
 
     async fn restore_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<Option<String>> {
         match part {
-            PartRef::Listener(_) | PartRef::Rule(_) | PartRef::Cname(_) => {
+            PartRef::Listener(_) | PartRef::Rule(_) | PartRef::Cname(_) | PartRef::Alias(_) => {
                 self.set_actions(part, actions).await.map(|()| None)
             }
             PartRef::Flag(flag) => Flags(self).restore_flag(flag, actions).await,
@@ -54,6 +57,8 @@ impl Router for Aws {
             // The rule that deals users keeps them: by their key, which is no stickiness beyond the weights.
             Destination::Flag(_) => Ok(DestinationReading { sticky: false, settings: BTreeMap::new() }),
             Destination::Environment(_) => Ok(Beanstalk(self).destination()),
+            // What may differ between two versions is in the survey of the fleet.
+            Destination::FunctionVersion(_) => Ok(DestinationReading { sticky: false, settings: BTreeMap::new() }),
         }
     }
 
@@ -68,12 +73,13 @@ impl Router for Aws {
                 reason: None,
             }]),
             Destination::Environment(name) => Beanstalk(self).targets(name.as_str()).await,
+            Destination::FunctionVersion(version) => Functions(self).targets(version).await,
         }
     }
 
     async fn entrance(&self, destination: &Destination) -> PortResult<Option<Entrance>> {
         match destination {
-            Destination::TargetGroup(_) | Destination::Flag(_) => Ok(None),
+            Destination::TargetGroup(_) | Destination::Flag(_) | Destination::FunctionVersion(_) => Ok(None),
             Destination::Environment(name) => Beanstalk(self).entrance(name.as_str()).await,
         }
     }
@@ -82,7 +88,7 @@ impl Router for Aws {
         match part {
             PartRef::Listener(arn) => LoadBalancers(self).zones(Place::Listener(arn)).await,
             PartRef::Rule(arn) => LoadBalancers(self).zones(Place::Rule(arn)).await,
-            PartRef::Flag(_) | PartRef::Cname(_) => Ok(Vec::new()),
+            PartRef::Flag(_) | PartRef::Cname(_) | PartRef::Alias(_) => Ok(Vec::new()),
         }
     }
 
@@ -92,6 +98,7 @@ impl Router for Aws {
             PartRef::Rule(arn) => LoadBalancers(self).endpoint(Place::Rule(arn)).await,
             PartRef::Flag(flag) => Err(PortError::NotFound { what: format!("an address of {flag}") }),
             PartRef::Cname(cname) => Ok(beanstalk::endpoint(cname)),
+            PartRef::Alias(alias) => Functions(self).endpoint(alias),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::Aws;
 use crate::json;
+use crate::lambda::LAMBDA;
 use crate::rest::{self, Request, percent_encoded};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -11,7 +12,6 @@ use teal::ports::{BuildOrder, BuildReading, BuildState, PortError, PortResult, T
 
 const CODEBUILD: json::Service =
     json::Service { name: "codebuild", target: "CodeBuild_20161006", version: "1.1", id: "codebuild" };
-const LAMBDA: json::Service = json::Service { name: "lambda", target: "", version: "", id: "lambda" };
 
 /// How much longer than the function's own time its answer is waited for: a cold start.
 const GRACE: Duration = Duration::from_secs(5);

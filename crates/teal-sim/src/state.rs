@@ -185,7 +185,8 @@ impl State {
     /// The targets of a group: one for each task of the service behind it, healthy unless the service is sick or the group is in no
     /// forward action.
     pub(crate) fn targets(&self, group: &Destination, now: Timestamp) -> Vec<Target> {
-        let attached = self.is_attached(group.as_str());
+        // A version of a function is what it is whether an alias names it or not.
+        let attached = matches!(group, Destination::FunctionVersion(_)) || self.is_attached(group.as_str());
         let behind = self.services.iter().filter(|(_, service)| service.group == group.as_str());
         behind
             .flat_map(|(name, service)| {

@@ -5,7 +5,7 @@ mod external;
 pub use external::External;
 
 use crate::ports::CapacityHold;
-use crate::route::{Colour, Colours, Destination};
+use crate::route::{Colour, Colours, Destination, FunctionVersion};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -21,6 +21,8 @@ pub enum Runner {
     AutoScaling(AutoScalingGroup),
     /// An environment of Elastic Beanstalk.
     Beanstalk(BeanstalkEnvironment),
+    /// A published version of a Lambda function.
+    FunctionVersion(FunctionVersion),
 }
 
 /// A service of Amazon ECS.
@@ -57,6 +59,7 @@ impl Runner {
             Runner::External(destination) => destination.name(),
             Runner::AutoScaling(scaling) => &scaling.group,
             Runner::Beanstalk(beanstalk) => &beanstalk.environment,
+            Runner::FunctionVersion(version) => version.as_str(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Runner {
             Runner::External(destination) => destination.noun(),
             Runner::AutoScaling(_) => "group",
             Runner::Beanstalk(_) => "environment",
+            Runner::FunctionVersion(_) => "function version",
         }
     }
 
@@ -78,6 +82,7 @@ impl Runner {
             Runner::Ecs(_) => "tasks",
             Runner::External(_) => "targets",
             Runner::AutoScaling(_) | Runner::Beanstalk(_) => "instances",
+            Runner::FunctionVersion(_) => "execution environments",
         }
     }
 
@@ -89,6 +94,7 @@ impl Runner {
             Runner::External(_) => "version",
             Runner::AutoScaling(_) => "launch template version",
             Runner::Beanstalk(_) => "application version",
+            Runner::FunctionVersion(_) => "function version",
         }
     }
 
@@ -100,6 +106,7 @@ impl Runner {
             Runner::External(_) => "its owner",
             Runner::AutoScaling(_) => "EC2 Auto Scaling",
             Runner::Beanstalk(_) => "Elastic Beanstalk",
+            Runner::FunctionVersion(_) => "Lambda",
         }
     }
 
@@ -107,7 +114,7 @@ impl Runner {
     #[must_use]
     pub const fn has_units(&self) -> bool {
         match self {
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => true,
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) | Runner::FunctionVersion(_) => true,
             Runner::External(destination) => destination.has_units(),
         }
     }
@@ -117,7 +124,7 @@ impl Runner {
     pub const fn is_sized_by_teal(&self) -> bool {
         match self {
             Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => true,
-            Runner::External(_) => false,
+            Runner::External(_) | Runner::FunctionVersion(_) => false,
         }
     }
 
@@ -128,6 +135,7 @@ impl Runner {
             Runner::Beanstalk(BeanstalkEnvironment { kept: true, .. }) => Some("it is to stay"),
             Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => None,
             Runner::External(_) => Some("Teal did not bring it up: take it in by hand"),
+            Runner::FunctionVersion(_) => Some("without traffic it costs nothing"),
         }
     }
 
@@ -136,7 +144,7 @@ impl Runner {
     pub const fn comes_in_stages(&self) -> bool {
         match self {
             Runner::Beanstalk(_) => true,
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::External(_) => false,
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::External(_) | Runner::FunctionVersion(_) => false,
         }
     }
 }

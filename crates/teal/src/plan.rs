@@ -5,6 +5,7 @@
 //! as the one in a release's record.
 
 mod afterwards;
+mod alias;
 mod arn;
 mod check;
 mod cloudwatch;
@@ -25,6 +26,7 @@ mod url;
 mod validate;
 
 pub use afterwards::Afterwards;
+pub use alias::{AliasName, AliasRoute, LambdaFunctionName};
 pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
 pub use check::CheckedPlan;
 pub use cloudwatch::{
@@ -34,7 +36,8 @@ pub use cloudwatch::{
 pub use flag::{AppConfigId, FlagKey, FlagRoute, Turn};
 pub use green::{
     AutoScalingGreen, AutoScalingGroupName, BeanstalkGreen, Cluster, EcsGreen, EcsServiceName, EnvironmentDomain,
-    EnvironmentName, ExternalGreen, FormerBlue, Green, LaunchTemplateVersion, TaskDefinition, VersionLabel,
+    EnvironmentName, ExternalGreen, FormerBlue, FunctionVersionNumber, Green, LambdaGreen, LaunchTemplateVersion,
+    TaskDefinition, VersionLabel,
 };
 pub use judge::{
     AdvanceOn, AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit,
@@ -52,6 +55,7 @@ pub use validate::{
     ProjectName, Validate, VariableName, VariableValue,
 };
 
+use crate::route::Named;
 use crate::strategy::Strategy;
 use crate::units::Span;
 use arn::Home;
@@ -88,6 +92,14 @@ pub struct Plan {
     /// What happens when another release holds the route, or a part of it.
     #[serde(default)]
     pub on_busy: OnBusy,
+}
+
+impl Plan {
+    /// What the plan says of the two destinations that share the traffic.
+    #[must_use]
+    pub fn named(&self) -> Named {
+        self.traffic.route.named(&self.green)
+    }
 }
 
 /// What happens when another release holds the route.

@@ -6,18 +6,20 @@ mod colours;
 mod destination;
 mod difference;
 mod flag;
+mod function;
 mod kind;
 mod meter;
 pub(crate) mod pattern;
 
 pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
 pub use ahead::{Condition, PartReading, RuleAhead};
-pub use colours::{Colour, Colours, NotShiftable, attach, discover};
+pub use colours::{Colour, Colours, Named, NotShiftable, attach, discover};
 pub use destination::Destination;
 pub use difference::{Difference, differences};
 pub use flag::{FlagRef, FlagState};
+pub use function::{FunctionAlias, FunctionVersion};
 pub use kind::{Granularity, RouteKind};
-pub use meter::{Meter, RequestMetrics};
+pub use meter::{Meter, Outcome, RequestMetrics};
 
 use crate::plan::{EnvironmentDomain, EnvironmentName, ListenerArn, RuleArn};
 use crate::units::Share;
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// One place where weights are set: the default action of a listener, or a rule. Each kind of route has its own kinds of places.
+/// One place where weights are set: the default action of a listener, a rule, an alias of a function. Each kind of route has its own kinds of places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PartRef {
@@ -35,6 +37,7 @@ pub enum PartRef {
     Flag(FlagRef),
     /// A domain name that one of two environments has.
     Cname(Box<CnamePart>),
+    Alias(FunctionAlias),
 }
 
 /// A domain name that one of two Elastic Beanstalk environments has.
@@ -46,7 +49,8 @@ pub struct CnamePart {
 }
 
 impl PartRef {
-    /// What metrics call it: of a listener or rule the load balancer, as CloudWatch's dimension `LoadBalancer` has it (`app/name/id`, `net/name/id`). Nothing
+    /// What metrics call it: of a listener or rule the load balancer, as CloudWatch's dimension `LoadBalancer` has it (`app/name/id`, `net/name/id`), of an
+    /// alias what `Resource` has, `function:alias`. Nothing
     /// publishes metrics about a domain name: they are its environments'.
     #[must_use]
     pub fn name_in_metrics(&self) -> &str {
@@ -55,6 +59,7 @@ impl PartRef {
             PartRef::Rule(arn) => arn.load_balancer(),
             PartRef::Flag(flag) => flag.as_str(),
             PartRef::Cname(cname) => cname.name.as_str(),
+            PartRef::Alias(alias) => alias.as_str(),
         }
     }
 
@@ -66,10 +71,12 @@ impl PartRef {
             PartRef::Listener(_) | PartRef::Rule(_) => RouteKind::Alb,
             PartRef::Flag(_) => RouteKind::Flag,
             PartRef::Cname(_) => RouteKind::Cname,
+            PartRef::Alias(_) => RouteKind::Lambda,
         }
     }
 
-    /// What names it among all parts of all routes, for locks: the ARN of a listener or rule, a flag's whole name, a domain name.
+    /// What names it among all parts of all routes, for locks: the ARN of a listener or rule, a flag's whole name, a domain name,
+    /// `function:alias`.
     #[must_use]
     pub fn key(&self) -> &str {
         match self {
@@ -77,6 +84,7 @@ impl PartRef {
             PartRef::Rule(arn) => arn.as_str(),
             PartRef::Flag(flag) => flag.as_str(),
             PartRef::Cname(cname) => cname.name.as_str(),
+            PartRef::Alias(alias) => alias.as_str(),
         }
     }
 }
@@ -88,6 +96,7 @@ impl fmt::Display for PartRef {
             PartRef::Rule(arn) => write!(f, "rule {arn}"),
             PartRef::Flag(flag) => write!(f, "flag {flag}"),
             PartRef::Cname(cname) => write!(f, "domain name {}", cname.name),
+            PartRef::Alias(alias) => write!(f, "alias {alias}"),
         }
     }
 }
@@ -112,15 +121,79 @@ impl RoutePart {
     /// 100 % blue's and green's original numbers change places.
     #[must_use]
     pub fn at(&self, colours: &Colours, share: Share) -> Vec<Action> {
-        let mut actions = self.original.clone();
+        let kind = self.part.kind();
+        let mut actions = complete(kind, &self.original, [&colours.blue, &colours.green]);
         for group in actions.iter_mut().flat_map(Action::groups_mut) {
             let is_green = group.destination == colours.green;
             if let Some(weight) = weight_of(&self.original, colours, share, is_green) {
                 group.weight = weight;
             }
         }
-        actions
+        as_listed(kind, actions)
     }
+
+    /// The actions as found, with all of the pair's weight on blue; `None` where blue is not there any more.
+    #[must_use]
+    pub fn on_blue(&self, found: &[Action], colours: &Colours) -> Option<Vec<Action>> {
+        let kind = self.part.kind();
+        let is_of_pair = |group: &WeightedDestination| [&colours.blue, &colours.green].contains(&&group.destination);
+        if !kind.lists_idle() && !found.iter().flat_map(Action::groups).all(is_of_pair) {
+            // Somebody else's version has a share that the pair's weights would take away.
+            return None;
+        }
+        let mut target = complete(kind, found, [&colours.blue, &colours.green]);
+        let weight = weight_in(&target, &colours.blue)?;
+        if weight > 0 && weight_in(&target, &colours.green).is_none() {
+            // Green is not attached, or not any more.
+            return Some(target);
+        }
+        let whole = weight_in(&self.original, &colours.blue).filter(|weight| *weight > 0).unwrap_or(100);
+        for group in target.iter_mut().flat_map(Action::groups_mut) {
+            if group.destination == colours.blue {
+                group.weight = whole;
+            } else if group.destination == colours.green {
+                group.weight = 0;
+            }
+        }
+        Some(as_listed(kind, target))
+    }
+}
+
+/// A list with these destinations in it, at weight 0 where a route of this kind lists none that is idle.
+fn complete<'a>(
+    kind: RouteKind,
+    actions: &[Action],
+    destinations: impl IntoIterator<Item = &'a Destination>,
+) -> Vec<Action> {
+    let mut actions = actions.to_vec();
+    if kind.lists_idle() {
+        return actions;
+    }
+    let groups = actions.iter_mut().find_map(|action| match &mut action.kind {
+        ActionKind::Forward { groups, .. } => Some(groups),
+        ActionKind::Kept { .. } => None,
+    });
+    if let Some(groups) = groups {
+        for destination in destinations {
+            if groups.iter().all(|group| group.destination != *destination) {
+                groups.push(WeightedDestination { destination: destination.clone(), weight: 0 });
+            }
+        }
+        groups.sort_by(|one, other| one.destination.cmp(&other.destination));
+    }
+    actions
+}
+
+/// A list as a route of this kind lists it.
+fn as_listed(kind: RouteKind, mut actions: Vec<Action>) -> Vec<Action> {
+    if !kind.lists_idle() {
+        for action in &mut actions {
+            if let ActionKind::Forward { groups, .. } = &mut action.kind {
+                groups.retain(|group| group.weight > 0);
+            }
+        }
+    }
+    actions
 }
 
 fn weight_of(original: &[Action], colours: &Colours, share: Share, is_green: bool) -> Option<u16> {

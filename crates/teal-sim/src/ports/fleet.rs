@@ -6,7 +6,7 @@ use crate::state::Service;
 use serde_json::json;
 use std::collections::BTreeMap;
 use teal::fleet::{BeanstalkEnvironment, EcsService, External, GreenOrder, Runner};
-use teal::plan::{BeanstalkGreen, FormerBlue, Green};
+use teal::plan::{BeanstalkGreen, FormerBlue, Green, LambdaGreen};
 use teal::ports::{
     Announcer, CapacityHold, Executions, Fleet, PortError, PortResult, Progress, RunnerReading, Scaling, Survey,
 };
@@ -19,6 +19,7 @@ impl Fleet for Link<'_> {
             Green::Ecs(green) => green,
             Green::External(green) => return External(self).survey(green, colours).await,
             Green::Beanstalk(green) => return self.survey_environments(green, colours).await,
+            Green::Lambda(green) => return self.survey_versions(green, colours).await,
             Green::AutoScaling(_) => {
                 return Err(PortError::NotFound { what: format!("{} in the simulation", green.field()) });
             }
@@ -137,6 +138,26 @@ impl Link<'_> {
                 green: runner(&colours.green, state.services.contains_key(colours.green.name())),
                 present: None,
                 runs: green.version_label.to_string(),
+                lacking: Vec::new(),
+                green_version: BTreeMap::new(),
+                blue_version: BTreeMap::new(),
+            })
+        })
+        .await
+    }
+
+    /// Versions of a function: there is nothing to be sized.
+    async fn survey_versions(&self, green: &LambdaGreen, colours: &Colours) -> PortResult<Survey> {
+        let runner = |destination: &Destination| match destination {
+            Destination::FunctionVersion(version) => Ok(Runner::FunctionVersion(version.clone())),
+            other => Err(PortError::NotFound { what: format!("a function behind {other}") }),
+        };
+        self.call(Op::other("GetFunctionConfiguration"), |_| {
+            Ok(Survey {
+                blue: RunnerReading { runner: runner(&colours.blue)?, desired: 1, settings: BTreeMap::new() },
+                green: runner(&colours.green)?,
+                present: None,
+                runs: green.function_version.to_string(),
                 lacking: Vec::new(),
                 green_version: BTreeMap::new(),
                 blue_version: BTreeMap::new(),

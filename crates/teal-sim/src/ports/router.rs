@@ -72,7 +72,7 @@ impl Router for Link<'_> {
     async fn entrance(&self, destination: &Destination) -> PortResult<Option<Entrance>> {
         self.call(Op::other("DescribeEnvironmentResources"), |_| {
             Ok(match destination {
-                Destination::TargetGroup(_) | Destination::Flag(_) => None,
+                Destination::TargetGroup(_) | Destination::Flag(_) | Destination::FunctionVersion(_) => None,
                 Destination::Environment(name) => Some(Entrance {
                     url: format!("http://{name}.internal"),
                     load_balancer: Some(format!("app/{name}/1")),

@@ -52,7 +52,7 @@ impl Signals for Link<'_> {
                         let found = statistic(query)?.dimensions.iter().find(|(name, _)| name == wanted);
                         found.map(|(_, value)| value.as_str())
                     };
-                    let group = dimension("TargetGroup");
+                    let group = dimension("TargetGroup").or_else(|| dimension("ExecutedVersion"));
                     let traffic = group.and_then(|group| state.traffic.iter().find(|(arn, _)| arn.ends_with(group)));
                     let (requests, bad) = traffic.map_or((0.0, 0.0), |(_, traffic)| *traffic);
                     // Each of the two zones serves half.
@@ -82,7 +82,8 @@ fn statistic(query: &MetricQuery) -> Option<&Statistic> {
 /// One series of a group's traffic, a pair of requests a minute and bad ones among them.
 fn series(query: &MetricQuery, (requests, bad): (f64, f64), from: Timestamp, to: Timestamp) -> Series {
     let value = match statistic(query).map_or("", |statistic| statistic.metric.as_str()) {
-        "RequestCount" => Some(requests),
+        "RequestCount" | "Invocations" => Some(requests),
+        "Errors" => Some(bad),
         "HTTPCode_Target_2XX_Count" => Some(requests - bad),
         _ => None,
     };

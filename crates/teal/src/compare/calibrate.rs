@@ -4,6 +4,7 @@ use super::source::CountKeys;
 use super::{CountSource, Place};
 use crate::judge::{Calibration, Counts, EDGE_PERCENTILES, HistoryPoint};
 use crate::plan::limits::METRIC_PERIOD;
+use crate::route::RequestMetrics;
 use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::{Timestamp, after};
 
@@ -14,6 +15,13 @@ const PERCENTILE_PERIOD: u32 = 3600;
 /// The edges where blue's percentiles are not known, in seconds: any edge that is fixed before the release is right, these
 /// are merely less telling.
 const USUAL_EDGES: [f64; 3] = [0.1, 0.5, 2.0];
+
+/// The percentiles of blue's latency.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Percentiles {
+    keys: [SeriesKey; 3],
+    metrics: RequestMetrics,
+}
 
 /// The past of blue that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +64,13 @@ impl History {
             .collect()
     }
 
-    /// Wants the percentiles of blue's latency, hour by hour.
-    pub(crate) fn want_percentiles(wanted: &mut Wanted, blue: &Place<'_>) -> [SeriesKey; 3] {
-        EDGE_PERCENTILES.map(|percentile| {
-            wanted.statistic(blue.statistic("TargetResponseTime", &format!("p{percentile}")), PERCENTILE_PERIOD)
-        })
+    /// Wants the percentiles of blue's latency, hour by hour; nothing where the route's metrics know no requests.
+    pub(crate) fn want_percentiles(wanted: &mut Wanted, blue: &Place<'_>) -> Option<Percentiles> {
+        let metrics = blue.meter.of_requests()?;
+        let keys = EDGE_PERCENTILES.map(|percentile| {
+            wanted.statistic(blue.statistic(metrics.duration, &format!("p{percentile}")), PERCENTILE_PERIOD)
+        });
+        Some(Percentiles { keys, metrics })
     }
 
     /// How noisy a metric is: one half of blue's zones against the other, minute by minute.
@@ -109,11 +119,11 @@ pub(super) fn sum(keys: &[CountKeys], readings: &Readings, at: Timestamp) -> Opt
 
 /// The edges in seconds at which latency is judged, rising: the median of each percentile's hours. Nothing where one of
 /// them is unknown.
-pub(crate) fn edges(percentiles: [SeriesKey; 3], readings: &Readings) -> Option<[f64; 3]> {
+pub(crate) fn edges(percentiles: &Percentiles, readings: &Readings) -> Option<[f64; 3]> {
     let mut edges = [0.0; 3];
-    for (edge, key) in edges.iter_mut().zip(percentiles) {
-        let mut hours: Vec<f64> =
-            readings.all(key).map(|(_, value)| value).filter(|value| value.is_finite() && *value > 0.0).collect();
+    for (edge, key) in edges.iter_mut().zip(percentiles.keys) {
+        let seconds = readings.all(key).map(|(_, value)| percentiles.metrics.seconds(value));
+        let mut hours: Vec<f64> = seconds.filter(|value| value.is_finite() && *value > 0.0).collect();
         hours.sort_by(f64::total_cmp);
         // To the microsecond: finer than CloudWatch's percentiles are.
         *edge = (hours.get(hours.len() / 2)? * 1e6).round() / 1e6;
@@ -198,14 +208,17 @@ mod tests {
     #[test]
     fn edges_are_the_usual_hour_of_each_percentile() {
         let mut wanted = Wanted::default();
-        let percentiles = History::want_percentiles(&mut wanted, &BLUE);
+        let percentiles = History::want_percentiles(&mut wanted, &BLUE).unwrap();
         let data = [[0.02, 0.01, 0.9], [0.1, 0.2, 0.3], [1.0, 1.5, f64::NAN]];
         let series = wanted.queries().iter().zip(data).map(|(query, hours)| Series {
             id: query.id.clone(),
             points: hours.iter().enumerate().map(|(hour, value)| (at(hour as i64 * 3600), *value)).collect(),
         });
         let readings = Readings::new(series.collect());
-        assert_eq!(edges(percentiles, &readings), Some([0.02, 0.2, 1.5]));
-        assert_eq!(edges(percentiles, &Readings::default()), None);
+        assert_eq!(edges(&percentiles, &readings), Some([0.02, 0.2, 1.5]));
+        assert_eq!(edges(&percentiles, &Readings::default()), None);
+        let function = Place { meter: Meter::Lambda, load_balancer: "shop:live", target_group: "41", ..BLUE };
+        let percentiles = History::want_percentiles(&mut Wanted::default(), &function).unwrap();
+        assert_eq!(edges(&percentiles, &readings), Some([0.00002, 0.0002, 0.0015]), "Lambda counts milliseconds");
     }
 }

@@ -139,7 +139,7 @@ pub async fn replay<W: Router + Signals>(
         let actions = world.actions(&part).await?;
         parts.push((part, actions));
     }
-    let colours = discover(&parts, plan.traffic.route.pair().as_ref())?;
+    let colours = discover(&parts, &plan.named())?;
     let Some((part, _)) = parts.first() else { return Err(ReplayError::NothingCompared) };
     let zones = world.zones(part).await?;
     if zones.len() < 2 {
@@ -165,7 +165,7 @@ pub async fn replay<W: Router + Signals>(
     let first = History { to: after(past.from, HISTORY), ..past };
     let found = if plan.judge.metrics.iter().any(|metric| metric.source == MetricSource::Latency) {
         let series = world.metrics(percentiles.queries(), first.from, first.to).await?;
-        edges(keys, &Readings::new(series))
+        keys.and_then(|keys| edges(&keys, &Readings::new(series)))
     } else {
         None
     };

@@ -4,7 +4,7 @@ use crate::judge::{Counts, NotACount};
 use crate::plan::limits::METRIC_PERIOD;
 use crate::plan::{CloudWatchPair, CountMetric, CountSeries, LOAD_BALANCER_PLACEHOLDER, LogGroup, LogQuery};
 use crate::ports::{LogGives, LogSearch, Statistic};
-use crate::route::{Colour, Meter};
+use crate::route::{Colour, Meter, Outcome};
 use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::{Timestamp, after};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum CountSource {
-    /// Requests that a colour's target group did not answer 2xx, 3xx or 4xx.
+    /// Requests that a colour's target group did not answer 2xx, 3xx or 4xx; invocations that failed.
     Errors,
     /// Requests that took longer than an edge.
     Slower {
@@ -78,15 +78,19 @@ impl CountSource {
     pub(crate) fn want(&self, wanted: &mut Wanted, place: &Place<'_>, (from, to): (Timestamp, Timestamp)) -> CountKeys {
         let period = self.period();
         match self {
-            Self::Errors => place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Rest {
-                total: wanted.statistic(place.statistic(metrics.requests, "Sum"), period),
-                good: metrics.good.map(|metric| wanted.statistic(place.statistic(metric, "Sum"), period)),
+            Self::Errors => place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| {
+                let mut sum = |metric| wanted.statistic(place.statistic(metric, "Sum"), period);
+                let total = sum(metrics.requests);
+                match metrics.outcome {
+                    Outcome::Good(good) => CountKeys::Rest { total, good: good.map(sum) },
+                    Outcome::Bad(bad) => CountKeys::Pair { total, bad: sum(bad) },
+                }
             }),
             Self::Slower { than_seconds } => {
-                let slower = format!("TC({than_seconds}:)");
                 place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Pair {
                     total: wanted.statistic(place.statistic(metrics.requests, "Sum"), period),
-                    bad: wanted.statistic(place.statistic(metrics.seconds, &slower), period),
+                    bad: wanted
+                        .statistic(place.statistic(metrics.duration, &metrics.slower_than(*than_seconds)), period),
                 })
             }
             Self::CloudWatch(pair) => CountKeys::Pair {
@@ -211,20 +215,25 @@ mod tests {
     use crate::ports::Reads;
     use serde_json::json;
 
-    /// What is read of green for a metric as a plan writes it: each query in one line.
+    const GREEN: Place<'static> = Place {
+        colour: Colour::Green,
+        meter: Meter::ApplicationLoadBalancer,
+        load_balancer: "app/shop/1",
+        target_group: "targetgroup/b/2",
+        service: "checkout-b",
+        zone: None,
+    };
+
     fn queries(metric: serde_json::Value) -> Vec<String> {
+        queries_of(metric, &GREEN)
+    }
+
+    /// What is read of green for a metric as a plan writes it: each query in one line.
+    fn queries_of(metric: serde_json::Value, green: &Place<'_>) -> Vec<String> {
         let metric: Metric = serde_json::from_value(metric).unwrap();
-        let green = Place {
-            colour: Colour::Green,
-            meter: Meter::ApplicationLoadBalancer,
-            load_balancer: "app/shop/1",
-            target_group: "targetgroup/b/2",
-            service: "checkout-b",
-            zone: None,
-        };
         let mut wanted = Wanted::default();
         for compared in Compared::of(&metric, [0.02, 0.25, 1.5]) {
-            compared.source.want(&mut wanted, &green, (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));
+            compared.source.want(&mut wanted, green, (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));
         }
         let line = |reads: &Reads| match reads {
             Reads::Expression(expression) => expression.clone(),
@@ -258,6 +267,21 @@ mod tests {
                 "s0: AWS/X-Ray ApproximateTraceCount checkout-b Sum",
                 "s1: AWS/X-Ray ApproximateTraceCount checkout-b-faults Sum"
             ]
+        );
+    }
+
+    #[test]
+    fn an_alias_counts_invocations_by_the_version_that_was_executed() {
+        let green = Place { meter: Meter::Lambda, load_balancer: "shop:live", target_group: "42", ..GREEN };
+        let line = |id: &str, metric: &str, statistic: &str| {
+            format!("{id}: AWS/Lambda {metric} shop shop:live 42 {statistic}")
+        };
+        let requests = line("s0", "Invocations", "Sum");
+        assert_eq!(queries_of(json!("errors"), &green), [requests.clone(), line("s1", "Errors", "Sum")]);
+        let edge = |id, edge| line(id, "Duration", &format!("TC({edge}:)"));
+        assert_eq!(
+            queries_of(json!("latency"), &green),
+            [requests, edge("s1", "20"), edge("s2", "250"), edge("s3", "1500")]
         );
     }
 

@@ -2,9 +2,11 @@
 
 mod auto_scaling;
 mod beanstalk;
+mod lambda;
 
 pub use auto_scaling::{AutoScalingGreen, AutoScalingGroupName, LaunchTemplateVersion};
 pub use beanstalk::{BeanstalkGreen, EnvironmentDomain, EnvironmentName, FormerBlue, VersionLabel};
+pub use lambda::{FunctionVersionNumber, LambdaGreen};
 
 use super::arn::{self, Home};
 use super::defaults;
@@ -26,6 +28,8 @@ pub enum Green {
     AutoScaling(AutoScalingGreen),
     /// A pair of Elastic Beanstalk environments, which swap their domain names or stand behind each target group.
     Beanstalk(BeanstalkGreen),
+    /// A published version of a Lambda function.
+    Lambda(LambdaGreen),
 }
 
 impl Cluster {
@@ -51,6 +55,7 @@ impl Green {
             Green::External(_) => "green.external",
             Green::AutoScaling(_) => "green.autoScaling",
             Green::Beanstalk(_) => "green.beanstalk",
+            Green::Lambda(_) => "green.lambda",
         }
     }
 
@@ -62,6 +67,7 @@ impl Green {
             Green::External(external) => external.ready_within,
             Green::AutoScaling(groups) => groups.ready_within,
             Green::Beanstalk(environments) => environments.ready_within,
+            Green::Lambda(lambda) => lambda.ready_within,
         }
     }
 }

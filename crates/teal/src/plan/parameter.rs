@@ -1,6 +1,6 @@
 //! Where stack templates find the weights.
 
-use crate::route::Destination;
+use crate::route::{Destination, FunctionAlias};
 use crate::units::{Invalid, text_newtype};
 
 text_newtype! {
@@ -19,9 +19,15 @@ impl ParameterPath {
     pub fn of(&self, destination: &Destination) -> String {
         format!("{self}/{}", destination.name())
     }
+
+    /// The name of the parameter that has the version which an alias sends all its traffic to.
+    #[must_use]
+    pub fn of_alias(&self, alias: &FunctionAlias) -> String {
+        format!("{self}/{}/{}", alias.function(), alias.alias())
+    }
 }
 
-/// A parameter's name with its path may have 15 levels; the target group's name is one. The whole name has at most 1,011 characters
+/// A parameter's name with its path may have 15 levels; the target group's name is one, a function with its alias are two. The whole name has at most 1,011 characters
 /// with the ARN's head, which this keeps far below.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html>
 const MOST_LEVELS: usize = 13;

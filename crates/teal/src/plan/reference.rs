@@ -95,7 +95,7 @@ pub struct StoredStart {
 }
 
 /// What of `green.<kind>` changes from release to release.
-const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition", "launchTemplateVersion"];
+const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition", "launchTemplateVersion", "functionVersion"];
 
 impl StoredStart {
     /// The field that names the plan.
@@ -157,7 +157,7 @@ impl StoredStart {
 fn not_changeable(field: &str) -> Invalid {
     Invalid::new(
         format!("{field} is given beside planRef, where it cannot be"),
-        "Change it in the plan itself. Beside planRef there can be version, and green with its taskDefinition or launchTemplateVersion",
+        "Change it in the plan itself. Beside planRef there can be version, and green with its taskDefinition, launchTemplateVersion or functionVersion",
     )
 }
 

@@ -1,11 +1,11 @@
 //! The values of a plan that are written as one string, by their names in the JSON Schema.
 
 use super::{
-    AlarmName, AppConfigId, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName,
-    CountStatistic, EcsServiceName, EnvironmentDomain, EnvironmentName, FlagKey, FunctionName, HeaderName, HeaderValue,
-    LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName,
-    ParameterPath, Percentile, ProjectName, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, VariableName,
-    VariableValue, Version, VersionLabel,
+    AlarmName, AliasName, AppConfigId, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName,
+    CountStatistic, EcsServiceName, EnvironmentDomain, EnvironmentName, FlagKey, FunctionName, FunctionVersionNumber,
+    HeaderName, HeaderValue, LambdaFunctionName, LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup,
+    LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, ProjectName, RuleArn, ServiceName,
+    TargetGroupArn, TaskDefinition, VariableName, VariableValue, Version, VersionLabel,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -34,8 +34,9 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 41] = [
+const KINDS: [TextKind; 44] = [
     kind::<AlarmName>(),
+    kind::<AliasName>(),
     kind::<AppConfigId>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
@@ -50,10 +51,12 @@ const KINDS: [TextKind; 41] = [
     kind::<EnvironmentDomain>(),
     kind::<EnvironmentName>(),
     kind::<FunctionName>(),
+    kind::<FunctionVersionNumber>(),
     kind::<GateName>(),
     kind::<HeaderName>(),
     // Somebody will put a token there.
     TextKind { may_be_shown: false, ..kind::<HeaderValue>() },
+    kind::<LambdaFunctionName>(),
     kind::<Latency>(),
     kind::<ListenerArn>(),
     kind::<LogCommands>(),

@@ -1,9 +1,10 @@
 //! What splits the traffic between blue and green.
 
 use super::{
-    BaseUrl, EnvironmentDomain, EnvironmentName, FlagRoute, ListenerArn, ParameterPath, RuleArn, TargetGroupArn,
+    AliasRoute, BaseUrl, EnvironmentDomain, EnvironmentName, FlagRoute, Green, ListenerArn, ParameterPath, RuleArn,
+    TargetGroupArn,
 };
-use crate::route::{CnamePart, Destination, PartRef, RouteKind};
+use crate::route::{CnamePart, Destination, FunctionAlias, FunctionVersion, Named, PartRef, RouteKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +27,10 @@ pub enum RoutePlan {
     Nlb(NlbRoute),
     Flag(FlagRoute),
     Cname(CnameRoute),
+    Lambda(AliasRoute),
 }
 
-/// What splits the traffic between blue and green (exactly one of `alb`, `nlb`, `flag` and `cname`), and how green is reached before it
+/// What splits the traffic between blue and green (exactly one of `alb`, `nlb`, `flag`, `cname` and `lambda`), and how green is reached before it
 /// takes any.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -48,11 +50,15 @@ struct TrafficForm {
     /// Resolvers keep an answer for 60 seconds: every bake is longer by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cname: Option<CnameRoute>,
-    /// How green is reached before it takes production traffic. Needed when `validate` has checks.
+    /// An alias of a Lambda function. It splits invocations; green is `green.lambda`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lambda: Option<AliasRoute>,
+    /// How green is reached before it takes production traffic. Needed when `validate` has checks; a version of a function is invoked
+    /// without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test: Option<TestRoute>,
-    /// Where Teal writes the weights that stack templates are to set: SSM parameters below this path, one for each target group by its
-    /// name, `100` for the one with the traffic and `0` for the other.
+    /// Where Teal writes what stack templates are to set: SSM parameters below this path, one for each target group by its name, `100` for
+    /// the one with the traffic and `0` for the other; of an alias one, `function/alias`, with the version that has the traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weight_parameters: Option<ParameterPath>,
 }
@@ -61,12 +67,16 @@ impl TryFrom<TrafficForm> for Traffic {
     type Error = &'static str;
 
     fn try_from(form: TrafficForm) -> Result<Self, Self::Error> {
-        let route = match (form.alb, form.nlb, form.flag, form.cname) {
-            (Some(alb), None, None, None) => RoutePlan::Alb(alb),
-            (None, Some(nlb), None, None) => RoutePlan::Nlb(nlb),
-            (None, None, Some(flag), None) => RoutePlan::Flag(flag),
-            (None, None, None, Some(cname)) => RoutePlan::Cname(cname),
-            _ => return Err("exactly one thing splits the traffic"),
+        let routes = [
+            form.alb.map(RoutePlan::Alb),
+            form.nlb.map(RoutePlan::Nlb),
+            form.flag.map(RoutePlan::Flag),
+            form.cname.map(RoutePlan::Cname),
+            form.lambda.map(RoutePlan::Lambda),
+        ];
+        let mut routes = routes.into_iter().flatten();
+        let (Some(route), None) = (routes.next(), routes.next()) else {
+            return Err("exactly one thing splits the traffic");
         };
         Ok(Self { route, test: form.test, weight_parameters: form.weight_parameters })
     }
@@ -80,6 +90,7 @@ impl From<Traffic> for TrafficForm {
             RoutePlan::Nlb(nlb) => Self { nlb: Some(nlb), ..form },
             RoutePlan::Flag(flag) => Self { flag: Some(flag), ..form },
             RoutePlan::Cname(cname) => Self { cname: Some(cname), ..form },
+            RoutePlan::Lambda(lambda) => Self { lambda: Some(lambda), ..form },
         }
     }
 }
@@ -93,6 +104,7 @@ impl RoutePlan {
             RoutePlan::Nlb(_) => RouteKind::Nlb,
             RoutePlan::Flag(_) => RouteKind::Flag,
             RoutePlan::Cname(_) => RouteKind::Cname,
+            RoutePlan::Lambda(_) => RouteKind::Lambda,
         }
     }
 
@@ -110,27 +122,23 @@ impl RoutePlan {
                 let CnameRoute { name, environments } = cname.clone();
                 vec![PartRef::Cname(Box::new(CnamePart { name, environments }))]
             }
+            RoutePlan::Lambda(lambda) => vec![PartRef::Alias(FunctionAlias::from(lambda))],
         }
     }
 
-    /// The two destinations that share the traffic, where the plan names them.
-    #[must_use]
-    pub fn pair(&self) -> Option<[Destination; 2]> {
-        match self {
-            RoutePlan::Alb(AlbRoute { target_groups, .. }) | RoutePlan::Nlb(NlbRoute { target_groups, .. }) => {
-                target_groups.clone().map(|groups| groups.map(Destination::from))
+    /// What the plan says of the two destinations.
+    pub(super) fn named(&self, green: &Green) -> Named {
+        match (self, green) {
+            (RoutePlan::Alb(AlbRoute { target_groups, .. }) | RoutePlan::Nlb(NlbRoute { target_groups, .. }), _) => {
+                target_groups.clone().map_or(Named::Nothing, |groups| Named::Pair(groups.map(Destination::from)))
             }
-            RoutePlan::Flag(flag) => Some([false, true].map(|on| Destination::Flag(flag.part().state(on)))),
-            RoutePlan::Cname(cname) => Some(cname.environments.clone().map(Destination::Environment)),
-        }
-    }
-
-    /// The destination that is to be green, where the plan says it: otherwise the one without traffic is.
-    #[must_use]
-    pub fn green(&self) -> Option<Destination> {
-        match self {
-            RoutePlan::Alb(_) | RoutePlan::Nlb(_) | RoutePlan::Cname(_) => None,
-            RoutePlan::Flag(flag) => Some(Destination::Flag(flag.green())),
+            (RoutePlan::Flag(flag), _) => Named::Green(Destination::Flag(flag.green())),
+            (RoutePlan::Cname(cname), _) => Named::Pair(cname.environments.clone().map(Destination::Environment)),
+            (RoutePlan::Lambda(route), Green::Lambda(green)) => {
+                Named::Green(FunctionVersion::from((&route.function, &green.function_version)).into())
+            }
+            // Such a plan is refused.
+            (RoutePlan::Lambda(_), _) => Named::Nothing,
         }
     }
 }

@@ -40,6 +40,17 @@ impl Colours {
     }
 }
 
+/// What a plan says of the two destinations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// Nothing: they are those that the route has.
+    Nothing,
+    /// Both, in any order.
+    Pair([Destination; 2]),
+    /// Green; blue is what the route has.
+    Green(Destination),
+}
+
 /// Why a route cannot be shifted as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotShiftable {
@@ -80,14 +91,19 @@ pub enum NotShiftable {
 
 /// Finds blue and green in the action lists of all parts of a route.
 ///
-/// `pair` is the two destinations where the plan names them; only then may a part lack green (see [`attach`]).
+/// Only where the plan names green may a part lack it (see [`attach`]).
 ///
 /// # Errors
 /// The first part that cannot be shifted, with what to do about it.
-pub fn discover(parts: &[(PartRef, Vec<Action>)], pair: Option<&[Destination; 2]>) -> Result<Colours, NotShiftable> {
+pub fn discover(parts: &[(PartRef, Vec<Action>)], named: &Named) -> Result<Colours, NotShiftable> {
     let mut agreed: Option<(&PartRef, Colours)> = None;
     for (part, actions) in parts {
-        let colours = colours_of(part, actions, pair)?;
+        let colours = colours_of(part, actions, named)?;
+        if let Named::Green(green) = named
+            && colours.blue == *green
+        {
+            return Err(NotShiftable::AlreadyGreen { part: part.clone(), green: green.clone() });
+        }
         match &agreed {
             None => agreed = Some((part, colours)),
             Some((_, expected)) if *expected == colours => {}
@@ -104,10 +120,10 @@ pub fn discover(parts: &[(PartRef, Vec<Action>)], pair: Option<&[Destination; 2]
     agreed.map(|(_, colours)| colours).ok_or(NotShiftable::Empty)
 }
 
-fn colours_of(part: &PartRef, actions: &[Action], pair: Option<&[Destination; 2]>) -> Result<Colours, NotShiftable> {
+fn colours_of(part: &PartRef, actions: &[Action], named: &Named) -> Result<Colours, NotShiftable> {
     let part = || part.clone();
     let groups: Vec<&WeightedDestination> = actions.iter().flat_map(Action::groups).collect();
-    if let Some(pair) = pair
+    if let Named::Pair(pair) = named
         && let Some(stranger) = groups.iter().find(|group| !pair.contains(&group.destination))
     {
         return Err(NotShiftable::OtherGroup { part: part(), found: stranger.destination.clone() });
@@ -116,7 +132,12 @@ fn colours_of(part: &PartRef, actions: &[Action], pair: Option<&[Destination; 2]
         [] => Err(NotShiftable::NoForward { part: part(), found: kinds(actions) }),
         [only] => {
             let blue = &only.destination;
-            pair.and_then(|pair| pair.iter().find(|group| *group != blue))
+            let green = match named {
+                Named::Nothing => None,
+                Named::Pair(pair) => pair.iter().find(|group| *group != blue),
+                Named::Green(green) => Some(green),
+            };
+            green
                 .map(|green| Colours { blue: blue.clone(), green: green.clone() })
                 .ok_or_else(|| NotShiftable::OneGroup { part: part(), only: blue.clone() })
         }
@@ -146,11 +167,14 @@ fn kinds(actions: &[Action]) -> String {
     if kinds.is_empty() { "no action".to_owned() } else { kinds.join(", ") }
 }
 
-/// The same actions with green attached at weight 0, if it was not attached. A lone group may have had any weight: it gets 100,
+/// The same actions with green attached at weight 0, if it was not attached and such a route lists what is idle. A lone group may have had any weight: it gets 100,
 /// since with two groups the numbers begin to matter. The groups stand in the order in which lists are read.
 #[must_use]
-pub fn attach(actions: &[Action], colours: &Colours) -> Vec<Action> {
+pub fn attach(part: &PartRef, actions: &[Action], colours: &Colours) -> Vec<Action> {
     let mut actions = actions.to_vec();
+    if !part.kind().lists_idle() {
+        return actions;
+    }
     for action in &mut actions {
         if let ActionKind::Forward { groups, .. } = &mut action.kind
             && let [only] = groups.as_mut_slice()

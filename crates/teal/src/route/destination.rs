@@ -1,6 +1,6 @@
 //! What traffic can be sent to: the two things that share a route.
 
-use super::FlagState;
+use super::{FlagState, FunctionVersion};
 use crate::plan::{EnvironmentName, TargetGroupArn};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -15,6 +15,8 @@ pub enum Destination {
     Flag(FlagState),
     /// An Elastic Beanstalk environment. Its name has no colon, which every ARN has.
     Environment(EnvironmentName),
+    /// A published version of a Lambda function: `name:42`.
+    FunctionVersion(FunctionVersion),
 }
 
 impl Destination {
@@ -25,16 +27,19 @@ impl Destination {
             Destination::TargetGroup(arn) => arn.as_str(),
             Destination::Flag(state) => state.as_str(),
             Destination::Environment(name) => name.as_str(),
+            Destination::FunctionVersion(version) => version.as_str(),
         }
     }
 
-    /// What metrics call it: of a target group the value of CloudWatch's dimension `TargetGroup`, of a flag `on` or `off`.
+    /// What metrics call it: of a target group the value of CloudWatch's dimension `TargetGroup`, of a flag `on` or `off`, of a function's
+    /// version that of `ExecutedVersion`.
     #[must_use]
     pub fn name_in_metrics(&self) -> &str {
         match self {
             Destination::TargetGroup(arn) => arn.dimension(),
             Destination::Flag(state) => state.word(),
             Destination::Environment(name) => name.as_str(),
+            Destination::FunctionVersion(version) => version.number(),
         }
     }
 
@@ -45,6 +50,7 @@ impl Destination {
             Destination::TargetGroup(arn) => arn.name(),
             Destination::Flag(state) => state.word(),
             Destination::Environment(name) => name.as_str(),
+            Destination::FunctionVersion(version) => version.as_str(),
         }
     }
 
@@ -55,6 +61,7 @@ impl Destination {
             Destination::TargetGroup(_) => "target group",
             Destination::Flag(_) => "flag",
             Destination::Environment(_) => "environment",
+            Destination::FunctionVersion(_) => "function version",
         }
     }
 
@@ -62,7 +69,7 @@ impl Destination {
     #[must_use]
     pub const fn has_units(&self) -> bool {
         match self {
-            Destination::TargetGroup(_) | Destination::Environment(_) => true,
+            Destination::TargetGroup(_) | Destination::Environment(_) | Destination::FunctionVersion(_) => true,
             // Both behaviours are in every unit of the version that runs.
             Destination::Flag(_) => false,
         }
@@ -72,6 +79,12 @@ impl Destination {
 impl From<TargetGroupArn> for Destination {
     fn from(arn: TargetGroupArn) -> Self {
         Destination::TargetGroup(arn)
+    }
+}
+
+impl From<FunctionVersion> for Destination {
+    fn from(version: FunctionVersion) -> Self {
+        Destination::FunctionVersion(version)
     }
 }
 
@@ -90,6 +103,9 @@ impl FromStr for Destination {
         }
         if let Ok(environment) = text.parse() {
             return Ok(Destination::Environment(environment));
+        }
+        if let Ok(version) = text.parse() {
+            return Ok(Destination::FunctionVersion(version));
         }
         let arn: Result<TargetGroupArn, _> = text.parse();
         arn.map(Destination::TargetGroup).map_err(|invalid| format!("{text:?} is no destination of traffic: {invalid}"))

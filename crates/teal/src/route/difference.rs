@@ -1,6 +1,6 @@
 //! What somebody else changed on a route, in words.
 
-use super::{Action, ActionKind, PartRef};
+use super::{Action, ActionKind, PartRef, complete};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -56,7 +56,11 @@ impl fmt::Display for Difference {
 pub fn differences(part: &PartRef, expected: &[Action], found: &[Action]) -> Vec<Difference> {
     let mut list = Vec::new();
     let groups = |actions: &[Action]| -> Vec<_> { actions.iter().flat_map(Action::groups).cloned().collect() };
-    let (before, after) = (groups(expected), groups(found));
+    let destinations =
+        |actions: &[Action]| groups(actions).into_iter().map(|group| group.destination).collect::<Vec<_>>();
+    let kind = part.kind();
+    let before = groups(&complete(kind, expected, &destinations(found)));
+    let after = groups(&complete(kind, found, &destinations(expected)));
     for old in &before {
         match after.iter().find(|new| new.destination == old.destination) {
             None => {

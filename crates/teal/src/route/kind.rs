@@ -14,6 +14,8 @@ pub enum RouteKind {
     Flag,
     /// The domain name that two Elastic Beanstalk environments swap.
     Cname,
+    /// An alias of a Lambda function.
+    Lambda,
 }
 
 /// In what portions a route can split its traffic.
@@ -27,7 +29,7 @@ pub enum Granularity {
 
 impl RouteKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Alb, Self::Nlb, Self::Flag, Self::Cname];
+    pub const ALL: [Self; 5] = [Self::Alb, Self::Nlb, Self::Flag, Self::Cname, Self::Lambda];
 
     /// Its field in a plan's `traffic`.
     #[must_use]
@@ -37,6 +39,7 @@ impl RouteKind {
             Self::Nlb => "nlb",
             Self::Flag => "flag",
             Self::Cname => "cname",
+            Self::Lambda => "lambda",
         }
     }
 
@@ -44,7 +47,7 @@ impl RouteKind {
     #[must_use]
     pub const fn granularity(self) -> Granularity {
         match self {
-            Self::Alb | Self::Nlb | Self::Flag => Granularity::Permille,
+            Self::Alb | Self::Nlb | Self::Flag | Self::Lambda => Granularity::Permille,
             Self::Cname => Granularity::Whole,
         }
     }
@@ -57,6 +60,7 @@ impl RouteKind {
             Self::Nlb => Meter::NetworkLoadBalancer,
             Self::Flag => Meter::AppConfig,
             Self::Cname => Meter::OwnLoadBalancer,
+            Self::Lambda => Meter::Lambda,
         }
     }
 
@@ -64,7 +68,7 @@ impl RouteKind {
     #[must_use]
     pub const fn propagation(self) -> Span {
         match self {
-            Self::Alb => Span::ZERO,
+            Self::Alb | Self::Lambda => Span::ZERO,
             // ECS waits as long after shifting a Network Load Balancer's traffic, and asks everybody to expect it.
             // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb-resources-for-blue-green.html
             Self::Nlb => Span::minutes(10),
@@ -81,8 +85,18 @@ impl RouteKind {
     #[must_use]
     pub const fn is_kept_between_releases(self) -> bool {
         match self {
-            Self::Alb | Self::Nlb | Self::Cname => true,
+            Self::Alb | Self::Nlb | Self::Cname | Self::Lambda => true,
             Self::Flag => false,
+        }
+    }
+
+    /// Whether a destination without traffic stands on the route, at weight 0. Otherwise it is on the route only while it has some, and
+    /// nothing is attached.
+    #[must_use]
+    pub const fn lists_idle(self) -> bool {
+        match self {
+            Self::Alb | Self::Nlb | Self::Flag | Self::Cname => true,
+            Self::Lambda => false,
         }
     }
 }

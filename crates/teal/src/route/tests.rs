@@ -48,7 +48,7 @@ fn blue_is_the_group_with_all_the_weight() {
         (&[(A, 1), (B, 0), (C, 0)], None),
     ];
     for (groups, expected) in table {
-        let found = discover(&[(listener(), vec![login(), forward(groups)])], None);
+        let found = discover(&[(listener(), vec![login(), forward(groups)])], &Named::Nothing);
         let expected = expected.map(|(blue, green)| Colours { blue: group(blue), green: group(green) });
         assert_eq!(found.ok(), expected, "{groups:?}");
     }
@@ -57,25 +57,32 @@ fn blue_is_the_group_with_all_the_weight() {
 #[test]
 fn the_parts_of_a_route_must_agree() {
     let parts = [(listener(), vec![forward(&[(A, 1), (B, 0)])]), (rule(), vec![forward(&[(A, 0), (B, 1)])])];
-    let problem = discover(&parts, None).unwrap_err();
+    let problem = discover(&parts, &Named::Nothing).unwrap_err();
     assert!(matches!(&problem, NotShiftable::Disagree { .. }), "{problem}");
 }
 
 #[test]
 fn a_part_that_forwards_elsewhere_than_the_plan_says_is_refused() {
     let parts = [(listener(), vec![forward(&[(A, 1), (C, 0)])])];
-    let problem = discover(&parts, Some(&[group(A), group(B)])).unwrap_err();
+    let problem = discover(&parts, &Named::Pair([group(A), group(B)])).unwrap_err();
     assert_eq!(problem, NotShiftable::OtherGroup { part: listener(), found: group(C) });
 }
 
 #[test]
 fn a_lone_group_is_joined_at_weight_nothing() {
     let pair = [group(A), group(B)];
-    assert_eq!(discover(&[(listener(), vec![forward(&[(A, 1)])])], Some(&pair)), Ok(colours()));
-    assert_eq!(attach(&[login(), forward(&[(A, 1)])], &colours()), [login(), forward(&[(A, 100), (B, 0)])]);
-    assert_eq!(attach(&[forward(&[(A, 7), (B, 0)])], &colours()), [forward(&[(A, 7), (B, 0)])]);
+    assert_eq!(discover(&[(listener(), vec![forward(&[(A, 1)])])], &Named::Pair(pair)), Ok(colours()));
+    assert_eq!(
+        attach(&listener(), &[login(), forward(&[(A, 1)])], &colours()),
+        [login(), forward(&[(A, 100), (B, 0)])]
+    );
+    assert_eq!(attach(&listener(), &[forward(&[(A, 7), (B, 0)])], &colours()), [forward(&[(A, 7), (B, 0)])]);
     let swapped = Colours { blue: colours().green, green: colours().blue };
-    assert_eq!(attach(&[forward(&[(B, 7)])], &swapped), [forward(&[(A, 0), (B, 100)])], "as it is read back");
+    assert_eq!(
+        attach(&listener(), &[forward(&[(B, 7)])], &swapped),
+        [forward(&[(A, 0), (B, 100)])],
+        "as it is read back"
+    );
 }
 
 #[test]
@@ -113,4 +120,51 @@ fn a_part_survives_being_written_and_read() {
         RoutePart { part: rule(), original: vec![login(), forward(&[(A, 1), (B, 0)])], expected: vec![], ahead: None };
     let json = serde_json::to_string(&part).unwrap();
     assert_eq!(serde_json::from_str::<RoutePart>(&json).unwrap(), part);
+}
+
+const BLUE_VERSION: &str = "checkout:41";
+const GREEN_VERSION: &str = "checkout:42";
+
+fn alias() -> PartRef {
+    PartRef::Alias("checkout:live".parse().unwrap())
+}
+
+fn versions() -> Colours {
+    Colours { blue: group(BLUE_VERSION), green: group(GREEN_VERSION) }
+}
+
+#[test]
+fn an_alias_has_what_is_idle_nowhere() {
+    let original = vec![forward(&[(BLUE_VERSION, 1000)])];
+    let green = Named::Green(group(GREEN_VERSION));
+    assert_eq!(discover(&[(alias(), original.clone())], &green), Ok(versions()));
+    assert_eq!(attach(&alias(), &original, &versions()), original);
+    let part = RoutePart { part: alias(), original: original.clone(), expected: original.clone(), ahead: None };
+    let at = |percent: &str| part.at(&versions(), percent.parse().unwrap());
+    assert_eq!(at("0%"), original);
+    assert_eq!(at("5%"), [forward(&[(BLUE_VERSION, 950), (GREEN_VERSION, 50)])]);
+    assert_eq!(at("100%"), [forward(&[(GREEN_VERSION, 1000)])]);
+    for percent in ["0%", "5%", "100%"] {
+        assert_eq!(part.on_blue(&at(percent), &versions()), Some(original.clone()), "{percent}");
+    }
+}
+
+#[test]
+fn an_alias_that_somebody_else_has_moved_is_theirs() {
+    let original = vec![forward(&[(BLUE_VERSION, 1000)])];
+    let part = RoutePart { part: alias(), original: original.clone(), expected: original.clone(), ahead: None };
+    for moved in [vec![("checkout:43", 1000)], vec![("checkout:43", 900), (GREEN_VERSION, 100)]] {
+        assert_eq!(part.on_blue(&[forward(&moved)], &versions()), None, "{moved:?}");
+    }
+    let late = differences(&alias(), &part.at(&versions(), Share::ALL), &original);
+    assert!(late.len() == 2 && late.iter().all(Difference::is_weight), "an answer from before a write: {late:?}");
+}
+
+#[test]
+fn a_version_that_serves_already_is_no_green() {
+    let green = Named::Green(group(GREEN_VERSION));
+    let problem = discover(&[(alias(), vec![forward(&[(GREEN_VERSION, 1000)])])], &green).unwrap_err();
+    assert!(problem.to_string().contains("checkout:42 has all the traffic already"), "{problem}");
+    let split = discover(&[(alias(), vec![forward(&[(BLUE_VERSION, 900), (GREEN_VERSION, 100)])])], &green);
+    assert!(split.unwrap_err().to_string().contains("split 900 to 100"));
 }

@@ -10,9 +10,7 @@ use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
 use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
 use crate::release::{Event, Judged, PassedOver, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
-use crate::route::{
-    Action, Colour, Colours, Destination, Meter, NotShiftable, RoutePart, attach, differences, discover,
-};
+use crate::route::{Action, Colour, Colours, Meter, Named, NotShiftable, RoutePart, attach, differences, discover};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
 use crate::time::after;
@@ -231,18 +229,12 @@ impl<W: World> Step<'_, W> {
             parts.push((part, actions));
         }
         let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
-        let colours = discover(&parts, plan.traffic.route.pair().as_ref()).map_err(not_shiftable)?;
-        if let (Some(green), Some((part, _))) = (plan.traffic.route.green(), parts.first())
-            && green != colours.green
-        {
-            return Err(not_shiftable(NotShiftable::AlreadyGreen { part: part.clone(), green }));
-        }
+        let colours = discover(&parts, &plan.named()).map_err(not_shiftable)?;
         let test_route = match plan.traffic.test.as_ref().and_then(TestRoute::part) {
             None => None,
             Some(part) => {
                 let actions = self.world.actions(&part).await?;
-                let found =
-                    discover(&[(part.clone(), actions.clone())], Some(&both(&colours))).map_err(not_shiftable)?;
+                let found = discover(&[(part.clone(), actions.clone())], &both(&colours)).map_err(not_shiftable)?;
                 if found != colours {
                     return Err(TealError::new(
                         ErrorName::RouteNotShiftable,
@@ -252,14 +244,14 @@ impl<W: World> Step<'_, W> {
                         ),
                     ));
                 }
-                Some(RoutePart { part, original: attach(&actions, &colours), expected: actions, ahead: None })
+                Some(RoutePart { original: attach(&part, &actions, &colours), part, expected: actions, ahead: None })
             }
         };
         let route = parts
             .into_iter()
             .map(|(part, actions)| {
                 // What is tried before it is read with the lock held.
-                RoutePart { part, original: attach(&actions, &colours), expected: actions, ahead: None }
+                RoutePart { original: attach(&part, &actions, &colours), part, expected: actions, ahead: None }
             })
             .collect();
         Ok((colours, route, test_route))
@@ -379,8 +371,8 @@ fn on_off(found: &DestinationReading) -> &'static str {
     if found.sticky { "on" } else { "off" }
 }
 
-fn both(colours: &Colours) -> [Destination; 2] {
-    [colours.blue.clone(), colours.green.clone()]
+fn both(colours: &Colours) -> Named {
+    Named::Pair([colours.blue.clone(), colours.green.clone()])
 }
 
 /// The plan in the execution's input: the input itself, or what it has under `plan`.

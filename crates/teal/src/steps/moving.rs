@@ -213,7 +213,7 @@ impl<W: World> Step<'_, W> {
     ) -> Result<(), RestoreError> {
         let colours = &release.colours;
         let found = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
-        let Some(target) = on_blue(&found, part, release) else {
+        let Some(target) = part.on_blue(&found, colours) else {
             return Err(RestoreError::Gone {
                 todo: format!(
                     "{} no longer forwards to blue's {} {}. Put blue back into its forward action with all the weight",
@@ -255,26 +255,6 @@ impl<W: World> Step<'_, W> {
         }
         Ok(())
     }
-}
-
-/// The actions as found, with all of the pair's weight on blue; `None` where blue is not there any more.
-fn on_blue(found: &[Action], part: &RoutePart, release: &Release) -> Option<Vec<Action>> {
-    let colours = &release.colours;
-    let weight = weight_in(found, &colours.blue)?;
-    if weight > 0 && weight_in(found, &colours.green).is_none() {
-        // Green is not attached, or not any more.
-        return Some(found.to_vec());
-    }
-    let whole = weight_in(&part.original, &colours.blue).filter(|weight| *weight > 0).unwrap_or(100);
-    let mut target = found.to_vec();
-    for group in target.iter_mut().flat_map(Action::groups_mut) {
-        if group.destination == colours.blue {
-            group.weight = whole;
-        } else if group.destination == colours.green {
-            group.weight = 0;
-        }
-    }
-    Some(target)
 }
 
 fn restore_error(part: &PartRef, error: PortError) -> RestoreError {

@@ -2,6 +2,7 @@
 
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
+use crate::fleet::Runner;
 use crate::ports::{Target, TargetHealth, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::request::Ask;
@@ -82,16 +83,16 @@ impl<W: World> Step<'_, W> {
         self.settle(release);
         release.green_ordered_at = Some(self.now());
         let order = &release.green;
-        self.note(if order.green.is_sized_by_teal() {
-            Fact::GreenOrdered {
-                runner: order.green.name().to_owned(),
-                runs: order.runs.clone(),
-                desired: order.desired,
+        let (green, desired) = (&order.green, order.desired);
+        self.note(match green {
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => {
+                Fact::GreenOrdered { runner: green.name().to_owned(), runs: order.runs.clone(), desired }
             }
-        } else {
-            let (green, desired) = (&order.green, order.desired);
-            Fact::Noted {
+            Runner::External(_) => Fact::Noted {
                 note: format!("green is brought up by somebody else: {green} must have {desired} healthy targets"),
+            },
+            Runner::FunctionVersion(_) => {
+                Fact::Noted { note: format!("green is {green}, which {} runs on demand", green.system()) }
             }
         });
         self.save(release).await

@@ -7,7 +7,7 @@ use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::ParameterPath;
 use crate::ports::{Parameters, World};
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::{Colour, Destination};
+use crate::route::{Colour, Destination, PartRef};
 use crate::story::{Fact, StoryEntry};
 use crate::units::Share;
 use serde::Serialize;
@@ -27,14 +27,21 @@ pub struct PublishedWeights {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct WeightParameter {
     name: String,
-    value: &'static str,
+    value: String,
 }
 
-/// The parameters of a pair. The one with the traffic comes first: between the two writes an update may read both, and
-/// no weight at all would be worse than twice the whole.
-fn pair(path: &ParameterPath, serving: &Destination, idle: &Destination) -> [WeightParameter; 2] {
-    let parameter = |destination, value| WeightParameter { name: path.of(destination), value };
-    [parameter(serving, "100"), parameter(idle, "0")]
+/// The parameters of a part of a route: the weights of a pair, or the version that an alias is to name.
+fn parameters(path: &ParameterPath, part: &PartRef, serving: &Destination, idle: &Destination) -> Vec<WeightParameter> {
+    match (part, serving) {
+        (PartRef::Alias(alias), Destination::FunctionVersion(version)) => {
+            vec![WeightParameter { name: path.of_alias(alias), value: version.number().to_owned() }]
+        }
+        // The one with the traffic comes first: between the two writes an update may read both, and no weight at all would be worse
+        // than twice the whole.
+        _ => [(serving, "100"), (idle, "0")]
+            .map(|(destination, value)| WeightParameter { name: path.of(destination), value: value.to_owned() })
+            .into(),
+    }
 }
 
 /// Writes the weights of one release's route as its record has them: green's once green has all the traffic, blue's otherwise. An event
@@ -96,8 +103,8 @@ pub async fn publish_all_weights<W: World + Parameters>(step: &mut Step<'_, W>) 
     let mut settled = BTreeSet::new();
     for left in left {
         let Some(path) = &left.weight_parameters else { continue };
-        let parameters = pair(path, &left.serving, &left.idle);
-        let mut names = parameters.clone().map(|parameter| parameter.name);
+        let parameters = parameters(path, &left.part, &left.serving, &left.idle);
+        let mut names: Vec<String> = parameters.iter().map(|parameter| parameter.name.clone()).collect();
         names.sort();
         let is_new = settled.insert(names);
         if !is_new || step.is_held(&left.part).await? {
@@ -120,7 +127,7 @@ pub async fn publish_all_weights<W: World + Parameters>(step: &mut Step<'_, W>) 
 
 impl<W: World + Parameters> Step<'_, W> {
     /// What the parameters of a release's target groups are to be; nothing where it is not this release that decides.
-    async fn due(&self, release: &Release) -> TealResult<Option<[WeightParameter; 2]>> {
+    async fn due(&self, release: &Release) -> TealResult<Option<Vec<WeightParameter>>> {
         let Some(path) = &release.plan.traffic.weight_parameters else { return Ok(None) };
         if matches!(release.phase, Phase::Accept | Phase::Refused) {
             return Ok(None);
@@ -133,7 +140,8 @@ impl<W: World + Parameters> Step<'_, W> {
             _ => (Colour::Blue, Colour::Green),
         };
         let colours = &release.colours;
-        Ok(Some(pair(path, colours.of(serving), colours.of(idle))))
+        let Some(part) = release.route.first() else { return Ok(None) };
+        Ok(Some(parameters(path, &part.part, colours.of(serving), colours.of(idle))))
     }
 
     /// Whether another release has the route by now, or had it last.
@@ -148,7 +156,7 @@ impl<W: World + Parameters> Step<'_, W> {
     async fn write(&self, parameters: &[WeightParameter]) -> TealResult<Vec<String>> {
         let mut changed = Vec::new();
         for WeightParameter { name, value } in parameters {
-            if self.world.parameter_value(name).await?.as_deref() != Some(value) {
+            if self.world.parameter_value(name).await?.as_deref() != Some(value.as_str()) {
                 self.world.set_parameter(name, value).await?;
                 changed.push(format!("{name} = {value}"));
             }

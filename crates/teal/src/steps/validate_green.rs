@@ -8,8 +8,8 @@ use crate::plan::limits::ATTEMPT_PAUSE;
 use crate::plan::{HttpCheck, Method, TestRoute};
 use crate::ports::{Endpoint, ProbeAnswer, World};
 use crate::release::{Event, Phase, Release};
-use crate::route::Colour;
 use crate::route::pattern::matches;
+use crate::route::{Colour, Destination};
 use crate::story::Fact;
 use crate::units::Span;
 
@@ -41,6 +41,14 @@ pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput)
     Ok(Answer::at(&release))
 }
 
+/// How green is reached before it takes production traffic.
+struct Reach {
+    /// Where requests go.
+    endpoint: Option<Endpoint>,
+    /// The version of a function to be invoked: `name:42`.
+    version: Option<String>,
+}
+
 impl<W: World> Step<'_, W> {
     /// Everything that the plan tests green by, in its order: requests, a function, a build. A build is waited for.
     async fn test_green(&mut self, release: &mut Release) -> TealResult<Option<Answer>> {
@@ -51,16 +59,18 @@ impl<W: World> Step<'_, W> {
         if !plan.tests_anything() {
             return Ok(None);
         }
-        let endpoint = self.test_endpoint(release).await?;
+        let green = self.reach_green(release).await?;
         if release.test_route.is_some() {
             self.world.pause(TEST_ROUTE_SETTLE).await;
         }
-        self.run_checks(&endpoint, &plan.http).await?;
+        if let Some(endpoint) = &green.endpoint {
+            self.run_checks(endpoint, &plan.http).await?;
+        }
         if let Some(check) = &plan.lambda {
-            self.run_function(release, &endpoint, check).await?;
+            self.run_function(release, &green, check).await?;
         }
         match &plan.code_build {
-            Some(check) => self.start_build(release, &endpoint, check).await.map(Some),
+            Some(check) => self.start_build(release, &green, check).await.map(Some),
             None => Ok(None),
         }
     }
@@ -83,20 +93,26 @@ impl<W: World> Step<'_, W> {
         Err(TealError::new(ErrorName::ValidationFailed, failures.join("; ")))
     }
 
-    async fn test_endpoint(&self, release: &Release) -> TealResult<Endpoint> {
-        match (&release.test_route, &release.plan.traffic.test) {
-            (Some(part), _) => Ok(self.world.endpoint(&part.part).await?),
+    async fn reach_green(&self, release: &Release) -> TealResult<Reach> {
+        let endpoint = match (&release.test_route, &release.plan.traffic.test) {
+            (Some(part), _) => Some(self.world.endpoint(&part.part).await?),
             (None, Some(TestRoute::Url(url))) => {
-                Ok(Endpoint { url: url.to_string(), headers: Vec::new(), paths: Vec::new() })
+                Some(Endpoint { url: url.to_string(), headers: Vec::new(), paths: Vec::new() })
             }
-            (None, _) => match self.world.entrance(&release.colours.green).await? {
-                Some(entrance) => Ok(Endpoint { url: entrance.url, headers: Vec::new(), paths: Vec::new() }),
-                None => Err(TealError::new(
-                    ErrorName::ValidationFailed,
-                    "the plan has checks but traffic.test names no way to reach green",
-                )),
-            },
+            (None, _) => {
+                let entrance = self.world.entrance(&release.colours.green).await?;
+                entrance.map(|entrance| Endpoint { url: entrance.url, headers: Vec::new(), paths: Vec::new() })
+            }
+        };
+        let version = match &release.colours.green {
+            Destination::FunctionVersion(version) => Some(version.to_string()),
+            Destination::TargetGroup(_) | Destination::Flag(_) | Destination::Environment(_) => None,
+        };
+        if endpoint.is_none() && (version.is_none() || !release.plan.validate.http.is_empty()) {
+            let message = "the plan has checks but traffic.test names no way to reach green";
+            return Err(TealError::new(ErrorName::ValidationFailed, message));
         }
+        Ok(Reach { endpoint, version })
     }
 
     /// The first good answer passes; the last bad one tells why it failed.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A CodeBuild project that tests green. The build gets green's address in its environment (TEAL_GREEN_URL, TEAL_GREEN_HEADERS,
-/// TEAL_SERVICE, TEAL_VERSION, TEAL_RELEASE) and must succeed.
+/// TEAL_GREEN_FUNCTION for a version of a function, TEAL_SERVICE, TEAL_VERSION, TEAL_RELEASE) and must succeed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CodeBuildCheck {
@@ -21,7 +21,8 @@ pub struct CodeBuildCheck {
     pub within: Span,
 }
 
-/// A Lambda function that tests green. It is invoked with green's address and must not fail, nor answer `{"passed": false}`.
+/// A Lambda function that tests green. It is invoked with green's address (`url`, or `function` for a version of a function) and must not
+/// fail, nor answer `{"passed": false}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LambdaCheck {

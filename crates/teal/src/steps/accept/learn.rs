@@ -24,10 +24,11 @@ impl<W: World> Step<'_, W> {
         if let Err(error) = self.calibrate(release, history, &mut compared).await {
             self.note(Fact::Noted { note: format!("blue's history could not be read: {error}") });
         }
+        let has_zones = release.place(Colour::Blue).meter.knows_zones();
         for metric in &compared {
             let calibration = metric.calibration;
             let remedy = match calibration.basis() {
-                CalibrationBasis::NoHistory { .. } if !metric.learns_by_zone() => {
+                CalibrationBasis::NoHistory { .. } if !metric.learns_by_zone() || !has_zones => {
                     "; it is not counted by Availability Zone, so the plan may say its `noise`"
                 }
                 _ => "",
@@ -52,7 +53,9 @@ impl<W: World> Step<'_, W> {
         let mut wanted = Wanted::default();
         let percentiles = History::want_percentiles(&mut wanted, &release.place(Colour::Blue));
         let (found, why) = match self.read(&wanted, history).await {
-            Ok(readings) => (edges(percentiles, &readings), "there are none".to_owned()),
+            Ok(readings) => {
+                (percentiles.and_then(|percentiles| edges(&percentiles, &readings)), "there are none".to_owned())
+            }
             Err(error) => (None, error.to_string()),
         };
         found.unwrap_or_else(|| {
@@ -69,7 +72,7 @@ impl<W: World> Step<'_, W> {
     /// Measures the noise of what the load balancer publishes by Availability Zone.
     async fn calibrate(&self, release: &Release, history: History, compared: &mut [Compared]) -> PortResult<()> {
         let Some(part) = release.route.first().map(|part| &part.part) else { return Ok(()) };
-        if !compared.iter().any(Compared::learns_by_zone) {
+        if !part.kind().meter().knows_zones() || !compared.iter().any(Compared::learns_by_zone) {
             return Ok(());
         }
         let zones = self.world.zones(part).await?;

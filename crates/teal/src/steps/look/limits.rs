@@ -4,6 +4,7 @@ use crate::compare::Place;
 use crate::plan::Limits;
 use crate::plan::limits::METRIC_PERIOD;
 use crate::ports::Statistic;
+use crate::route::Outcome;
 use crate::signals::{Readings, SeriesKey, Wanted};
 use crate::time::{Timestamp, seconds_until};
 use crate::units::Percent;
@@ -72,7 +73,11 @@ pub(super) fn want(wanted: &mut Wanted, limits: &Limits, green: &Place<'_>) -> V
     let period = METRIC_PERIOD.as_seconds();
     if let Some(limit) = &limits.bad_share {
         let mut sum = |metric: &str| wanted.statistic(green.statistic(metric, "Sum"), period);
-        let keys = LimitKeys::Rest { all: sum(metrics.requests), good: metrics.good.map(sum) };
+        let all = sum(metrics.requests);
+        let keys = match metrics.outcome {
+            Outcome::Good(good) => LimitKeys::Rest { all, good: good.map(sum) },
+            Outcome::Bad(bad) => LimitKeys::Bad { all, bad: sum(bad) },
+        };
         list.push(WantedLimit { measure: Measure::GreenBadShare, most: limit.above, keys });
     }
     if let Some(limit) = &limits.load_balancer_5xx {
@@ -81,9 +86,9 @@ pub(super) fn want(wanted: &mut Wanted, limits: &Limits, green: &Place<'_>) -> V
         list.push(WantedLimit { measure: Measure::LoadBalancer5xx, most: limit.above, keys });
     }
     if let Some(limit) = &limits.latency {
-        let mut time = |statistic: &str| wanted.statistic(green.statistic(metrics.seconds, statistic), period);
+        let mut time = |statistic: &str| wanted.statistic(green.statistic(metrics.duration, statistic), period);
         let edge = f64::from(limit.above.as_millis()) / 1000.0;
-        let keys = LimitKeys::Bad { all: time("SampleCount"), bad: time(&format!("TC({edge}:)")) };
+        let keys = LimitKeys::Bad { all: time("SampleCount"), bad: time(&metrics.slower_than(edge)) };
         // A percentile never is above p100, so what lies beyond it is 0 to 99.9 %.
         let beyond = u32::from(1000_u16.saturating_sub(limit.percentile.permille())) * 1000;
         let measure = Measure::GreenSlower { than_millis: limit.above.as_millis() };

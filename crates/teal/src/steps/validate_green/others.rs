@@ -1,6 +1,7 @@
 //! Tests of green that others run: started or invoked here, and a build waited for by the state machine.
 
 use super::super::{Answer, Step};
+use super::Reach;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::{CodeBuildCheck, LambdaCheck};
 use crate::ports::{BuildOrder, BuildReading, BuildState, Endpoint, World};
@@ -20,17 +21,22 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn run_function(
         &mut self,
         release: &Release,
-        endpoint: &Endpoint,
+        green: &Reach,
         check: &LambdaCheck,
     ) -> TealResult<()> {
-        let input = json!({
-            "url": endpoint.url,
-            "headers": headers(endpoint),
-            "paths": endpoint.paths,
+        let mut input = json!({
             "service": release.plan.service,
             "version": release.plan.version,
             "release": release.id,
         });
+        if let Some(endpoint) = &green.endpoint {
+            input["url"] = json!(endpoint.url);
+            input["headers"] = headers(endpoint);
+            input["paths"] = json!(endpoint.paths);
+        }
+        if let Some(version) = &green.version {
+            input["function"] = json!(version);
+        }
         let function = check.function.as_str();
         let answer = self.world.test_by_function(function, &input, check.within.as_duration()).await?;
         let failed = |why: String| TealError::new(ErrorName::ValidationFailed, format!("function {function}: {why}"));
@@ -47,20 +53,25 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn start_build(
         &mut self,
         release: &mut Release,
-        endpoint: &Endpoint,
+        green: &Reach,
         check: &CodeBuildCheck,
     ) -> TealResult<Answer> {
-        let given = [
-            ("TEAL_GREEN_URL", endpoint.url.clone()),
-            ("TEAL_GREEN_HEADERS", headers(endpoint).to_string()),
+        let mut given = vec![
             ("TEAL_SERVICE", release.plan.service.to_string()),
             ("TEAL_VERSION", release.plan.version.to_string()),
             ("TEAL_RELEASE", release.id.to_string()),
         ];
+        if let Some(endpoint) = &green.endpoint {
+            given.push(("TEAL_GREEN_URL", endpoint.url.clone()));
+            given.push(("TEAL_GREEN_HEADERS", headers(endpoint).to_string()));
+        }
+        if let Some(version) = &green.version {
+            given.push(("TEAL_GREEN_FUNCTION", version.clone()));
+        }
         let own = check.environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         let order = BuildOrder {
             project: check.project.to_string(),
-            environment: own.chain(given.map(|(name, value)| (name.to_owned(), value))).collect(),
+            environment: own.chain(given.into_iter().map(|(name, value)| (name.to_owned(), value))).collect(),
             within: std::time::Duration::from_secs(u64::from(check.within.as_seconds()).max(SHORTEST_BUILD)),
             token: release.id.to_string(),
         };

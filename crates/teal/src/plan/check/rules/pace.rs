@@ -12,7 +12,7 @@ use crate::units::Span;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     // One of them is there; where none is, that was reported.
-    let kinds = ["green.ecs", "green.autoScaling", "green.beanstalk", "green.external"].map(Path::of);
+    let kinds = ["green.ecs", "green.autoScaling", "green.beanstalk", "green.external", "green.lambda"].map(Path::of);
     let green = kinds.iter().find(|kind| fields.is_present(kind)).unwrap_or(&kinds[0]);
     let ready = green.field("readyWithin");
     let why = "what runs it needs time to start, and does not need longer";

@@ -15,6 +15,7 @@ use std::fmt::Display;
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_kind(fields, findings);
     check_flag(fields, findings);
+    check_green(fields, findings);
     let alb = RouteKind::Alb.path();
     let listeners: Vec<(Path, ListenerArn)> = [RouteKind::Alb, RouteKind::Nlb]
         .into_iter()
@@ -41,6 +42,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 
     let test_path = Path::of("traffic.test");
     let test = fields.get::<TestRoute>(&test_path);
+    check_test_of_alias(test.as_ref(), &test_path, fields, findings);
     if let Some(test) = &test {
         check_test_apart(test, &test_path, &listeners, &rules, findings);
     }
@@ -185,12 +187,50 @@ fn check_environments(fields: &Fields<'_>, findings: &mut Findings) {
     }
 }
 
+/// Reports green that cannot take its traffic from what splits it: a version of a function from anything but an alias, and the other way round.
+fn check_green(fields: &Fields<'_>, findings: &mut Findings) {
+    let (green, route) = (Path::of("green.lambda"), RouteKind::Lambda.path());
+    let others = fields.names(&Path::of("green")).iter().any(|name| *name != "lambda");
+    let other_routes = kinds(fields).into_iter().any(|kind| kind != RouteKind::Lambda);
+    if fields.is_present(&green) && other_routes {
+        findings.problem(Problem::new(
+            green,
+            "a version of a function takes its traffic from an alias of that function",
+            format!("Write `{route}: {{function: ..., alias: ...}}` for what splits the traffic"),
+        ));
+    } else if fields.is_present(&route) && others {
+        findings.problem(Problem::new(
+            route,
+            "an alias splits traffic between versions of its function, and `green` names none",
+            format!("Write `{green}: {{functionVersion: \"42\"}}`"),
+        ));
+    }
+}
+
+/// Reports a test route behind a load balancer where there is none.
+fn check_test_of_alias(test: Option<&TestRoute>, path: &Path, fields: &Fields<'_>, findings: &mut Findings) {
+    let field = match test {
+        Some(TestRoute::Listener(_)) => "listener",
+        Some(TestRoute::Rule(_)) => "rule",
+        Some(TestRoute::Url(_)) | None => return,
+    };
+    if fields.is_present(&RouteKind::Lambda.path()) {
+        findings.problem(Problem::new(
+            path.field(field),
+            "it forwards to target groups, and green is a version of a function",
+            "Leave it out: `validate.lambda` is told the version and invokes it; or give the `url` of an alias that is only for tests",
+        ));
+    }
+}
+
 /// Reports a listener of another kind of load balancer. Gives whether it is one of this kind.
 fn check_family(kind: RouteKind, path: &Path, listener: &ListenerArn, findings: &mut Findings) -> bool {
     let (other, name) = match (kind, listener.is_of_network_load_balancer()) {
         (RouteKind::Alb, true) => (RouteKind::Nlb, "a Network Load Balancer"),
         (RouteKind::Nlb, false) => (RouteKind::Alb, "an Application Load Balancer"),
-        (RouteKind::Alb, false) | (RouteKind::Nlb, true) | (RouteKind::Flag | RouteKind::Cname, _) => return true,
+        (RouteKind::Alb, false)
+        | (RouteKind::Nlb, true)
+        | (RouteKind::Flag | RouteKind::Cname | RouteKind::Lambda, _) => return true,
     };
     let problem =
         Problem::new(path.clone(), format!("it belongs to {name}"), format!("Write it under `{}`", other.path()));

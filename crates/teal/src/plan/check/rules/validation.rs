@@ -17,9 +17,17 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let checks = fields.len(&http);
     let test = Path::of("traffic.test");
     let by_others = [&build, &function].into_iter().find(|path| fields.is_present(path));
+    // A version of a function is reached by its number.
+    let is_invoked = route::kinds(fields).contains(&RouteKind::Lambda);
     // Environments that swap a domain name have one each besides, by which green is tested.
-    let answers_itself = route::kinds(fields).contains(&RouteKind::Cname);
-    if (checks > 0 || by_others.is_some()) && fields.is_absent(&test) && !answers_itself {
+    let answers_itself = is_invoked || route::kinds(fields).contains(&RouteKind::Cname);
+    if checks > 0 && is_invoked && fields.is_absent(&test) {
+        findings.problem(Problem::new(
+            http.clone(),
+            "a version of a function has no address for requests of HTTP",
+            "Have a function test it (`validate.lambda` is told the version), or give the `traffic.test.url` of an alias that is only for tests",
+        ));
+    } else if (checks > 0 || by_others.is_some()) && fields.is_absent(&test) && !answers_itself {
         let reason = match by_others {
             Some(path) if checks == 0 => {
                 format!("`{path}` tests green, but nothing says how it is reached before it takes traffic")

@@ -6,6 +6,7 @@ use super::{check_duplicates, check_span, route};
 use crate::plan::limits::{MAX_HOLD, MAX_LOOK_INTERVAL, MAX_SETTLE, METRIC_PERIOD, MIN_LOOK_INTERVAL};
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{AlarmName, defaults};
+use crate::route::RouteKind;
 use crate::strategy::Bake;
 use crate::units::{Percent, Span};
 use serde_json::Value;
@@ -50,6 +51,17 @@ fn check_measured(fields: &Fields<'_>, limits: &Path, findings: &mut Findings) {
             limits.clone(),
             format!("`{}` {}: there is nothing to limit", kind.path(), kind.meter().counts()),
             "Leave it out; write `alarms` on what the service itself counts",
+        ));
+    }
+    let unrouted = limits.field("loadBalancer5xx");
+    let uncounted = |kind: &RouteKind| kind.meter().of_requests().is_some() && !kind.meter().counts_unrouted();
+    if let Some(kind) = route::kinds(fields).into_iter().find(uncounted)
+        && fields.is_present(&unrouted)
+    {
+        findings.problem(Problem::new(
+            unrouted,
+            format!("behind `{}` there is no load balancer that answers by itself", kind.path()),
+            "Leave it out; invocations that fail count in `badShare`, and throttled ones are for an alarm on Throttles",
         ));
     }
 }

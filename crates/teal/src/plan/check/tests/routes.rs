@@ -1,6 +1,7 @@
 //! What splits the traffic, and what runs green behind it.
 
 use super::*;
+use crate::route::Named;
 
 #[test]
 fn routes() {
@@ -115,12 +116,12 @@ fn a_flag_splits_users_between_two_behaviours_of_what_runs() {
     let route = &checked.plan().traffic.route;
     let name = "appconfig:shop123/prod123/flag123/new-checkout";
     assert_eq!(route.parts()[0].key(), name);
-    assert_eq!(route.green().unwrap().as_str(), format!("{name}#on"));
+    assert_eq!(checked.plan().named(), Named::Green(format!("{name}#on").parse().unwrap()));
     let bakes: Vec<String> = checked.timeline().stages().iter().map(|stage| stage.bake.to_string()).collect();
     assert_eq!(bakes, ["6m", "11m", "11m"], "clients poll for a minute at most");
     let mut off = flag();
     off["traffic"]["flag"]["turn"] = json!("off");
-    assert_eq!(Plan::check(&off).unwrap().plan().traffic.route.green().unwrap().as_str(), format!("{name}#off"));
+    assert_eq!(Plan::check(&off).unwrap().plan().named(), Named::Green(format!("{name}#off").parse().unwrap()));
     let again: Plan = serde_json::from_value(serde_json::to_value(checked.plan()).unwrap()).unwrap();
     assert_eq!(&again, checked.plan());
 }
@@ -146,4 +147,69 @@ fn what_a_flag_has_no_use_for_is_refused() {
         "judge.metrics[0]: `errors` counts among the route's requests, but `traffic.flag` counts no requests",
     );
     refused("/judge/limits", json!({"badShare": {"above": "1%"}}), "judge.limits: `traffic.flag` counts no requests");
+}
+
+/// A plan for an alias of a Lambda function.
+fn alias() -> Value {
+    let mut plan = full();
+    plan["green"] = json!({"lambda": {"functionVersion": "42"}});
+    plan["traffic"] = json!({"lambda": {"function": "checkout", "alias": "live"}, "weightParameters": "/teal/weights"});
+    plan["validate"] = json!({"lambda": {"function": "checkout-validation"}});
+    plan["judge"]["limits"].as_object_mut().unwrap().remove("loadBalancer5xx");
+    plan
+}
+
+fn problems_of_alias(pointer: &str, value: Value) -> Vec<String> {
+    let mut plan = alias();
+    *plan.pointer_mut(pointer).unwrap() = value;
+    problems(&plan)
+}
+
+#[test]
+fn an_alias_splits_invocations_between_versions() {
+    let checked = Plan::check(&alias()).unwrap();
+    let plan = checked.plan();
+    assert_eq!(plan.named(), Named::Green("checkout:42".parse().unwrap()));
+    assert_eq!(plan.traffic.route.parts()[0].key(), "checkout:live");
+    let written = serde_json::to_value(plan).unwrap();
+    assert_eq!(written["traffic"]["lambda"], json!({"function": "checkout", "alias": "live"}));
+    for (pointer, value, expected) in [
+        ("/green/lambda/functionVersion", json!("$LATEST"), "green.lambda.functionVersion: it is no published version"),
+        ("/green/lambda/functionVersion", json!("042"), "green.lambda.functionVersion: it is not a number from 1"),
+        ("/traffic/lambda/function", json!("arn:aws:lambda:x"), "traffic.lambda.function: it is an ARN"),
+        ("/traffic/lambda/function", json!("checkout:live"), "traffic.lambda.function: there is a version or an alias"),
+        ("/traffic/lambda/alias", json!("42"), "traffic.lambda.alias: it is a version"),
+        ("/traffic/lambda/alias", json!("li ve"), "traffic.lambda.alias: an alias's name has"),
+        ("/green", json!({"external": {}}), "traffic.lambda: an alias splits traffic between versions"),
+        (
+            "/traffic",
+            json!({"alb": {"listeners": [LISTENER]}}),
+            "green.lambda: a version of a function takes its traffic from an alias",
+        ),
+        ("/validate", json!({"http": [{"path": "/health"}]}), "validate.http: a version of a function has no address"),
+        (
+            "/judge/limits",
+            json!({"loadBalancer5xx": {"above": "1%"}}),
+            "judge.limits.loadBalancer5xx: behind `traffic.lambda` there is no load balancer",
+        ),
+    ] {
+        let found = problems_of_alias(pointer, value);
+        let (path, reason) = expected.split_once(": ").unwrap();
+        let is_expected = |found: &String| found.starts_with(&format!("{path}: ")) && found.contains(reason);
+        assert!(found.iter().any(is_expected), "{expected}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_version_of_a_function_is_tested_by_its_number_or_at_an_address() {
+    let mut plan = alias();
+    plan["traffic"]["test"] = json!({"listener": TEST_LISTENER});
+    let found = problems(&plan);
+    assert!(
+        found.iter().any(|found| found.starts_with("traffic.test.listener: it forwards to target groups")),
+        "{found:#?}"
+    );
+    plan["traffic"]["test"] = json!({"url": "https://abc.lambda-url.eu-central-1.on.aws"});
+    plan["validate"]["http"] = json!([{"path": "/health"}]);
+    assert_eq!(problems(&plan), Vec::<String>::new());
 }

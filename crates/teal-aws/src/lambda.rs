@@ -1,0 +1,217 @@
+//! Aliases of Lambda functions, and the versions that they split their invocations between.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html>
+
+#[cfg(test)]
+mod tests;
+mod version;
+
+use crate::rest::{Answer, Request, percent_encoded};
+use crate::{Aws, json};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use teal::plan::LambdaGreen;
+use teal::ports::{Endpoint, PortError, PortResult, Progress, RunnerReading, Survey, Target};
+use teal::route::{Action, ActionKind, Colours, Destination, FunctionAlias, FunctionVersion, WeightedDestination};
+
+pub(crate) const LAMBDA: json::Service = json::Service { name: "lambda", target: "", version: "", id: "lambda" };
+
+const GET_ALIAS: &str = "lambda:GetAlias";
+const UPDATE_ALIAS: &str = "lambda:UpdateAlias";
+const GET_CONFIGURATION: &str = "lambda:GetFunctionConfiguration";
+
+/// The whole of an alias's traffic: its weights are read and written in permille.
+const WHOLE: u16 = 1000;
+
+/// An alias as it was read last.
+#[derive(Clone, Debug)]
+pub(crate) struct AliasSeen {
+    /// Changes with every change of the alias.
+    revision: Option<String>,
+    /// The version that takes what the others leave.
+    main: FunctionVersion,
+}
+
+/// Aliases and versions as the places and destinations of a route, and as what runs its colours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Functions<'a>(pub(crate) &'a Aws);
+
+impl Functions<'_> {
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetAlias.html>
+    pub(crate) async fn actions(self, alias: &FunctionAlias) -> PortResult<Vec<Action>> {
+        let found = self.0.lambda().call(GET_ALIAS, &in_words(alias), get(alias_path(alias))).await?;
+        let (seen, actions) = read_alias(alias, &document(&found))
+            .map_err(|message| PortError::Refused { call: GET_ALIAS, message: format!("alias {alias}: {message}") })?;
+        self.0.remember(alias, seen);
+        Ok(actions)
+    }
+
+    /// Sets the alias on condition that it is as it was read last: what somebody else has changed since is not written over, and a write
+    /// whose answer was lost does no harm when it is tried again.
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>
+    pub(crate) async fn set_actions(self, alias: &FunctionAlias, actions: &[Action]) -> PortResult<()> {
+        if self.0.seen(alias).is_none() {
+            self.actions(alias).await?;
+        }
+        let seen = self.0.seen(alias);
+        let body = write_alias(actions, seen.as_ref()).map_err(|message| PortError::Refused {
+            call: UPDATE_ALIAS,
+            message: format!("alias {alias}: {message}"),
+        })?;
+        let change = Request {
+            method: "PUT",
+            path: alias_path(alias),
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.to_string().into_bytes(),
+        };
+        let done = self.0.lambda().call(UPDATE_ALIAS, &in_words(alias), change).await?;
+        if let Ok((seen, _)) = read_alias(alias, &document(&done)) {
+            self.0.remember(alias, seen);
+        }
+        Ok(())
+    }
+
+    /// The version as its one target: healthy once Lambda can invoke it.
+    pub(crate) async fn targets(self, version: &FunctionVersion) -> PortResult<Vec<Target>> {
+        let (health, reason) = version::health(&self.version_configuration(version).await?);
+        Ok(vec![Target { id: version.to_string(), port: None, health, reason }])
+    }
+
+    /// An alias has no address: it is invoked by its name.
+    pub(crate) fn endpoint(self, alias: &FunctionAlias) -> PortResult<Endpoint> {
+        Err(PortError::NotFound { what: format!("an address of alias {alias}") })
+    }
+
+    pub(crate) async fn survey(self, _green: &LambdaGreen, colours: &Colours) -> PortResult<Survey> {
+        let [blue, green] = [version_of(&colours.blue)?, version_of(&colours.green)?];
+        let found = self.version_configuration(blue).await?;
+        let wanted = self.version_configuration(green).await?;
+        if let Some(message) = version::why_not_together(&found, &wanted) {
+            let message = format!("{blue} and {green} {message}");
+            return Err(PortError::Refused { call: GET_CONFIGURATION, message });
+        }
+        Ok(Survey {
+            blue: RunnerReading {
+                runner: teal::fleet::Runner::FunctionVersion(blue.clone()),
+                desired: 1,
+                settings: BTreeMap::new(),
+            },
+            green: teal::fleet::Runner::FunctionVersion(green.clone()),
+            present: None,
+            runs: green.number().to_owned(),
+            lacking: Vec::new(),
+            green_version: version::settings(&wanted),
+            blue_version: version::settings(&found),
+        })
+    }
+
+    pub(crate) async fn progress(self, version: &FunctionVersion) -> PortResult<Progress> {
+        Ok(version::progress(&self.version_configuration(version).await?))
+    }
+
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>
+    async fn version_configuration(self, version: &FunctionVersion) -> PortResult<Value> {
+        let path = format!("{}/configuration?Qualifier={}", function_path(version.function()), version.number());
+        let what = format!("function version {version}");
+        let answer = self.0.lambda().call(GET_CONFIGURATION, &what, get(path)).await?;
+        Ok(document(&answer))
+    }
+}
+
+impl Aws {
+    fn remember(&self, alias: &FunctionAlias, seen: AliasSeen) {
+        let mut aliases = self.aliases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        aliases.insert(alias.clone(), seen);
+    }
+
+    fn seen(&self, alias: &FunctionAlias) -> Option<AliasSeen> {
+        self.aliases.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(alias).cloned()
+    }
+}
+
+fn in_words(alias: &FunctionAlias) -> String {
+    format!("alias {alias}")
+}
+
+fn function_path(function: &str) -> String {
+    format!("/2015-03-31/functions/{}", percent_encoded(function, ""))
+}
+
+fn alias_path(alias: &FunctionAlias) -> String {
+    format!("{}/aliases/{}", function_path(alias.function()), percent_encoded(alias.alias(), ""))
+}
+
+fn get(path: String) -> Request {
+    Request { method: "GET", path, headers: Vec::new(), body: Vec::new() }
+}
+
+fn document(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+fn version_of(destination: &Destination) -> PortResult<&FunctionVersion> {
+    match destination {
+        Destination::FunctionVersion(version) => Ok(version),
+        other => Err(PortError::Refused {
+            call: GET_CONFIGURATION,
+            message: format!("{} {other} is no version of a function", other.noun()),
+        }),
+    }
+}
+
+/// An alias as one forward action. A version of weight 0 takes nothing and is left out.
+fn read_alias(alias: &FunctionAlias, found: &Value) -> Result<(AliasSeen, Vec<Action>), String> {
+    let number = found["FunctionVersion"].as_str().ok_or("Lambda did not say its version")?;
+    if number == "$LATEST" {
+        return Err("it points to $LATEST, which cannot share its traffic. Publish a version and point it there".into());
+    }
+    let main = alias.version(number)?;
+    let mut groups = Vec::new();
+    let mut rest = WHOLE;
+    for (number, weight) in found["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten() {
+        let weight = weight.as_f64().filter(|weight| (0.0..=1.0).contains(weight));
+        let weight = weight.ok_or_else(|| format!("the weight of version {number} is not from 0 to 1"))?;
+        let permille = (weight * f64::from(WHOLE)).round() as u16;
+        rest = rest.checked_sub(permille).ok_or("its additional weights are more than the whole")?;
+        groups.push(WeightedDestination { destination: alias.version(number)?.into(), weight: permille });
+    }
+    groups.push(WeightedDestination { destination: main.clone().into(), weight: rest });
+    groups.retain(|group| group.weight > 0);
+    groups.sort_by(|one, other| one.destination.cmp(&other.destination));
+    let revision = found["RevisionId"].as_str().map(str::to_owned);
+    let action = Action { order: None, kind: ActionKind::Forward { groups, stickiness: None } };
+    Ok((AliasSeen { revision, main }, vec![action]))
+}
+
+/// The body that sets an alias to a forward action. Of two versions the one that took the rest before goes on doing so.
+fn write_alias(actions: &[Action], seen: Option<&AliasSeen>) -> Result<Value, String> {
+    let [action] = actions else { return Err(format!("it has {} actions", actions.len())) };
+    let mut versions = Vec::new();
+    for group in action.groups().iter().filter(|group| group.weight > 0) {
+        match &group.destination {
+            Destination::FunctionVersion(version) => versions.push((version, group.weight)),
+            other => return Err(format!("{} {other} is no version of a function", other.noun())),
+        }
+    }
+    let whole: u16 = versions.iter().map(|(_, weight)| *weight).sum();
+    let before = versions.iter().find(|(version, _)| seen.is_some_and(|seen| seen.main == **version));
+    let main =
+        before.or_else(|| versions.iter().max_by_key(|(_, weight)| *weight)).ok_or("no version has any weight")?.0;
+    if whole != WHOLE || versions.len() > 2 {
+        return Err(format!(
+            "its weights are {whole} of {WHOLE} over {} versions, of which Lambda takes two",
+            versions.len()
+        ));
+    }
+    let others = versions.iter().filter(|(version, _)| *version != main);
+    let weights: Map<String, Value> = others
+        .map(|(version, weight)| (version.number().to_owned(), json!(f64::from(*weight) / f64::from(WHOLE))))
+        .collect();
+    let mut body = json!({
+        "FunctionVersion": main.number(),
+        "RoutingConfig": {"AdditionalVersionWeights": weights},
+    });
+    if let Some(revision) = seen.and_then(|seen| seen.revision.as_deref()) {
+        body["RevisionId"] = json!(revision);
+    }
+    Ok(body)
+}
