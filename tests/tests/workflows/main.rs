@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use teal_lab_runner::chaos::{ChaosOptions, chaos};
-use teal_lab_runner::{Lab, LabOptions, Nobody, Progress, Scenario, ScenarioResult};
+use teal_lab_runner::crowd::{CrowdOptions, crowd};
+use teal_lab_runner::{Lab, LabError, LabOptions, Nobody, Progress, Scenario, ScenarioResult};
 use tokio::runtime::Runtime;
 
 /// Lab seconds in a real second. Latencies stay real, so it cannot be much faster than this.
@@ -123,6 +124,25 @@ fn releases_whose_functions_are_killed_at_random_end_as_promised() {
     let broken: Vec<_> = survivors.iter().filter(|survivor| !survivor.is_fine()).map(ToString::to_string).collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
     assert!(survivors.iter().any(|survivor| survivor.kills > 0), "nobody was killed");
+}
+
+/// `cargo lab crowd` in small, in a lab of its own: the token buckets are everybody's in a lab.
+#[test]
+fn many_releases_at_once_end_as_they_should_under_the_token_buckets() {
+    let runtime = Runtime::new().unwrap_or_else(|problem| panic!("no runtime: {problem}"));
+    let result = runtime.block_on(async {
+        let progress = Progress::on_stderr();
+        let lab = Arc::new(Lab::start(LabOptions { scale: 8.0, progress: progress.clone() }).await?);
+        let result = crowd(Arc::clone(&lab), CrowdOptions { releases: 20 }, &progress).await?;
+        if let Some(lab) = Arc::into_inner(lab) {
+            lab.stop().await;
+        }
+        Ok::<_, LabError>(result)
+    });
+    let result = result.unwrap_or_else(|problem| panic!("{problem}"));
+    assert!(result.is_fine(), "{result}");
+    assert_eq!((result.alarmed, result.restored_after.len()), (6, 6));
+    assert!(result.throttled_calls > 0, "the buckets were never empty");
 }
 
 #[test]

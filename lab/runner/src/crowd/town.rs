@@ -67,13 +67,15 @@ impl House {
         .unwrap_or(0)
     }
 
-    /// When green lost its weight for good; `None` if it never had any, or still has.
-    pub(super) fn restored_at(&self, lab: &Lab) -> Option<Millis> {
+    /// When green lost its weight for good, and by which function; `None` if it never had any, or still has.
+    pub(super) fn restored(&self, lab: &Lab) -> Option<(Millis, String)> {
         let changes = lab.weight_changes();
         let changes: Vec<_> = changes.iter().filter(|change| change.resource_arn == self.rule).collect();
         let has_green = |change: &&teal_lab_elb::WeightChange| change.weights.get(&self.green).is_some_and(|w| *w > 0);
         let last = changes.iter().rposition(has_green)?;
-        changes.get(last + 1).map(|change| change.at)
+        let change = changes.get(last + 1)?;
+        let by = lab.caller_name(change.access_key_id.as_deref().unwrap_or_default());
+        Some((change.at, by.to_owned()))
     }
 }
 

@@ -70,6 +70,8 @@ fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
         ("LoadBalancer5xxAlarm", "x-5xx".to_owned()),
         ("AnyAlarm", "x-any".to_owned()),
         ("SilentAlarm", "x-silent".to_owned()),
+        ("UnhealthyAlarmA", "x-unhealthy-a".to_owned()),
+        ("UnhealthyAlarmB", "x-unhealthy-b".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
