@@ -145,13 +145,15 @@ impl<'a> Origin<'a> {
     async fn resolve(&self) -> Result<Vec<IpAddr>, String> {
         let found = tokio::net::lookup_host((self.host, self.port)).await;
         let found = found.map_err(|error| format!("{} cannot be resolved: {error}", self.host))?;
-        let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-        for address in &addresses {
-            if let Some(reason) = why_refused(*address) {
-                return Err(format!("{} is at {address}, where no check is sent: {reason}", self.host));
-            }
+        self.allowed(found.map(|address| address.ip()).collect())
+    }
+
+    /// The addresses, unless one of them is such that no check may be sent there: which one is asked is up to chance.
+    fn allowed(&self, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, String> {
+        match addresses.iter().find_map(|address| Some((address, why_refused(*address)?))) {
+            Some((address, reason)) => Err(format!("{} is at {address}, where no check is sent: {reason}", self.host)),
+            None => Ok(addresses),
         }
-        Ok(addresses)
     }
 
     /// Host and port of the request's address. Over TLS the host that the request asks for is the one whose certificate must

@@ -108,8 +108,15 @@ fn nesting_without_end_is_refused_and_not_followed() {
 #[test]
 fn a_field_that_is_missing_is_named_unless_it_came_with_a_later_version() {
     let record = record();
-    let later =
-        ["compared", "executionStartedAt", "greenOrderedAt", "firstShiftAt", "insufficientSince", "bakePassedAt"];
+    let later = [
+        "compared",
+        "judged",
+        "executionStartedAt",
+        "greenOrderedAt",
+        "firstShiftAt",
+        "insufficientSince",
+        "bakePassedAt",
+    ];
     for name in record.as_object().unwrap().keys() {
         let mut without = record.clone();
         without.as_object_mut().unwrap().remove(name);
@@ -129,7 +136,8 @@ fn may_be_absent(name: &str) -> bool {
 fn an_older_record_without_what_came_later_is_read_and_a_newer_one_with_more_too() {
     let mut record = record();
     let fields = record.as_object_mut().unwrap();
-    for name in ["compared", "alarmingSinceStart", "executionStartedAt", "keptOnGreenSince", "greenOrderedAt"] {
+    for name in ["compared", "judged", "alarmingSinceStart", "executionStartedAt", "keptOnGreenSince", "greenOrderedAt"]
+    {
         fields.remove(name);
     }
     fields["green"].as_object_mut().unwrap().remove("hold");

@@ -69,6 +69,28 @@ fn substitutions(template: &Value) -> &Map<String, Value> {
     template["Resources"]["ReleaseStateMachine"]["Properties"]["DefinitionSubstitutions"].as_object().unwrap()
 }
 
+/// Records hold plans, queues hold events: what keeps them encrypts them.
+#[test]
+fn what_is_kept_is_encrypted_at_rest() {
+    let template = template();
+    let all = |kind: &str, is_encrypted: fn(&Value) -> bool| {
+        for (name, resource) in resources(&template, kind) {
+            assert!(is_encrypted(&resource["Properties"]), "{name}");
+        }
+        resources(&template, kind).len()
+    };
+    let tables = all("AWS::DynamoDB::Table", |table| {
+        table["SSESpecification"]["SSEEnabled"] == true
+            && table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == true
+    });
+    let queues =
+        all("AWS::SQS::Queue", |queue| queue["SqsManagedSseEnabled"] == true || !queue["KmsMasterKeyId"].is_null());
+    assert!(tables > 0 && queues > 0);
+    // A topic is the user's own; one that came with the template would need a key.
+    all("AWS::SNS::Topic", |topic| !topic["KmsMasterKeyId"].is_null());
+    all("AWS::S3::Bucket", |bucket| !bucket["BucketEncryption"].is_null());
+}
+
 #[test]
 fn every_function_folder_has_its_resource_and_every_resource_its_folder() {
     let template = template();

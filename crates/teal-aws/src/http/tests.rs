@@ -106,6 +106,20 @@ async fn addresses_of_metadata_are_never_asked() {
 }
 
 #[test]
+fn a_name_is_not_asked_where_one_of_its_addresses_is_metadatas() {
+    let origin = Origin::of("http://green.example").unwrap();
+    let own = ["10.0.0.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+    assert_eq!(origin.allowed(own.to_vec()), Ok(own.to_vec()));
+    for metadata in
+        ["169.254.169.254", "169.254.170.2", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254"]
+    {
+        let addresses = [own[0], metadata.parse().unwrap()];
+        let refused = origin.allowed(addresses.to_vec()).unwrap_err();
+        assert!(refused.contains("green.example is at"), "{refused}");
+    }
+}
+
+#[test]
 fn the_address_that_is_connected_to_is_not_taken_from_a_header() {
     let plain = Origin::of("http://shop-1.elb.example:8080").unwrap();
     assert_eq!(plain.authority(Some("shop.example")), "shop-1.elb.example:8080");

@@ -11,6 +11,9 @@ use crate::route::RouteKind;
 use crate::units::Latency;
 use std::time::Duration;
 
+/// Headers that carry credentials.
+const CREDENTIALS: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-amz-security-token"];
+
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let http = Path::of("validate.http");
     let (build, function) = (Path::of("validate.codeBuild"), Path::of("validate.lambda"));
@@ -79,6 +82,13 @@ fn check_one(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     }
     let headers = path.field("headers");
     let names = fields.names(&headers);
+    for name in names.iter().filter(|name| CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known))) {
+        findings.warning(Problem::new(
+            headers.field(name),
+            "its value looks like a credential, and whoever may read the plan or the release's record can read it",
+            "Let the path be tested without one, or have a function or a build test green that fetches its own",
+        ));
+    }
     for (index, name) in names.iter().enumerate() {
         if let Some(first) = names[..index].iter().find(|other| other.eq_ignore_ascii_case(name)) {
             let reason = format!("it is the same header as {first:?}: case does not matter");

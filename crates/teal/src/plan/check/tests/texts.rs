@@ -1,6 +1,6 @@
 //! Values that are written as one string.
 
-use super::{LISTENER, RULE, check, problems, with};
+use super::{LISTENER, RULE, check, problems, warnings, with};
 use serde_json::json;
 
 #[test]
@@ -55,6 +55,14 @@ fn a_headers_value_is_never_repeated() {
     let found = problems(&with("/validate/http/0/headers", json!({"Authorization": "Bearer s3cret\n"})));
     assert_eq!(found.len(), 1);
     assert!(!found[0].contains("s3cret"), "{}", found[0]);
+}
+
+#[test]
+fn a_header_that_carries_a_credential_is_warned_of_and_its_value_not_repeated() {
+    let found = warnings(&with("/validate/http/0/headers", json!({"Cookie": "id=s3cret", "X-Release": "green"})));
+    let about: Vec<&String> = found.iter().filter(|warning| warning.contains("headers")).collect();
+    assert_eq!(about.len(), 1, "{found:?}");
+    assert!(about[0].contains("validate.http[0].headers.Cookie") && !about[0].contains("s3cret"), "{about:?}");
 }
 
 #[test]
