@@ -37,6 +37,7 @@ fn protocol(service: &str) -> Option<Protocol> {
         "elasticloadbalancing" => return Some(Protocol::Query { version: "2015-12-01" }),
         "cloudformation" => return Some(Protocol::Query { version: "2010-05-15" }),
         "autoscaling" => return Some(Protocol::Query { version: "2011-01-01" }),
+        "elasticbeanstalk" => return Some(Protocol::Query { version: "2010-12-01" }),
         // A dialect, of which this client speaks what the lab needs: no lists.
         "ec2" => return Some(Protocol::Query { version: "2016-11-15" }),
         "iam" => return Some(Protocol::Query { version: "2010-05-08" }),

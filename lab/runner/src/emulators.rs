@@ -5,6 +5,7 @@ use crate::traces::Traces;
 use std::path::PathBuf;
 use std::sync::Arc;
 use teal_lab_autoscaling::{AutoScaling, AutoScalingOptions};
+use teal_lab_beanstalk::{Beanstalk, Services};
 use teal_lab_cloudwatch::CloudWatch;
 use teal_lab_ecs::{Ecs, EcsOptions};
 use teal_lab_elb::{Elb, ElbOptions};
@@ -24,6 +25,7 @@ pub(crate) struct Emulators {
     pub(crate) ecs: Arc<Ecs>,
     pub(crate) codepipeline: Arc<CodePipeline>,
     autoscaling: Arc<AutoScaling>,
+    pub(crate) beanstalk: Arc<Beanstalk>,
     pub(crate) codebuild: CodeBuild,
     pub(crate) metrics: Arc<dyn MetricSink>,
     alarms: JoinHandle<()>,
@@ -83,6 +85,12 @@ impl Emulators {
             let service = Arc::clone(&service);
             async move { service.handle_ec2(request).await }
         });
+        let beanstalk = Arc::new(Beanstalk::new(clock.clone(), services_of_environments(&elb, &autoscaling)));
+        let service = Arc::clone(&beanstalk);
+        gateway.serve("elasticbeanstalk", move |request| {
+            let service = Arc::clone(&service);
+            async move { service.handle(request).await }
+        });
         gateway.serve("logs", move |request| {
             let service = Arc::clone(&logs);
             async move { service.handle(&request) }
@@ -100,7 +108,7 @@ impl Emulators {
             async move { service.handle(request).await }
         });
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
-        Ok(Self { gateway, elb, ecs, codepipeline, codebuild, metrics, autoscaling, alarms })
+        Ok(Self { gateway, elb, ecs, codepipeline, codebuild, metrics, autoscaling, beanstalk, alarms })
     }
 
     /// Ends every task process and closes every port.
@@ -115,6 +123,21 @@ impl Drop for Emulators {
     fn drop(&mut self) {
         self.alarms.abort();
     }
+}
+
+/// What Elastic Beanstalk makes environments of.
+fn services_of_environments(elb: &Arc<Elb>, autoscaling: &Arc<AutoScaling>) -> Services {
+    let (elb, autoscaling) = (Arc::clone(elb), Arc::clone(autoscaling));
+    Arc::new(move |service, request| {
+        let (elb, autoscaling) = (Arc::clone(&elb), Arc::clone(&autoscaling));
+        Box::pin(async move {
+            match service {
+                "elasticloadbalancing" => elb.handle(request).await,
+                "ec2" => autoscaling.handle_ec2(request).await,
+                _ => autoscaling.handle(request).await,
+            }
+        })
+    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use teal::plan::PlanRef;
+use teal_lab_beanstalk::{Move, TIME_TO_LIVE};
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
@@ -187,7 +188,9 @@ impl Lab {
     }
 
     pub(crate) fn weight_changes(&self) -> Vec<WeightChange> {
-        self.emulators.elb.weight_changes()
+        let mut changes = self.emulators.elb.weight_changes();
+        changes.extend(self.emulators.beanstalk.moves().iter().map(as_weights));
+        changes
     }
 
     pub(crate) fn tasks(&self) -> Vec<TaskView> {
@@ -307,6 +310,19 @@ impl Lab {
 }
 
 /// Tells the gateway each function's name and policies. Gives the functions by access key.
+/// A domain name's move as a change of weights, from when the last of its clients have followed it.
+fn as_weights(moved: &Move) -> WeightChange {
+    /// Requests that are under way then, in milliseconds.
+    const UNDER_WAY: Millis = 2_000;
+    WeightChange {
+        at: moved.at + TIME_TO_LIVE + UNDER_WAY,
+        instant: moved.instant,
+        resource_arn: moved.name.clone(),
+        weights: BTreeMap::from([(moved.environment.clone(), 100)]),
+        access_key_id: None,
+    }
+}
+
 fn register_functions(gateway: &Gateway, deployment: &Deployment) -> Result<BTreeMap<String, String>, LabError> {
     let mut callers = BTreeMap::new();
     for function in &deployment.functions {

@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
         lab.clock().sleep(AFTERMATH).await;
         let tally = load.stop().await;
         for part in &mut run.route {
-            part.after = match read_actions(lab, &part.part).await {
+            part.after = match read_actions(lab, &part.part, &part.before).await {
                 // Somebody took it away.
                 Err(LabError::Aws { code, .. }) if code.ends_with("NotFound") => Value::Null,
                 found => found?,
@@ -310,10 +310,11 @@ impl<'a> Run<'a> {
         let listed = |route: &str, field: &str| traffic[route][field].as_array().cloned().unwrap_or_default();
         let parts = [("alb", "listeners"), ("alb", "rules"), ("nlb", "listeners")];
         let mut route = Vec::new();
-        for part in parts.into_iter().flat_map(|(route, field)| listed(route, field)) {
+        let names = traffic["cname"]["name"].as_str().map(Value::from);
+        for part in parts.into_iter().flat_map(|(route, field)| listed(route, field)).chain(names) {
             let part = part.as_str().unwrap_or_default().to_owned();
             // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
-            if let Ok(before) = read_actions(self.lab, &part).await {
+            if let Ok(before) = read_actions(self.lab, &part, &everything_to(&traffic["cname"]["environments"])).await {
                 let name = self.stage.readable(&part);
                 route.push(PartActions { name, part, after: before.clone(), before });
             }
@@ -331,8 +332,31 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The action list of a listener or rule.
-async fn read_actions(lab: &Lab, part: &str) -> Result<Value, LabError> {
+/// A forward action to environments, in the form of Elastic Load Balancing's.
+fn everything_to(environments: &Value) -> Value {
+    let groups: Vec<Value> = environments
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|name| json!({"TargetGroupArn": name, "Weight": "0"}))
+        .collect();
+    json!([{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}])
+}
+
+/// The action list of a listener or rule; of a domain name one like `known`, with the weights that say which environment has it.
+async fn read_actions(lab: &Lab, part: &str, known: &Value) -> Result<Value, LabError> {
+    if !part.starts_with("arn:") {
+        let found = lab.aws().call("elasticbeanstalk", "DescribeEnvironments", json!({})).await?;
+        let environments = found["Environments"].as_array();
+        let holder = environments.into_iter().flatten().find(|environment| environment["CNAME"] == part);
+        let mut actions = known.clone();
+        let groups = actions.pointer_mut("/0/ForwardConfig/TargetGroups").and_then(Value::as_array_mut);
+        for group in groups.into_iter().flatten() {
+            let has_it = holder.is_some_and(|holder| holder["EnvironmentName"] == group["TargetGroupArn"]);
+            group["Weight"] = if has_it { "100" } else { "0" }.into();
+        }
+        return Ok(actions);
+    }
     let (action, parameters, pointer) = if part.contains(":listener-rule/") {
         ("DescribeRules", json!({"RuleArns": [part]}), "/Rules/0/Actions")
     } else {

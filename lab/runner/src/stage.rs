@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
+use teal_lab_beanstalk::address_of;
 use teal_lab_wire::{LabClock, Millis};
 
 /// The template of the user's side where a scenario names none.
@@ -59,8 +60,11 @@ impl Stage {
         let weights = Template::read(&repository.join(WEIGHTS))?.create(aws, &scenario.name, &name).await?;
         let stack = template.create(aws, &scenario.name, &parameters(scenario, &template.document)).await?;
         let names = names(&stack, &scenario.services);
-        let dns = names.get("LoadBalancer.DNSName").ok_or_else(|| problem("there is no LoadBalancer"))?;
-        let address = dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?;
+        let address = match (names.get("LoadBalancer.DNSName"), names.get("Cname")) {
+            (Some(dns), _) => dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?,
+            (None, Some(name)) => IpAddr::V4(address_of(name)),
+            (None, None) => return Err(problem("there is neither a LoadBalancer nor a Cname")),
+        };
         let stage = Self { stack, weights, names, address };
         stage.wait_until_blue_serves(aws, clock).await?;
         let rest = u64::try_from(zero - clock.now_millis()).unwrap_or(0);
@@ -140,6 +144,9 @@ impl Stage {
 
     async fn wait_until_blue_serves(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
         let name = |name: &str| self.names.get(name).cloned().unwrap_or_default();
+        if self.names.contains_key("EnvironmentA") {
+            return wait_for_environment(aws, clock, &name("EnvironmentA")).await;
+        }
         let group = name("TargetGroupA");
         let least = ["MinTasks", "MinInstances"].map(name);
         let wanted: usize = least.iter().find_map(|least| least.parse().ok()).unwrap_or(1);
@@ -164,6 +171,27 @@ impl Stage {
     }
 }
 
+/// Waits until an environment is ready and green.
+async fn wait_for_environment(aws: &Aws, clock: &LabClock, name: &str) -> Result<(), LabError> {
+    let begun = clock.now_millis();
+    loop {
+        let named = json!({"EnvironmentNames": [name]});
+        let found = aws.call("elasticbeanstalk", "DescribeEnvironments", named).await?;
+        let environment = &found["Environments"][0];
+        if environment["Status"] == "Ready" && environment["Health"] == "Green" {
+            return Ok(());
+        }
+        if clock.now_millis() - begun > WARM_UP_LIMIT.as_millis() as Millis {
+            return Err(LabError::Timeout {
+                what: format!("environment {name} being ready and green"),
+                seconds: WARM_UP_LIMIT.as_secs(),
+                detail: format!(" of lab time: {environment}"),
+            });
+        }
+        clock.sleep(Duration::from_secs(5)).await;
+    }
+}
+
 /// The parameters that a lab gives, as far as the template has them, and those of the scenario.
 fn parameters(scenario: &Scenario, template: &Value) -> BTreeMap<String, String> {
     let mut parameters: BTreeMap<_, _> = [
@@ -174,13 +202,18 @@ fn parameters(scenario: &Scenario, template: &Value) -> BTreeMap<String, String>
         ("Image", "demo"),
         ("ImageId", "ami-1ab00001"),
         ("TestAccess", "127.0.0.0/8"),
+        ("SolutionStackName", "64bit Amazon Linux 2023 running the lab"),
+        ("SourceBucket", "lab"),
+        ("SourceKey", "checkout.zip"),
     ]
     .into_iter()
     .filter(|(name, _)| template["Parameters"].get(name).is_some())
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
-    // Ports below 1024 are not everybody's to bind.
-    parameters.insert("ListenerPort".into(), PRODUCTION_PORT.to_string());
+    if template["Parameters"].get("ListenerPort").is_some() {
+        // Ports below 1024 are not everybody's to bind.
+        parameters.insert("ListenerPort".into(), PRODUCTION_PORT.to_string());
+    }
     for (name, value) in &scenario.infrastructure.parameters {
         parameters.insert(name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
@@ -200,9 +233,15 @@ fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, 
         behaviour.since.get_or_insert(zero);
         let behaviour = serde_json::to_string(&behaviour).map_err(|error| error.to_string())?;
         let environment = [("TEAL_DEMO_VERSION", &service.version), ("TEAL_DEMO_BEHAVIOUR", &behaviour)];
-        if kind == LAUNCH_TEMPLATE {
-            let script = environment.map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
-            let script = BASE64_STANDARD.encode(script.concat());
+        let exports = || {
+            let lines = environment.map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
+            BASE64_STANDARD.encode(lines.concat())
+        };
+        if kind == APPLICATION_VERSION {
+            let bundle = definition.pointer_mut("/Properties/SourceBundle");
+            bundle.ok_or("the ApplicationVersion has no SourceBundle")?["S3Key"] = format!("lab/{}", exports()).into();
+        } else if kind == LAUNCH_TEMPLATE {
+            let script = exports();
             let data = definition.pointer_mut("/Properties/LaunchTemplateData");
             data.ok_or("the LaunchTemplate has no LaunchTemplateData")?["UserData"] = script.into();
             if name != "blue" {
@@ -222,7 +261,8 @@ fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, 
 }
 
 /// What has the versions of a service, by the logical ids that templates give it.
-const VERSIONED: [&str; 2] = ["TaskDefinition", LAUNCH_TEMPLATE];
+const VERSIONED: [&str; 3] = ["TaskDefinition", LAUNCH_TEMPLATE, APPLICATION_VERSION];
+const APPLICATION_VERSION: &str = "ApplicationVersion";
 const LAUNCH_TEMPLATE: &str = "LaunchTemplate";
 
 /// The logical id of what a service runs.
@@ -244,6 +284,9 @@ fn names(stack: &Stack, services: &BTreeMap<String, ServiceSpec>) -> BTreeMap<St
     for service in services.keys() {
         if let Some(resource) = stack.resources.get(&versioned("TaskDefinition", service)) {
             names.insert(format!("taskDefinition.{service}"), resource.id.clone());
+        }
+        if let Some(resource) = stack.resources.get(&versioned(APPLICATION_VERSION, service)) {
+            names.insert(format!("versionLabel.{service}"), resource.id.clone());
         }
         let template = stack.resources.get(&versioned(LAUNCH_TEMPLATE, service));
         if let Some(version) = template.and_then(|template| template.attributes.get("LatestVersionNumber")) {
@@ -285,7 +328,7 @@ expect: {outcome: promoted}
     #[test]
     fn the_shipped_templates_need_no_parameter_that_the_lab_does_not_give() {
         let scenario = Scenario::parse(SCENARIO).unwrap();
-        for template in ["alb-ecs", "alb-ec2", "nlb-ecs", "nlb-ec2"] {
+        for template in ["alb-ecs", "alb-ec2", "beanstalk", "nlb-ecs", "nlb-ec2"] {
             let file =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../infra/cloudformation/{template}.yaml"));
             let document = Template::read(&file).unwrap().document;

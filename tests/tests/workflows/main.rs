@@ -81,6 +81,7 @@ scenarios! {
     codebuild_validation: "codebuild-validation", "codebuild-bad";
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
+    beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad";
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";

@@ -35,6 +35,7 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "ecs" => Some(ecs(operation, input)),
         "application-autoscaling" => Some(application_autoscaling(operation, input)),
         "autoscaling" => Some(autoscaling(operation, input)),
+        "elasticbeanstalk" => Some(beanstalk(operation, input)),
         "dynamodb" => Some(dynamodb(operation, input)),
         "events" => Some(events(operation, input)),
         "states" => Some(on("states", operation, states(input))),
@@ -64,6 +65,7 @@ pub(crate) fn is_checked(action: &str) -> bool {
         "cognito-idp",
         "dynamodb",
         "ecs",
+        "elasticbeanstalk",
         "elasticloadbalancing",
         "events",
         "s3",
@@ -223,6 +225,38 @@ fn ecs(operation: &str, input: &Value) -> Vec<Needed> {
         }
     }
     with_context(needed, "ecs:cluster", &arn("ecs", "cluster/", cluster))
+}
+
+/// Environments, configuration templates and versions stand behind their application. Which one that is of an environment is not in
+/// every request.
+fn beanstalk(operation: &str, input: &Value) -> Vec<Needed> {
+    let application = text(input, "ApplicationName").unwrap_or("application");
+    let named = |kind: &str, name: &str| arn("elasticbeanstalk", &format!("{kind}/{application}/"), name);
+    let one = |kind: &str, field: &str| text(input, field).map(|name| named(kind, name)).into_iter().collect();
+    let resources: Vec<String> = match operation {
+        "CreateConfigurationTemplate" | "DeleteConfigurationTemplate" => one("configurationtemplate", "TemplateName"),
+        "DescribeApplicationVersions" => {
+            form_list(input, "VersionLabels").iter().map(|label| named("applicationversion", label)).collect()
+        }
+        "DescribeEnvironments" => {
+            form_list(input, "EnvironmentNames").iter().map(|name| named("environment", name)).collect()
+        }
+        "SwapEnvironmentCNAMEs" => ["SourceEnvironmentId", "DestinationEnvironmentId"]
+            .into_iter()
+            .filter_map(|field| text(input, field).map(|id| named("environment", id)))
+            .collect(),
+        _ => ["EnvironmentName", "EnvironmentId"]
+            .into_iter()
+            .find_map(|field| text(input, field).map(|name| named("environment", name)))
+            .into_iter()
+            .collect(),
+    };
+    let mut needed = on("elasticbeanstalk", operation, resources);
+    if let Some(role) = text(input, "OperationsRole") {
+        let service = "elasticbeanstalk.amazonaws.com";
+        needed.extend(with_context(on("iam", "PassRole", vec![role.to_owned()]), "iam:PassedToService", service));
+    }
+    needed
 }
 
 /// The ARN of a scalable target holds an identifier that only AWS knows: patterns for it must end in a star. The alarms

@@ -63,6 +63,20 @@ pub(super) async fn create(
             aws.call("autoscaling", "CreateAutoScalingGroup", properties.into()).await?;
             (name, BTreeMap::new())
         }
+        "AWS::ElasticBeanstalk::Application" => {
+            // The lab takes any name for one.
+            (properties.get("ApplicationName").map_or_else(|| physical.to_owned(), text), BTreeMap::new())
+        }
+        "AWS::ElasticBeanstalk::ApplicationVersion" => {
+            let mut properties = properties;
+            properties.insert("VersionLabel".into(), physical.into());
+            aws.call("elasticbeanstalk", "CreateApplicationVersion", properties.into()).await?;
+            (physical.to_owned(), BTreeMap::new())
+        }
+        "AWS::ElasticBeanstalk::Environment" => {
+            let answer = aws.call("elasticbeanstalk", "CreateEnvironment", properties.into()).await?;
+            (text(&answer["EnvironmentName"]), BTreeMap::new())
+        }
         "AWS::AutoScaling::ScalingPolicy" => {
             let mut properties = properties;
             properties.entry("PolicyName").or_insert_with(|| physical.into());
@@ -88,6 +102,7 @@ pub(super) async fn create(
         "AWS::EC2::SecurityGroup"
         | "AWS::EC2::SecurityGroupIngress"
         | "AWS::EC2::SecurityGroupEgress"
+        | "AWS::IAM::InstanceProfile"
         | "AWS::IAM::Role"
         | "AWS::Logs::LogGroup" => named_only(kind, physical, &properties),
         _ => return Ok(None),
@@ -316,6 +331,16 @@ pub(super) async fn delete(aws: &Aws, resources: impl Iterator<Item = &Resource>
                     {
                         let parameters = json!({"AutoScalingGroupName": name, "ForceDelete": true});
                         calls.push((0, "autoscaling", "DeleteAutoScalingGroup", parameters));
+                    }
+                }
+            }
+            // A release makes the other one of the pair, and may have terminated this one.
+            "AWS::ElasticBeanstalk::Environment" => {
+                for name in [id.to_owned(), id.strip_suffix('a').map(|pair| format!("{pair}b")).unwrap_or_default()] {
+                    let named = json!({"EnvironmentNames": [name]});
+                    let found = aws.call("elasticbeanstalk", "DescribeEnvironments", named).await;
+                    if found.is_ok_and(|found| found["Environments"][0]["Status"] == "Ready") {
+                        calls.push((0, "elasticbeanstalk", "TerminateEnvironment", json!({"EnvironmentName": name})));
                     }
                 }
             }
