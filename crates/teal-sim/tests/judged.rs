@@ -274,3 +274,33 @@ fn a_record_with_its_story_stays_small() {
     let longest = state.stories[&id()].iter().map(|entry| serde_json::to_string(entry).unwrap().len()).max().unwrap();
     assert!(longest < 1_000, "{longest} bytes");
 }
+
+/// How many calls to AWS each of the first looks makes.
+fn calls_of_looks(metrics: &Value) -> Vec<usize> {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", compared(|plan| plan["judge"]["metrics"] = metrics.clone()));
+    let mut looks = Vec::new();
+    while looks.len() < 8 {
+        let (state, before) = (machine.state(), world.calls());
+        machine.enter();
+        if state == State::EvaluateHealth {
+            looks.push(world.calls() - before);
+        }
+    }
+    looks
+}
+
+#[test]
+fn a_look_makes_one_call_for_all_metrics_however_many_they_are() {
+    let series = |name: String| json!({"namespace": "Shop", "metric": name, "dimensions": {"Service": "${service}"}});
+    let pair = |n: usize| json!({"bad": series(format!("Bad{n}")), "total": series(format!("All{n}"))});
+    let metrics: Vec<Value> = (0..20).map(|n| json!({"name": format!("m{n}"), "cloudWatch": pair(n)})).collect();
+    let (none, one, twenty) =
+        (calls_of_looks(&json!([])), calls_of_looks(&json!(["errors"])), calls_of_looks(&json!(metrics)));
+    assert_eq!(one, twenty);
+    let more: Vec<usize> = one.iter().zip(none).map(|(one, none)| one - none).collect();
+    assert!(
+        more.contains(&1) && more.iter().all(|more| *more <= 1),
+        "one GetMetricData once a minute is final: {more:?}"
+    );
+}
