@@ -41,6 +41,7 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "states" => Some(on("states", operation, states(input))),
         "logs" => Some(on("logs", operation, logs(operation, input))),
         "ssm" => Some(on("ssm", operation, ssm(operation, input))),
+        "lambda" => lambda(operation, input),
         "s3" => s3(operation, input),
         "codebuild" => Some(on("codebuild", operation, projects(input))),
         // Answers to jobs have no resource types.
@@ -397,6 +398,24 @@ fn s3(operation: &str, input: &Value) -> Option<Vec<Needed>> {
         _ => return None,
     };
     Some(on("s3", action, vec![format!("arn:aws:s3:::{object}")]))
+}
+
+/// Aliases are asked for and set on their function, configurations on the version that is asked for. What else there is (Invoke, whose name is
+/// no path) is not checked.
+fn lambda(operation: &str, input: &Value) -> Option<Vec<Needed>> {
+    let (method, path) = operation.split_once(' ')?;
+    let mut parts = path.strip_prefix("/2015-03-31/functions/")?.split('/');
+    let function = arn("lambda", "function:", parts.next()?);
+    let (action, resource) = match (method, parts.next()?, parts.next()) {
+        ("GET", "aliases", Some(_)) => ("GetAlias", function),
+        ("PUT", "aliases", Some(_)) => ("UpdateAlias", function),
+        ("GET", "configuration", None) => {
+            let qualifier = text(input, "Qualifier").map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+            ("GetFunctionConfiguration", format!("{function}{qualifier}"))
+        }
+        _ => return None,
+    };
+    Some(on("lambda", action, vec![resource]))
 }
 
 /// The projects of a build that is started, or of builds by their ids: `project:uuid`.

@@ -206,3 +206,23 @@ fn a_write_tells_its_partition_to_conditions() {
     assert_eq!(keys("TransactWriteItems", both), [of("release#r-1"), of("lock#x")]);
     assert_eq!(keys("Query", json!({"TableName": "releases"})), [None]);
 }
+
+#[test]
+fn aliases_are_asked_for_on_their_function_and_configurations_on_a_version() {
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:shop";
+    let path = "/2015-03-31/functions/shop";
+    for (operation, input, expected) in [
+        (format!("GET {path}/aliases/live"), json!({}), Some(("lambda:GetAlias", function.to_owned()))),
+        (format!("PUT {path}/aliases/live"), json!({}), Some(("lambda:UpdateAlias", function.to_owned()))),
+        (
+            format!("GET {path}/configuration"),
+            json!({"Qualifier": "42"}),
+            Some(("lambda:GetFunctionConfiguration", format!("{function}:42"))),
+        ),
+        ("Invoke".to_owned(), json!({}), None),
+    ] {
+        let needed = needed(&call("lambda", &operation, input));
+        let found = needed.map(|needed| (needed[0].action.clone(), needed[0].resource.clone()));
+        assert_eq!(found, expected.map(|(action, resource)| (action.to_owned(), resource)), "{operation}");
+    }
+}
