@@ -144,10 +144,15 @@ impl Stage {
 
     async fn wait_until_blue_serves(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
         let name = |name: &str| self.names.get(name).cloned().unwrap_or_default();
-        if self.names.contains_key("EnvironmentA") {
-            return wait_for_environment(aws, clock, &name("EnvironmentA")).await;
-        }
         let group = name("TargetGroupA");
+        if self.names.contains_key("EnvironmentA") {
+            let environment = name("EnvironmentA");
+            wait_for_environment(aws, clock, &environment).await?;
+            if group.is_empty() {
+                return Ok(());
+            }
+            put_behind(aws, &environment, &group).await?;
+        }
         let least = ["MinTasks", "MinInstances"].map(name);
         let wanted: usize = least.iter().find_map(|least| least.parse().ok()).unwrap_or(1);
         let begun = clock.now_millis();
@@ -190,6 +195,15 @@ async fn wait_for_environment(aws: &Aws, clock: &LabClock, name: &str) -> Result
         }
         clock.sleep(Duration::from_secs(5)).await;
     }
+}
+
+/// Registers an environment's instances in a target group besides its own: what its owner does once, since no template can.
+async fn put_behind(aws: &Aws, environment: &str, target_group: &str) -> Result<(), LabError> {
+    let named = json!({"EnvironmentName": environment});
+    let found = aws.call("elasticbeanstalk", "DescribeEnvironmentResources", named).await?;
+    let scaling_group = &found["EnvironmentResources"]["AutoScalingGroups"][0]["Name"];
+    let parameters = json!({"AutoScalingGroupName": scaling_group, "TargetGroupARNs": [target_group]});
+    aws.call("autoscaling", "AttachLoadBalancerTargetGroups", parameters).await.map(drop)
 }
 
 /// The parameters that a lab gives, as far as the template has them, and those of the scenario.

@@ -82,6 +82,7 @@ scenarios! {
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
     beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad";
+    beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";
