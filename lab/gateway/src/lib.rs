@@ -25,7 +25,7 @@ pub use events::{DeliveryOutcome, DeliveryRecord};
 pub use fault::{CallPattern, FaultId, FaultKind, FaultRule, Moment};
 pub use iam::{PermissionUse, PolicyError, PolicyReport, ResourceTags, Violation};
 pub use identity::{ROOT_ACCESS_KEY, execution_access_key};
-pub use service::{BoxFuture, Service};
+pub use service::{BoxFuture, PartOfService, Service};
 
 use call::Call;
 use call_log::CallLog;
@@ -56,6 +56,7 @@ pub struct Gateway {
 struct Core {
     clock: LabClock,
     services: RwLock<HashMap<String, Arc<dyn Service>>>,
+    parts: RwLock<HashMap<String, Arc<dyn PartOfService>>>,
     upstream: Upstream,
     log: CallLog,
     ledger: Ledger,
@@ -78,6 +79,7 @@ impl Gateway {
         let core = Arc::new(Core {
             clock,
             services: RwLock::default(),
+            parts: RwLock::default(),
             upstream: Upstream::new(),
             log: CallLog::default(),
             ledger: Ledger::default(),
@@ -106,6 +108,13 @@ impl Gateway {
     pub fn serve(&self, scope: &str, service: impl Service + 'static) {
         let mut services = self.core.services.write().unwrap_or_else(PoisonError::into_inner);
         services.insert(scope.to_owned(), Arc::new(service));
+    }
+
+    /// Serves those requests with this service in their credential scope that are about the service's own resources; the others are
+    /// forwarded.
+    pub fn serve_some(&self, scope: &str, service: impl PartOfService + 'static) {
+        let mut parts = self.core.parts.write().unwrap_or_else(PoisonError::into_inner);
+        parts.insert(scope.to_owned(), Arc::new(service));
     }
 
     /// Forwards all other requests to ministack at this address.
@@ -309,9 +318,15 @@ impl Core {
             return refusal::answer(call, &refusal::access_denied(call, message));
         }
         let service = self.services.read().unwrap_or_else(PoisonError::into_inner).get(&call.service).map(Arc::clone);
-        match service {
-            Some(service) => service.handle(request).await,
-            None => self.forward(request, call, caller).await,
+        if let Some(service) = service {
+            return service.handle(request).await;
         }
+        let part = self.parts.read().unwrap_or_else(PoisonError::into_inner).get(&call.service).map(Arc::clone);
+        if let Some(part) = part
+            && let Some(answer) = part.handle_some(request.clone()).await
+        {
+            return answer;
+        }
+        self.forward(request, call, caller).await
     }
 }

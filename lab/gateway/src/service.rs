@@ -24,3 +24,19 @@ where
         Box::pin(self(request))
     }
 }
+
+/// An AWS service of which the lab serves some resources itself; the others are ministack's.
+pub trait PartOfService: Send + Sync {
+    /// `None` for a request about somebody else's resource.
+    fn handle_some(&self, request: AwsRequest) -> BoxFuture<Option<AwsAnswer>>;
+}
+
+impl<F, A> PartOfService for F
+where
+    F: Fn(AwsRequest) -> A + Send + Sync,
+    A: Future<Output = Option<AwsAnswer>> + Send + 'static,
+{
+    fn handle_some(&self, request: AwsRequest) -> BoxFuture<Option<AwsAnswer>> {
+        Box::pin(self(request))
+    }
+}

@@ -170,6 +170,22 @@ async fn the_credential_scope_decides_who_serves_and_every_call_is_logged() {
 }
 
 #[tokio::test]
+async fn what_the_lab_has_of_a_service_it_serves_and_the_rest_is_forwarded() {
+    let lab = lab().await;
+    lab.gateway.serve_some("lambda", |request: AwsRequest| async move {
+        let is_ours = request.uri.path().contains("/shop/");
+        is_ours.then(|| AwsAnswer::new(StatusCode::OK, "application/json", r#""the lab's""#))
+    });
+    for (function, expected) in
+        [("shop", r#""the lab's""#), ("teal", r#"{"path":"/2015-03-31/functions/teal/invocations"}"#)]
+    {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let answer = lab.send(lab.request(ROOT_ACCESS_KEY, "lambda", &path), "{}").await.unwrap();
+        assert_eq!((answer.0, answer.2.as_str()), (StatusCode::OK, expected));
+    }
+}
+
+#[tokio::test]
 async fn forwarding_keeps_path_host_and_body_and_drops_what_is_about_the_connection() {
     let mut lab = lab().await;
     let request = lab
