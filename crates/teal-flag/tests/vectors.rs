@@ -1,5 +1,7 @@
 //! The rule against the shared vectors, in Rust and in the languages that docs/ways/flags has it in.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use proptest::prelude::*;
 use serde_json::Value;
 use std::io::Write;

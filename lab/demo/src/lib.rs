@@ -13,6 +13,7 @@
 //! | `TEAL_LAB_CLOCK` | `<origin_millis>:<scale>`, the lab's clock | the wall's clock |
 //! | `TEAL_LAB_TASK` | what `x-task` says; the lab gives the task's id | the process id |
 //! | `TEAL_LAB_SERVICE` | what lines in the log say of `service`; the lab gives the ECS service's name | empty |
+//! | `TEAL_DEMO_FLAG` | a feature flag as JSON ([`FlagSettings`]), and what those get for whom it is on | none |
 //! | `TEAL_LAB_TASK_NUMBER` | the task's number in its service; varies the seed between tasks | 0 |
 //!
 //! An environment that cannot be understood ends the process with status 2 and one sentence on standard error.
@@ -41,6 +42,9 @@
 //! with 200 (or `errorStatus`), the headers `x-version` and `x-task`, and a JSON body naming version, task and the
 //! number of the request.
 //!
+//! With a flag, AppConfigData is polled for it, and a request by the user that `x-user` names is answered as the flag's own version and
+//! behaviour say while the flag is on for that user; its metrics are by `Variant` (`on`, `off`), too.
+//!
 //! A phase's `logs` are lines on standard output, as JSON, that a share of the requests leaves there. With `metrics`, every
 //! request leaves one with `Requests` and `Failures` in CloudWatch's embedded metric format; a request that is dropped or
 //! hangs counts as failed.
@@ -57,10 +61,12 @@ mod behaviour;
 mod clock;
 mod draw;
 mod duration_text;
+mod flags;
 mod server;
 mod settings;
 
 pub use behaviour::{Behaviour, Health, Latency, LogLine, Phase, Start, Until};
 pub use clock::LabTime;
+pub use flags::FlagSettings;
 pub use server::{ServeError, serve};
 pub use settings::{Settings, SettingsError};

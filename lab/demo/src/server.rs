@@ -1,6 +1,7 @@
 //! HTTP/1.1 with the behaviour of the phase that applies.
 
 use crate::draw::Draws;
+use crate::flags::Flags;
 use crate::{Behaviour, Health, LabTime, LogLine, Phase, Settings, Until};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -38,13 +39,22 @@ pub enum ServeError {
 #[error("the behaviour drops this request")]
 struct Dropped;
 
-struct Service {
+/// What a version answers, or one of the two that a flag decides between.
+struct Variant {
     behaviour: Behaviour,
-    clock: LabTime,
     version: String,
+    version_header: HeaderValue,
+    /// What metrics call it, where a flag decides.
+    name: Option<&'static str>,
+}
+
+struct Service {
+    usual: Variant,
+    /// What those get for whom the flag is on.
+    flagged: Option<(Flags, Variant)>,
+    clock: LabTime,
     task: String,
     service: String,
-    version_header: HeaderValue,
     task_header: HeaderValue,
     seed: u64,
     requests: AtomicU64,
@@ -65,8 +75,9 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let address = socket.local_addr()?;
     end_when_standard_input_closes();
     service.end_at_the_exit_phase();
+    service.poll_the_flag();
 
-    let start = service.behaviour.start;
+    let start = service.usual.behaviour.start;
     let delay = service.clock.real_until(None, start.delay);
     let listener = if start.until == Until::Refuse && !delay.is_zero() {
         // Bound but not listening: the kernel refuses connections.
@@ -124,14 +135,27 @@ async fn serve_connection(service: Arc<Service>, stream: TcpStream, mut stopping
 
 impl Service {
     fn new(settings: Settings) -> Result<Self, InvalidHeaderValue> {
-        Ok(Self {
+        let usual = Variant {
             version_header: HeaderValue::from_str(&settings.version)?,
+            version: settings.version,
+            behaviour: settings.behaviour,
+            name: settings.flag.as_ref().map(|_| "off"),
+        };
+        let flagged = match settings.flag {
+            None => None,
+            Some(flag) => {
+                let version_header = HeaderValue::from_str(&flag.version)?;
+                let (version, behaviour) = (flag.version.clone(), flag.behaviour.clone());
+                Some((Flags::new(flag), Variant { behaviour, version, version_header, name: Some("on") }))
+            }
+        };
+        Ok(Self {
             task_header: HeaderValue::from_str(&settings.task)?,
             // Far apart for neighbouring task numbers, so that tasks of one version do not fail in step.
-            seed: settings.behaviour.seed.wrapping_add(settings.task_number << 32),
-            behaviour: settings.behaviour,
+            seed: usual.behaviour.seed.wrapping_add(settings.task_number << 32),
+            usual,
+            flagged,
             clock: settings.clock,
-            version: settings.version,
             task: settings.task,
             service: settings.service,
             requests: AtomicU64::new(0),
@@ -142,7 +166,7 @@ impl Service {
     fn announce(&self, address: SocketAddr) -> io::Result<()> {
         let line = serde_json::json!({
             "listening": address.to_string(),
-            "version": self.version,
+            "version": self.usual.version,
             "pid": std::process::id(),
         });
         let mut out = io::stdout().lock();
@@ -151,9 +175,10 @@ impl Service {
     }
 
     fn end_at_the_exit_phase(self: &Arc<Self>) {
-        let elapsed = self.clock.elapsed(self.behaviour.since);
-        if let Some((after, status)) = self.behaviour.next_exit(elapsed) {
-            let wait = self.clock.real_until(self.behaviour.since, after);
+        let behaviour = &self.usual.behaviour;
+        let elapsed = self.clock.elapsed(behaviour.since);
+        if let Some((after, status)) = behaviour.next_exit(elapsed) {
+            let wait = self.clock.real_until(behaviour.since, after);
             tokio::spawn(async move {
                 tokio::time::sleep(wait).await;
                 eprintln!("the behaviour's exit phase began");
@@ -162,16 +187,38 @@ impl Service {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
-        let start = self.behaviour.start;
-        if start.until == Until::Unavailable && self.clock.elapsed(None) < start.delay {
-            return Ok(self.response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n"));
+    fn poll_the_flag(self: &Arc<Self>) {
+        if self.flagged.is_some() {
+            let service = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Some((flags, _)) = &service.flagged {
+                    flags.poll(service.clock).await;
+                }
+            });
         }
-        let phase = self.behaviour.phase_at(self.clock.elapsed(self.behaviour.since)).unwrap_or(&self.no_phase);
+    }
+
+    /// What answers a user.
+    fn variant_for(&self, request: &Request<Incoming>) -> &Variant {
+        let user = request.headers().get("x-user").and_then(|user| user.to_str().ok()).unwrap_or_default();
+        match &self.flagged {
+            Some((flags, variant)) if flags.is_on(user) => variant,
+            _ => &self.usual,
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+        let variant = if request.uri().path() == "/health" { &self.usual } else { self.variant_for(&request) };
+        let start = self.usual.behaviour.start;
+        if start.until == Until::Unavailable && self.clock.elapsed(None) < start.delay {
+            return Ok(variant.response(self, StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n"));
+        }
+        let elapsed = self.clock.elapsed(variant.behaviour.since);
+        let phase = variant.behaviour.phase_at(elapsed).unwrap_or(&self.no_phase);
         if request.uri().path() == "/health" {
             return Ok(match phase.health {
-                Health::Passing => self.response(StatusCode::OK, "text/plain", "ok\n"),
-                Health::Failing => self.response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "failing\n"),
+                Health::Passing => variant.response(self, StatusCode::OK, "text/plain", "ok\n"),
+                Health::Failing => variant.response(self, StatusCode::SERVICE_UNAVAILABLE, "text/plain", "failing\n"),
                 Health::Hanging => std::future::pending().await,
             });
         }
@@ -180,15 +227,15 @@ impl Service {
         while let Some(frame) = body.frame().await {
             frame.map_err(|_| Dropped)?;
         }
-        self.answer_in(phase).await
+        self.answer_in(variant, phase).await
     }
 
-    fn log(&self, line: &LogLine, request: u64) {
+    fn log(&self, variant: &Variant, line: &LogLine, request: u64) {
         let message = line.message.replace('#', &request.to_string());
         let line = serde_json::json!({
             "level": line.level,
             "service": self.service,
-            "version": self.version,
+            "version": variant.version,
             "request": format!("{}-{request}", self.task),
             "message": message,
         });
@@ -197,18 +244,21 @@ impl Service {
     }
 
     /// One request's metrics, embedded in a line of the log.
-    fn count(&self, fails: bool) {
-        let Some(namespace) = &self.behaviour.metrics else { return };
+    fn count(&self, variant: &Variant, fails: bool) {
+        let Some(namespace) = &variant.behaviour.metrics else { return };
+        let dimensions: &[[&str; 1]] =
+            if variant.name.is_some() { &[["Service"], ["Variant"]] } else { &[["Service"]] };
         let line = serde_json::json!({
             "_aws": {
                 "Timestamp": self.clock.now_millis(),
                 "CloudWatchMetrics": [{
                     "Namespace": namespace,
-                    "Dimensions": [["Service"]],
+                    "Dimensions": dimensions,
                     "Metrics": [{"Name": "Requests"}, {"Name": "Failures"}],
                 }],
             },
             "Service": self.service,
+            "Variant": variant.name,
             "Requests": 1,
             "Failures": u8::from(fails),
         });
@@ -216,7 +266,7 @@ impl Service {
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 
-    async fn answer_in(&self, phase: &Phase) -> Result<Response<Full<Bytes>>, Dropped> {
+    async fn answer_in(&self, variant: &Variant, phase: &Phase) -> Result<Response<Full<Bytes>>, Dropped> {
         // The first request is number 1.
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let mut draws = Draws::new(self.seed, number);
@@ -224,10 +274,10 @@ impl Service {
         let (fails, hangs) = (draws.happens(phase.error_rate), draws.happens(phase.hang_rate));
         let latency = draws.latency(phase.latency);
         for line in phase.logs.iter().filter(|line| draws.happens(line.rate)) {
-            self.log(line, number);
+            self.log(variant, line, number);
         }
         let drops = phase.drop_every.is_some_and(|every| number % every == 0);
-        self.count(fails || hangs || drops);
+        self.count(variant, fails || hangs || drops);
         if drops {
             return Err(Dropped);
         }
@@ -238,13 +288,17 @@ impl Service {
             tokio::time::sleep(latency).await;
         }
         let status = if fails { StatusCode::from_u16(phase.error_status) } else { Ok(StatusCode::OK) };
-        let body = serde_json::json!({"version": self.version, "task": self.task, "request": number, "ok": !fails});
+        let body = serde_json::json!({"version": variant.version, "task": self.task, "request": number, "ok": !fails});
         // The status was checked when the settings were read.
-        Ok(self.response(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "application/json", format!("{body}\n")))
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Ok(variant.response(self, status, "application/json", format!("{body}\n")))
     }
+}
 
+impl Variant {
     fn response(
         &self,
+        service: &Service,
         status: StatusCode,
         content_type: &'static str,
         body: impl Into<Bytes>,
@@ -254,7 +308,7 @@ impl Service {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(HeaderName::from_static("x-version"), self.version_header.clone());
-        headers.insert(HeaderName::from_static("x-task"), self.task_header.clone());
+        headers.insert(HeaderName::from_static("x-task"), service.task_header.clone());
         response
     }
 }

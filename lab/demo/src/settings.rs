@@ -1,6 +1,6 @@
 //! The environment, read once.
 
-use crate::{Behaviour, LabTime};
+use crate::{Behaviour, FlagSettings, LabTime};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// Everything the process was started with.
@@ -14,6 +14,8 @@ pub struct Settings {
     /// The task's number in its service.
     pub task_number: u64,
     pub behaviour: Behaviour,
+    /// The feature flag that another behaviour is behind.
+    pub flag: Option<FlagSettings>,
     pub clock: LabTime,
 }
 
@@ -22,6 +24,8 @@ pub struct Settings {
 pub enum SettingsError {
     #[error("TEAL_DEMO_BEHAVIOUR is not a behaviour: {0}")]
     Behaviour(#[from] serde_json::Error),
+    #[error("TEAL_DEMO_FLAG is not a flag: {0}")]
+    Flag(serde_json::Error),
     #[error("TEAL_DEMO_BEHAVIOUR has values out of range: {}", .0.join("; "))]
     Values(Vec<String>),
     #[error("{name} is `{value}`, not {expected}")]
@@ -49,7 +53,12 @@ impl Settings {
             Some(text) => serde_json::from_str(&text)?,
             None => Behaviour::default(),
         };
-        let problems = behaviour.problems();
+        let flag: Option<FlagSettings> = match variable("TEAL_DEMO_FLAG") {
+            Some(text) => Some(serde_json::from_str(&text).map_err(SettingsError::Flag)?),
+            None => None,
+        };
+        let mut problems = behaviour.problems();
+        problems.extend(flag.iter().flat_map(|flag| flag.behaviour.problems()));
         if !problems.is_empty() {
             return Err(SettingsError::Values(problems));
         }
@@ -70,6 +79,7 @@ impl Settings {
                 || 0,
             )?,
             behaviour,
+            flag,
             clock: parsed(
                 named("TEAL_LAB_CLOCK"),
                 LabTime::parse,
@@ -101,6 +111,7 @@ mod tests {
         for (name, value) in [
             ("TEAL_DEMO_BEHAVIOUR", "{"),
             ("TEAL_DEMO_BEHAVIOUR", r#"{"phases": [{"errorRate": 2}]}"#),
+            ("TEAL_DEMO_FLAG", r#"{"key": "f"}"#),
             ("TEAL_DEMO_LISTEN", "localhost"),
             ("TEAL_LAB_CLOCK", "now"),
             ("TEAL_LAB_TASK_NUMBER", "-1"),

@@ -55,7 +55,15 @@ impl Call {
             (Protocol::Query, operation, Value::Object(fields))
         } else {
             let protocol = if service == "s3" { Protocol::RestXml } else { Protocol::RestJson };
-            (protocol, rest_operation(&service, &request.method, path), query(&request.uri))
+            let mut input = query(&request.uri);
+            // Part of what permissions are about stands in the body.
+            if service == "appconfig"
+                && let (Some(input), Ok(Value::Object(members))) =
+                    (input.as_object_mut(), serde_json::from_slice(&request.body))
+            {
+                input.extend(members);
+            }
+            (protocol, rest_operation(&service, &request.method, path), input)
         };
         Self { access_key, service, operation, protocol, input }
     }

@@ -9,7 +9,7 @@ mod xml;
 use crate::LabError;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -113,6 +113,31 @@ impl Aws {
         Err(LabError::Aws { service: service.into(), action: action.into(), status, code, message })
     }
 
+    /// Calls an operation that is a method and a path; gives the answer's document, or the header where one is asked for.
+    ///
+    /// # Errors
+    /// As [`Aws::call`].
+    pub async fn create(
+        &self,
+        service: &str,
+        path: &str,
+        body: Bytes,
+        header: Option<&str>,
+    ) -> Result<Value, LabError> {
+        let request = Request::builder().method(Method::POST).uri(format!("{}{path}", self.endpoint));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let (status, headers, body) = self.whole_exchange(service, path, request, body).await?;
+        if (200..300).contains(&status) {
+            return Ok(match header {
+                Some(name) => headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().into(),
+                None => serde_json::from_slice(&body).unwrap_or_default(),
+            });
+        }
+        let code = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let message = String::from_utf8_lossy(&body).into_owned();
+        Err(LabError::Aws { service: service.into(), action: path.into(), status, code, message })
+    }
+
     /// Makes a bucket, or puts an object into one when a key is given.
     ///
     /// # Errors
@@ -169,6 +194,16 @@ impl Aws {
         request: http::request::Builder,
         body: Bytes,
     ) -> Result<(u16, Bytes), LabError> {
+        self.whole_exchange(service, action, request, body).await.map(|(status, _, body)| (status, body))
+    }
+
+    async fn whole_exchange(
+        &self,
+        service: &str,
+        action: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<(u16, HeaderMap, Bytes), LabError> {
         let nonsense = |problem: String| exchange(service, action, problem);
         // The gateway routes by the credential scope, as AWS endpoints check it.
         let scope = format!(
@@ -179,9 +214,9 @@ impl Aws {
         let request = request.body(Full::new(body)).map_err(|e| nonsense(e.to_string()))?;
         let answered = tokio::time::timeout(CALL_TIMEOUT, async {
             let response = self.http.request(request).await.map_err(|e| nonsense(full_cause(&e)))?;
-            let status = response.status().as_u16();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = response.into_body().collect().await.map_err(|e| nonsense(full_cause(&e)))?;
-            Ok((status, body.to_bytes()))
+            Ok((status, headers, body.to_bytes()))
         });
         answered.await.map_err(|_| nonsense(format!("no answer within {} s", CALL_TIMEOUT.as_secs())))?
     }

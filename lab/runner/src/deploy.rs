@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const STACK: &str = "teal";
+/// The logical id of Teal's deployment strategy.
+const STRATEGY: &str = "FlagDeploymentStrategy";
 const BUCKET: &str = "teal-lab-packages";
 /// The bucket for plans that scenarios name.
 pub(crate) const PLAN_BUCKET: &str = "teal-lab-plans";
@@ -27,6 +29,8 @@ pub struct Deployment {
     /// The ARN of the policy for people who release.
     pub operator_policy: String,
     pub plan_keeper_policy: String,
+    /// The id of the deployment strategy by which Teal turns flags.
+    pub deployment_strategy: String,
     pub functions: Vec<Function>,
 }
 
@@ -83,6 +87,7 @@ pub(crate) async fn deploy(
         outputs.get(name).cloned().ok_or_else(|| LabError::document(&file, format!("the stack has no output {name}")))
     };
     let physical = physical_ids(aws).await?;
+    let deployment_strategy = physical.get(STRATEGY).cloned().unwrap_or_default();
     let mut deployed = Vec::new();
     for (logical, binary) in functions {
         let name = physical.get(&logical).cloned().unwrap_or_default();
@@ -93,6 +98,7 @@ pub(crate) async fn deploy(
         table: output("TableName")?,
         operator_policy: output("OperatorPolicyArn")?,
         plan_keeper_policy: output("PlanKeeperPolicyArn")?,
+        deployment_strategy,
         functions: deployed,
     })
 }

@@ -4,6 +4,7 @@ use crate::LabError;
 use crate::traces::Traces;
 use std::path::PathBuf;
 use std::sync::Arc;
+use teal_lab_appconfig::AppConfig;
 use teal_lab_autoscaling::{AutoScaling, AutoScalingOptions};
 use teal_lab_beanstalk::{Beanstalk, Services};
 use teal_lab_cloudwatch::CloudWatch;
@@ -24,6 +25,7 @@ pub(crate) struct Emulators {
     pub(crate) elb: Arc<Elb>,
     pub(crate) ecs: Arc<Ecs>,
     pub(crate) codepipeline: Arc<CodePipeline>,
+    pub(crate) appconfig: Arc<AppConfig>,
     autoscaling: Arc<AutoScaling>,
     pub(crate) beanstalk: Arc<Beanstalk>,
     pub(crate) codebuild: CodeBuild,
@@ -101,6 +103,12 @@ impl Emulators {
             let service = Arc::clone(&service);
             async move { service.handle(request).await }
         });
+        let appconfig = Arc::new(AppConfig::new(clock.clone()));
+        let service = Arc::clone(&appconfig);
+        gateway.serve("appconfig", move |request| {
+            let service = Arc::clone(&service);
+            async move { service.handle(&request) }
+        });
         let codebuild = CodeBuild::new(clock.clone());
         let service = codebuild.clone();
         gateway.serve("codebuild", move |request| {
@@ -108,7 +116,7 @@ impl Emulators {
             async move { service.handle(request).await }
         });
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
-        Ok(Self { gateway, elb, ecs, codepipeline, codebuild, metrics, autoscaling, beanstalk, alarms })
+        Ok(Self { gateway, elb, ecs, codepipeline, appconfig, codebuild, metrics, autoscaling, beanstalk, alarms })
     }
 
     /// Ends every task process and closes every port.

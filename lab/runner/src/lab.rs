@@ -18,6 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use teal::plan::PlanRef;
 use teal_lab_beanstalk::{Move, TIME_TO_LIVE};
+use teal::route::FlagRef;
+use teal_lab_appconfig::FlagChange;
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
@@ -90,6 +92,8 @@ impl Lab {
         let ministack = Ministack::start(&options, &progress).await?;
         let aws = Aws::new(endpoint.clone());
         let deployment = deploy(&aws, &places, &binaries, scale, &progress).await?;
+        // The stack's resources are made in ministack, and AppConfig is the gateway's.
+        emulators.appconfig.adopt_strategy(&deployment.deployment_strategy);
         let callers = register_functions(&emulators.gateway, &deployment)?;
         let ledger = Ledger::new(&endpoint, &deployment.table, clock.clone()).await?;
         let sweeper = tokio::spawn(sweep_by_schedule(aws.clone(), clock.clone(), sweep_function(&deployment)));
@@ -191,6 +195,21 @@ impl Lab {
         let mut changes = self.emulators.elb.weight_changes();
         changes.extend(self.emulators.beanstalk.moves().iter().map(as_weights));
         changes
+    }
+
+    /// The value of a flag as clients are handed it.
+    pub(crate) fn flag(&self, flag: &FlagRef) -> Option<Value> {
+        let [application, environment, profile, key] = flag.parts();
+        self.emulators.appconfig.flag(application, environment, profile, key)
+    }
+
+    /// What was deployed of every flag, by its whole name.
+    pub(crate) fn flag_changes(&self) -> Vec<(String, FlagChange)> {
+        let named = |change: FlagChange| {
+            let FlagChange { application, environment, profile, key, .. } = &change;
+            (format!("appconfig:{application}/{environment}/{profile}/{key}"), change)
+        };
+        self.emulators.appconfig.flag_changes().into_iter().map(named).collect()
     }
 
     pub(crate) fn tasks(&self) -> Vec<TaskView> {

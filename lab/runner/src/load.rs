@@ -8,7 +8,7 @@ mod generator;
 mod schedule;
 mod tally;
 
-pub(crate) use generator::{Load, LoadOptions, LoadTarget};
+pub(crate) use generator::{Load, LoadOptions, LoadTarget, user_name};
 pub use schedule::Arrivals;
 pub(crate) use schedule::{Ramp, RampPoint};
 pub(crate) use tally::{Sample, Tally};

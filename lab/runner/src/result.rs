@@ -43,6 +43,9 @@ pub struct ScenarioResult {
     pub seconds_to_blue: Option<f64>,
     /// Requests that green answered although they were due after that moment.
     pub green_after_blue: Option<u64>,
+    /// What users got at each percentage of the route's flags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flag_steps: Vec<FlagStep>,
     /// The most requests that on-alarm sent for one listener or rule from its intent's record until it had read it back,
     /// retries included; absent if it restored nothing.
     pub restoring_requests: Option<u64>,
@@ -117,6 +120,23 @@ pub struct WeightChange {
     pub green_share: f64,
     /// Who asked for it: a function, or `lab` for the scenario's own calls.
     pub by: String,
+}
+
+/// What users got while a flag had one percentage, from when on all clients had it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlagStep {
+    /// The flag's whole name.
+    pub flag: String,
+    /// 0 to 100.
+    pub percentage: f64,
+    pub requests: u64,
+    /// Users who sent them.
+    pub users: u64,
+    /// Users who got the behaviour of those for whom the flag is on, once at least.
+    pub on: u64,
+    /// Requests answered otherwise than the rule says for their user.
+    pub wrong: u64,
 }
 
 /// The traffic of 30 lab seconds.

@@ -3,6 +3,7 @@
 mod calls;
 mod collect;
 mod events;
+mod flags;
 
 use crate::LabError;
 use crate::check::{PartActions, check_release, check_scenario};
@@ -104,11 +105,12 @@ impl<'a> Run<'a> {
             begun_at: lab.clock().now_millis(),
             faults: Vec::new(),
             checked: Vec::new(),
-            weights_seen: lab.weight_changes().len(),
+            weights_seen: 0,
             story_seen: Vec::new(),
             watcher,
         };
         run.route = run.read_route().await?;
+        run.weights_seen = run.raw_weights().len();
         let begun = Instant::now();
         let load = Load::start(stage.load(scenario, lab.clock()), lab.clock().clone());
         let ended = run.until_the_end(&load.tally()).await;
@@ -273,8 +275,16 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
+    /// Changes of weights of load balancers and flags, each in the order of time.
+    fn raw_weights(&self) -> Vec<teal_lab_elb::WeightChange> {
+        let mut changes = self.lab.weight_changes();
+        changes.extend(self.flag_weights());
+        changes.sort_by_key(|change| change.at);
+        changes
+    }
+
     fn show_weights(&mut self) {
-        let changes = self.lab.weight_changes();
+        let changes = self.raw_weights();
         for change in changes.iter().skip(self.weights_seen) {
             if let Some(change) = self.weight_change(change) {
                 let line = format!("{}: green {:.1} % by {}", change.part, change.green_share * 100.0, change.by);
@@ -310,9 +320,10 @@ impl<'a> Run<'a> {
         let listed = |route: &str, field: &str| traffic[route][field].as_array().cloned().unwrap_or_default();
         let parts = [("alb", "listeners"), ("alb", "rules"), ("nlb", "listeners")];
         let mut route = Vec::new();
-        let names = traffic["cname"]["name"].as_str().map(Value::from);
-        for part in parts.into_iter().flat_map(|(route, field)| listed(route, field)).chain(names) {
-            let part = part.as_str().unwrap_or_default().to_owned();
+        let name = traffic["cname"]["name"].as_str().map(str::to_owned);
+        let listed = parts.into_iter().flat_map(|(route, field)| listed(route, field));
+        let listed = listed.map(|part| part.as_str().unwrap_or_default().to_owned()).chain(name);
+        for part in listed.chain(flags::named_by(&traffic["flag"])) {
             // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
             if let Ok(before) = read_actions(self.lab, &part, &everything_to(&traffic["cname"]["environments"])).await {
                 let name = self.stage.readable(&part);
@@ -327,6 +338,7 @@ impl<'a> Run<'a> {
         for (running, release) in self.releases.iter().skip(1).zip(&result.other_releases) {
             checks.extend(check_release(&running.expected, release));
         }
+        checks.extend(flags::checks(&result.flag_steps));
         checks.extend(self.checked.iter().cloned());
         checks
     }
@@ -345,6 +357,9 @@ fn everything_to(environments: &Value) -> Value {
 
 /// The action list of a listener or rule; of a domain name one like `known`, with the weights that say which environment has it.
 async fn read_actions(lab: &Lab, part: &str, known: &Value) -> Result<Value, LabError> {
+    if flags::is_flag(part) {
+        return flags::actions(lab, part);
+    }
     if !part.starts_with("arn:") {
         let found = lab.aws().call("elasticbeanstalk", "DescribeEnvironments", json!({})).await?;
         let environments = found["Environments"].as_array();

@@ -85,6 +85,9 @@ pub struct LoadSpec {
     /// Whether connections serve one request after another, as most clients have it; otherwise each request has its own.
     #[serde(default = "default_keep_alive")]
     pub keep_alive: bool,
+    /// Users who name themselves in `x-user`, for feature flags; 0 for requests that name nobody.
+    #[serde(default)]
+    pub users: u32,
     /// How long such a user stays before another one comes in their place (lab time); for good if not said.
     #[serde(default)]
     pub session_life: Option<Span>,
@@ -121,6 +124,18 @@ pub struct ServiceSpec {
     /// What it does over time, from the beginning of the load on (lab time); see the demo service.
     #[serde(default)]
     pub behaviour: Behaviour,
+    /// A feature flag that another service's version and behaviour are behind.
+    #[serde(default)]
+    pub flag: Option<FlagSpec>,
+}
+
+/// A flag of infra/cloudformation/appconfig.yaml.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FlagSpec {
+    pub key: String,
+    /// The service whose version and behaviour those users get for whom the flag is on.
+    pub on: String,
 }
 
 /// The release under test.
@@ -302,6 +317,9 @@ impl Scenario {
         for (name, service) in &self.services {
             if let Some(problem) = service.behaviour.problems().into_iter().next() {
                 return Err(format!("services.{name}.behaviour: {problem}"));
+            }
+            if let Some(flag) = service.flag.as_ref().filter(|flag| !self.services.contains_key(&flag.on)) {
+                return Err(format!("services.{name}.flag: there is no service {}", flag.on));
             }
             let same = self.services.iter().find(|(other, spec)| *other != name && spec.version == service.version);
             if let Some((other, _)) = same {

@@ -1,5 +1,6 @@
 //! The user's side of one scenario: what a template of infra/cloudformation describes, with the scenario's services in it.
 
+use crate::aws::LAB_ACCESS_KEY;
 use crate::cloudformation::{Stack, Template};
 use crate::load::{LoadOptions, LoadTarget, Ramp, RampPoint};
 use crate::scenario::{PRODUCTION_PORT, Scenario, ServiceSpec, fill};
@@ -19,6 +20,9 @@ const TEMPLATE: &str = "alb-ecs";
 
 /// The template of the parameters that it reads.
 const WEIGHTS: &str = "infra/cloudformation/weights.yaml";
+
+/// The template of feature flags.
+const FLAGS: &str = "infra/cloudformation/appconfig.yaml";
 
 /// From making the resources until the load begins: time for scaling to bring blue to its size, and for its health
 /// checks (lab time).
@@ -57,9 +61,18 @@ impl Stage {
         template.change_resources(&scenario.infrastructure.resources);
         add_services(&mut template.document, &scenario.services, zero).map_err(|text| problem(&text))?;
         let name = BTreeMap::from([("Name".to_owned(), scenario.name.clone())]);
+        let flags = match scenario.services.values().any(|service| service.flag.is_some()) {
+            true => Some(Template::read(&repository.join(FLAGS))?.create(aws, &scenario.name, &name).await?),
+            false => None,
+        };
+        if let Some(flags) = &flags {
+            let place = FlagPlace { endpoint: aws.endpoint(), outputs: &flags.outputs };
+            add_flags(&mut template.document, &scenario.services, &place, zero).map_err(|text| problem(&text))?;
+        }
         let weights = Template::read(&repository.join(WEIGHTS))?.create(aws, &scenario.name, &name).await?;
         let stack = template.create(aws, &scenario.name, &parameters(scenario, &template.document)).await?;
-        let names = names(&stack, &scenario.services);
+        let mut names = names(&stack, &scenario.services);
+        names.extend(flags.into_iter().flat_map(|flags| flags.outputs));
         let address = match (names.get("LoadBalancer.DNSName"), names.get("Cname")) {
             (Some(dns), _) => dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?,
             (None, Some(name)) => IpAddr::V4(address_of(name)),
@@ -116,6 +129,7 @@ impl Stage {
             arrivals: load.arrivals,
             seed: scenario.seed,
             sessions: load.sessions,
+            users: load.users,
             keep_alive: load.keep_alive,
             session_life: load.session_life.map(|life| clock.real(life.as_duration())),
             max_in_flight: MAX_IN_FLIGHT,
@@ -270,6 +284,44 @@ fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, 
             variables.extend(environment.map(|(name, value)| json!({"Name": name, "Value": value})));
         }
         resources.insert(versioned(kind, name), definition);
+    }
+    Ok(())
+}
+
+/// Where flags are read.
+struct FlagPlace<'a> {
+    endpoint: &'a str,
+    outputs: &'a BTreeMap<String, String>,
+}
+
+/// Tells the services that have a behaviour behind a flag where that is.
+fn add_flags(
+    template: &mut Value,
+    services: &BTreeMap<String, ServiceSpec>,
+    place: &FlagPlace<'_>,
+    zero: Millis,
+) -> Result<(), String> {
+    let output = |name: &str| place.outputs.get(name).cloned().unwrap_or_default();
+    for (name, flag) in services.iter().filter_map(|(name, service)| Some((name, service.flag.as_ref()?))) {
+        let Some(on) = services.get(&flag.on) else { continue };
+        let mut behaviour = on.behaviour.clone();
+        behaviour.since.get_or_insert(zero);
+        let settings = json!({
+            "application": output("FlagApplication"),
+            "environment": output("FlagEnvironment"),
+            "profile": output("FlagProfileId"),
+            "key": flag.key,
+            "endpoint": place.endpoint.trim_start_matches("http://"),
+            "accessKey": LAB_ACCESS_KEY,
+            "version": on.version,
+            "behaviour": behaviour,
+        });
+        let definition = versioned("TaskDefinition", name);
+        let path = format!("/Resources/{definition}/Properties/ContainerDefinitions/0/Environment");
+        let variables = template.pointer_mut(&path).and_then(Value::as_array_mut);
+        let variables =
+            variables.ok_or("services with flags need a TaskDefinition whose container has an Environment")?;
+        variables.push(json!({"Name": "TEAL_DEMO_FLAG", "Value": settings.to_string()}));
     }
     Ok(())
 }

@@ -60,6 +60,13 @@ impl LabClock {
         self.inner.origin_millis + (real * self.inner.scale * 1000.0) as Millis
     }
 
+    /// The moment at which this clock shows a time; its start for times before that.
+    #[must_use]
+    pub fn instant_of(&self, at: Millis) -> Instant {
+        let passed = (at - self.inner.origin_millis).max(0) as f64 / 1000.0 / self.inner.scale;
+        self.inner.started + Duration::from_secs_f64(passed)
+    }
+
     /// How long a lab duration takes on the wall.
     #[must_use]
     pub fn real(&self, lab: Duration) -> Duration {

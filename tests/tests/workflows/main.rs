@@ -83,6 +83,7 @@ scenarios! {
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
     beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad";
     beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
+    feature_flags: "flag", "flag-bad";
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";

@@ -3,6 +3,7 @@
 //! Source: the service authorization reference, one page per service ("Actions, resources, and condition keys for ...").
 //! Condition keys that no call gives here (`dynamodb:Attributes`, say) count as absent.
 
+mod appconfig;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "ssm" => Some(on("ssm", operation, ssm(operation, input))),
         "lambda" => lambda(operation, input),
         "s3" => s3(operation, input),
+        "appconfig" => Some(appconfig::needed(operation, input)),
         "codebuild" => Some(on("codebuild", operation, projects(input))),
         // Answers to jobs have no resource types.
         "codepipeline" => Some(on("codepipeline", operation, any())),
@@ -58,6 +60,7 @@ pub(crate) fn is_checked(action: &str) -> bool {
     }
     let service = action.split(':').next().unwrap_or_default();
     [
+        "appconfig",
         "application-autoscaling",
         "autoscaling",
         "cloudwatch",

@@ -12,6 +12,9 @@ use teal_lab_wire::{ACCOUNT, REGION};
 
 const ELB: &str = "elasticloadbalancing";
 
+/// What the types of AWS AppConfig begin with.
+const APPCONFIG: &str = "AWS::AppConfig::";
+
 /// Creates one resource; `None` if the lab does not know its type.
 pub(super) async fn create(
     aws: &Aws,
@@ -98,11 +101,13 @@ pub(super) async fn create(
             (name, BTreeMap::new())
         }
         "AWS::SSM::Parameter" => parameter(aws, properties).await?,
+        kind if kind.starts_with(APPCONFIG) => appconfig(aws, kind, properties).await?,
         // The lab has no networks, roles, logs or log-ins of the user's; what refers to them gets a name.
         "AWS::EC2::SecurityGroup"
         | "AWS::EC2::SecurityGroupIngress"
         | "AWS::EC2::SecurityGroupEgress"
         | "AWS::IAM::InstanceProfile"
+        | "AWS::IAM::ManagedPolicy"
         | "AWS::IAM::Role"
         | "AWS::Logs::LogGroup" => named_only(kind, physical, &properties),
         _ => return Ok(None),
@@ -129,6 +134,42 @@ async fn launch_template(
     let template = &answer["launchTemplate"];
     let named = attributes([("LatestVersionNumber", &template["latestVersionNumber"])]);
     Ok((text(&template["launchTemplateId"]), named))
+}
+
+/// A resource of AWS AppConfig, by the path that it is made under.
+async fn appconfig(
+    aws: &Aws,
+    kind: &str,
+    mut properties: Map<String, Value>,
+) -> Result<(String, BTreeMap<String, String>), LabError> {
+    let mut taken = |name: &str| properties.remove(name).map(|value| text(&value)).unwrap_or_default();
+    let (path, header, id) = match kind.strip_prefix(APPCONFIG).unwrap_or_default() {
+        "Application" => ("/applications".to_owned(), None, "Id"),
+        "DeploymentStrategy" => ("/deploymentstrategies".to_owned(), None, "Id"),
+        "Environment" => (format!("/applications/{}/environments", taken("ApplicationId")), None, "Id"),
+        "ConfigurationProfile" => {
+            (format!("/applications/{}/configurationprofiles", taken("ApplicationId")), None, "Id")
+        }
+        "Deployment" => {
+            let (application, environment) = (taken("ApplicationId"), taken("EnvironmentId"));
+            (format!("/applications/{application}/environments/{environment}/deployments"), None, "DeploymentNumber")
+        }
+        "HostedConfigurationVersion" => {
+            let (application, profile) = (taken("ApplicationId"), taken("ConfigurationProfileId"));
+            let path =
+                format!("/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions");
+            (path, Some("version-number"), "")
+        }
+        other => return Err(LabError::document("template", format!("the lab does not know {APPCONFIG}{other}"))),
+    };
+    let body = match header {
+        Some(_) => taken("Content"),
+        None => Value::from(properties).to_string(),
+    };
+    let answer = aws.create("appconfig", &path, body.into(), header).await?;
+    let id = text(if header.is_some() { &answer } else { &answer[id] });
+    let value = Value::from(id.as_str());
+    Ok((id, attributes([("Id", &value)])))
 }
 
 async fn load_balancer(

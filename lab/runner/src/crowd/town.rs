@@ -121,6 +121,7 @@ impl Town {
             arrivals: Arrivals::default(),
             seed: 1,
             sessions: 0,
+            users: 0,
             session_life: None,
             keep_alive: true,
             max_in_flight: 200,

@@ -15,6 +15,14 @@ use tokio::task::{JoinHandle, JoinSet};
 /// The header in which the demo service names its version.
 const VERSION_HEADER: &str = "x-version";
 
+/// The header in which a request names its user.
+const USER_HEADER: &str = "x-user";
+
+/// What a user is called.
+pub(crate) fn user_name(user: u32) -> String {
+    format!("user-{user}")
+}
+
 /// What to send.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadOptions {
@@ -25,6 +33,8 @@ pub(crate) struct LoadOptions {
     pub seed: u64,
     /// How many users with a cookie jar of their own send the requests, in turn; 0 for users who keep no cookies.
     pub sessions: usize,
+    /// How many users name themselves in `x-user` (`user-0` and so on), in no order; 0 for requests that name nobody.
+    pub users: u32,
     /// How long a user stays before another one comes in their place (real time); for good without a duration.
     pub session_life: Option<Duration>,
     /// Whether connections serve one request after another.
@@ -68,6 +78,7 @@ impl Load {
                     .map(|target| (Pool::new(target.address, options.keep_alive), target))
                     .collect(),
                 jars: (0..options.sessions).map(|_| Mutex::default()).collect(),
+                users: options.users,
                 session_life: options.session_life,
                 permits: Semaphore::new(options.max_in_flight.max(1)),
                 timeout: options.timeout,
@@ -133,6 +144,7 @@ impl Generator {
 struct Sender {
     targets: Vec<(Pool, LoadTarget)>,
     jars: Vec<Mutex<Jar>>,
+    users: u32,
     session_life: Option<Duration>,
     permits: Semaphore,
     timeout: Duration,
@@ -152,7 +164,8 @@ impl Sender {
         let Some((pool, target)) = self.targets.get(number % self.targets.len().max(1)) else { return };
         let jar = if self.jars.is_empty() { None } else { self.jars.get(number % self.jars.len()) };
         let cookies = jar.and_then(|jar| lock(jar).cookies_at(due_at, self.session_life));
-        let Some(request) = request(target, cookies) else { return };
+        let user = self.user_of(number);
+        let Some(request) = request(target, cookies, user) else { return };
         // The semaphore is never closed.
         let Ok(_permit) = self.permits.acquire().await else { return };
         let answer = tokio::time::timeout(self.timeout, pool.send(&request)).await.ok().flatten();
@@ -166,7 +179,14 @@ impl Sender {
         }
         let latency = finished.saturating_duration_since(due_at).as_micros();
         let latency_micros = u32::try_from(latency).unwrap_or(u32::MAX);
-        self.tally.record(Sample { at, latency_micros, status, served });
+        self.tally.record(Sample { at, latency_micros, status, served, user });
+    }
+
+    /// Who sends a request: all users equally often, in an order that has nothing to do with their numbers.
+    fn user_of(&self, number: usize) -> Option<u32> {
+        let users = u64::from(self.users);
+        let mixed = (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16;
+        u32::try_from(mixed.checked_rem(users)?).ok()
     }
 }
 
@@ -194,10 +214,13 @@ fn lock(jar: &Mutex<Jar>) -> MutexGuard<'_, Jar> {
     jar.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn request(target: &LoadTarget, cookies: Option<HeaderValue>) -> Option<Request<()>> {
+fn request(target: &LoadTarget, cookies: Option<HeaderValue>, user: Option<u32>) -> Option<Request<()>> {
     let mut request = Request::get(&target.path).header(HOST, &target.host);
     if let Some(cookies) = cookies {
         request = request.header(COOKIE, cookies);
+    }
+    if let Some(user) = user {
+        request = request.header(USER_HEADER, user_name(user));
     }
     request.body(()).ok()
 }
@@ -238,6 +261,7 @@ mod tests {
             arrivals: Arrivals::Constant,
             seed: 1,
             sessions: 0,
+            users: 0,
             session_life: None,
             keep_alive: true,
             max_in_flight: 64,

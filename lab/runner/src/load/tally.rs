@@ -25,6 +25,8 @@ pub(crate) struct Sample {
     /// HTTP status, 0 if there was no answer.
     pub status: u16,
     pub served: Served,
+    /// The user's number, where there are users.
+    pub user: Option<u32>,
 }
 
 impl Sample {
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_services_own_500_is_bad_but_not_the_load_balancers_doing() {
-        let sample = |status, served| Sample { at: 0, latency_micros: 1, status, served };
+        let sample = |status, served| Sample { at: 0, latency_micros: 1, status, served, user: None };
         let own = sample(500, Served::Version("2".into()));
         let gateway = sample(502, Served::LoadBalancer);
         let nobody = sample(0, Served::Nobody);

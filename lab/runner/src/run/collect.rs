@@ -1,6 +1,7 @@
 //! A result from everything that was seen.
 
 use super::calls::{allowed, made, most_requests_of_one_restoring, was_refused};
+use super::flags::is_flag;
 use super::{Run, Running};
 use crate::LabError;
 use crate::load::{Sample, Served, Tally};
@@ -10,7 +11,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use teal::release::{Phase, Release};
+use teal::route::RouteKind;
 use teal::story::{Fact, StoryEntry};
+use teal::units::Span;
 use teal::verdict::Decision;
 use teal_lab_gateway::CallRecord;
 
@@ -32,8 +35,7 @@ impl Run<'_> {
             seconds: self.scenario.limit.as_seconds().into(),
             detail: " of lab time: the scenario's limit lies before it".into(),
         })?;
-        let weights: Vec<_> =
-            self.lab.weight_changes().iter().filter_map(|change| self.weight_change(change)).collect();
+        let weights: Vec<_> = self.raw_weights().iter().filter_map(|change| self.weight_change(change)).collect();
         let alarms = self.alarms().await?;
         let first_trouble_at = self.first_trouble(record.as_ref(), &alarms, release.started_at);
         let blue_at = first_trouble_at.and_then(|trouble_at| wholly_blue_at(trouble_at, &weights));
@@ -45,8 +47,13 @@ impl Run<'_> {
         let wrongly_served =
             tally.with_samples(|samples| samples.iter().filter(|sample| sample.is_wrongly_served()).count() as u64);
         let traffic = self.traffic(tally);
-        let green_after_blue = blue_at.map(|blue_at| self.green_answers_after(blue_at, tally));
         let over_budget = self.over_budget(&release);
+        // A flag's clients poll for it.
+        let polled = self.route.iter().any(|part| is_flag(&part.part));
+        let polled = if polled { RouteKind::Flag.propagation() } else { Span::ZERO };
+        let polled = f64::from(polled.as_seconds());
+        let green_after_blue = blue_at.map(|blue_at| self.green_answers_after(blue_at + polled, tally));
+        let flag_steps = self.flag_steps(tally);
         Ok(ScenarioResult {
             scenario: self.scenario.name.clone(),
             description: self.scenario.description.clone(),
@@ -65,6 +72,7 @@ impl Run<'_> {
             first_trouble_at,
             seconds_to_blue,
             green_after_blue,
+            flag_steps,
             restoring_requests: self.restoring_requests(|_| true),
             restoring_answered: self.restoring_requests(|call| !was_refused(call)),
             over_budget,
@@ -127,7 +135,7 @@ impl Run<'_> {
     /// The largest share of green on any part of the route.
     pub(super) fn green_share_now(&self) -> f64 {
         let mut shares = BTreeMap::new();
-        for change in self.lab.weight_changes().iter().filter_map(|change| self.weight_change(change)) {
+        for change in self.raw_weights().iter().filter_map(|change| self.weight_change(change)) {
             shares.insert(change.part, change.green_share);
         }
         shares.into_values().fold(0.0, f64::max)

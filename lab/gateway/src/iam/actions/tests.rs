@@ -56,6 +56,32 @@ fn calls_and_the_permissions_they_need() {
             json!({"ResourceArns.member.1": rule}),
             vec![("elasticloadbalancing:AddTags", rule)],
         ),
+        (
+            "appconfig",
+            "POST /applications/shop123/environments/prod123/deployments",
+            json!({"ConfigurationProfileId": "flag123", "DeploymentStrategyId": "once123"}),
+            [
+                "application/shop123",
+                "application/shop123/environment/prod123",
+                "application/shop123/configurationprofile/flag123",
+                "deploymentstrategy/once123",
+            ]
+            .map(|path| ("appconfig:StartDeployment", format!("arn:aws:appconfig:us-east-1:000000000000:{path}")))
+            .to_vec(),
+        ),
+        (
+            "appconfig",
+            "DELETE /applications/shop123/environments/prod123/deployments/7",
+            json!({}),
+            ["", "/environment/prod123", "/environment/prod123/deployment/7"]
+                .map(|path| {
+                    (
+                        "appconfig:StopDeployment",
+                        format!("arn:aws:appconfig:us-east-1:000000000000:application/shop123{path}"),
+                    )
+                })
+                .to_vec(),
+        ),
         ("monitoring", "GetMetricData", json!({}), vec![("cloudwatch:GetMetricData", "*".to_owned())]),
         (
             "monitoring",
