@@ -74,6 +74,11 @@ pub struct Plan {
     pub green: Green,
     /// What splits the traffic between blue and green.
     pub traffic: Traffic,
+    /// Feature flags that are turned with the version, at most 5: for everybody once green has all the traffic, and back before blue gets
+    /// it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    pub flags: Vec<FlagRoute>,
     /// In which steps the traffic moves to green.
     pub strategy: Strategy,
     /// What is tested on green before any production request reaches it.

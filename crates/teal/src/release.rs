@@ -96,6 +96,9 @@ pub struct Release {
     pub route: Vec<RoutePart>,
     /// What sends test traffic, where that is a part of a route too.
     pub test_route: Option<RoutePart>,
+    /// Feature flags that are turned with the version: on once green has all the traffic, off again before blue gets it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<RoutePart>,
     pub green: GreenOrder,
     /// When green was ordered; from then on it is only watched, so that nothing Teal does keeps its deployment from finishing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -266,10 +269,10 @@ impl Release {
         }
     }
 
-    /// What two releases may not both act on: every part of the route, and the two destinations.
+    /// What two releases may not both act on: every part of the route, the two destinations, and flags.
     #[must_use]
     pub fn lock_keys(&self) -> Vec<String> {
-        let parts = self.route.iter().chain(&self.test_route).map(|part| part.part.key().to_owned());
+        let parts = self.parts().map(|part| part.key().to_owned());
         let destinations = [&self.colours.blue, &self.colours.green].map(ToString::to_string);
         let mut keys: Vec<String> = parts.chain(destinations).collect();
         keys.sort();
@@ -277,9 +280,9 @@ impl Release {
         keys
     }
 
-    /// Every part of a route that Teal may write to: production first, then test.
+    /// Every part of a route that Teal may write to: production first, then test, then flags that go with the version.
     pub fn parts(&self) -> impl Iterator<Item = &PartRef> {
-        self.route.iter().chain(&self.test_route).map(|part| &part.part)
+        self.route.iter().chain(&self.test_route).chain(&self.flags).map(|part| &part.part)
     }
 
     /// The bake of the stage that green has reached ends then, if one runs.

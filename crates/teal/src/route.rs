@@ -117,6 +117,12 @@ pub struct RoutePart {
 }
 
 impl RoutePart {
+    /// Blue and green of a part by itself, as it was when the release was accepted; `None` where neither had all the weight.
+    #[must_use]
+    pub fn own_colours(&self) -> Option<Colours> {
+        discover(&[(self.part.clone(), self.original.clone())], &Named::Nothing).ok()
+    }
+
     /// The action list that gives green `share` of the traffic. At 0 % it is the original, number for number; at
     /// 100 % blue's and green's original numbers change places.
     #[must_use]

@@ -38,8 +38,8 @@ impl Client {
         }
     }
 
-    fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, &[], &body)
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, &[], body)
     }
 
     fn get(&self, path: &str) -> Answer {
@@ -59,12 +59,12 @@ fn document(value: &Value) -> Value {
 /// Application, environment and profile, as paths.
 fn set_up(client: &Client) -> (String, String, String) {
     let id = |answer: &Answer| answer.body["Id"].as_str().unwrap().to_owned();
-    let application = id(&client.post("/applications", json!({"Name": "shop"})));
+    let application = id(&client.post("/applications", &json!({"Name": "shop"})));
     let environments = format!("/applications/{application}/environments");
-    let environment = id(&client.post(&environments, json!({"Name": "prod"})));
+    let environment = id(&client.post(&environments, &json!({"Name": "prod"})));
     let profiles = format!("/applications/{application}/configurationprofiles");
     let profile = json!({"Name": "flags", "LocationUri": "hosted", "Type": "AWS.AppConfig.FeatureFlags"});
-    let profile = id(&client.post(&profiles, profile));
+    let profile = id(&client.post(&profiles, &profile));
     client.0.adopt_strategy("atonce1");
     (application, environment, profile)
 }
@@ -75,13 +75,13 @@ fn an_environment_has_one_deployment_at_a_time_and_clients_get_it_when_it_is_the
     let (application, environment, profile) = set_up(&client);
     let versions = format!("/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions");
     let deployments = format!("/applications/{application}/environments/{environment}/deployments");
-    let kept = client.post(&versions, document(&json!({"enabled": true, "percentage": 5, "_updatedAt": "x"})));
+    let kept = client.post(&versions, &document(&json!({"enabled": true, "percentage": 5, "_updatedAt": "x"})));
     assert_eq!((kept.status, kept.header("version-number")), (201, "1"));
-    assert_eq!(client.post(&versions, document(&json!({"enabled": false, "percentage": 5}))).status, 201);
+    assert_eq!(client.post(&versions, &document(&json!({"enabled": false, "percentage": 5}))).status, 201);
     let start = |version: &str, latest: Value| {
         client.post(
             &deployments,
-            json!({"ConfigurationProfileId": profile, "ConfigurationVersion": version, "DeploymentStrategyId": "atonce1",
+            &json!({"ConfigurationProfileId": profile, "ConfigurationVersion": version, "DeploymentStrategyId": "atonce1",
                    "LatestDeploymentNumber": latest}),
         )
     };
@@ -90,7 +90,7 @@ fn an_environment_has_one_deployment_at_a_time_and_clients_get_it_when_it_is_the
 
     let session = json!({"ApplicationIdentifier": application, "EnvironmentIdentifier": environment,
                          "ConfigurationProfileIdentifier": profile, "RequiredMinimumPollIntervalInSeconds": 15});
-    let session = client.post("/configurationsessions", session);
+    let session = client.post("/configurationsessions", &session);
     let token = session.body["InitialConfigurationToken"].as_str().unwrap().to_owned();
     client.pass(10);
     let poll = |token: &str| client.get(&format!("/configuration?configuration_token={token}"));
@@ -115,11 +115,11 @@ fn what_is_stopped_rolls_back_and_what_is_complete_can_be_reverted() {
     let (application, environment, profile) = set_up(&client);
     let versions = format!("/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions");
     let deployments = format!("/applications/{application}/environments/{environment}/deployments");
-    client.post(&versions, document(&json!({"enabled": true})));
+    client.post(&versions, &document(&json!({"enabled": true})));
     let start = |strategy: &str| {
         let input =
             json!({"ConfigurationProfileId": profile, "ConfigurationVersion": "1", "DeploymentStrategyId": strategy});
-        assert_eq!(client.post(&deployments, input).status, 201);
+        assert_eq!(client.post(&deployments, &input).status, 201);
     };
     let stop = |number: u64, reverts: bool| {
         let headers: &[(&str, &str)] = if reverts { &[("allow-revert", "true")] } else { &[] };
@@ -145,7 +145,7 @@ fn versions_of_flags_are_checked_against_their_definitions_and_by_number() {
     let (application, _, profile) = set_up(&client);
     let versions = format!("/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions");
     for wrong in [json!({"percentage": 101}), json!({"percentage": "5"}), json!({"other": 1}), json!({"enabled": 1})] {
-        let refused = client.post(&versions, document(&wrong));
+        let refused = client.post(&versions, &document(&wrong));
         assert_eq!(refused.header("x-amzn-errortype"), "BadRequestException", "{wrong}");
     }
     let fine = document(&json!({"enabled": true}));

@@ -323,7 +323,9 @@ impl<'a> Run<'a> {
         let name = traffic["cname"]["name"].as_str().map(str::to_owned);
         let listed = parts.into_iter().flat_map(|(route, field)| listed(route, field));
         let listed = listed.map(|part| part.as_str().unwrap_or_default().to_owned()).chain(name);
-        for part in listed.chain(flags::named_by(&traffic["flag"])) {
+        let with_it = self.plan["flags"].as_array().into_iter().flatten();
+        let flags = with_it.chain([&traffic["flag"]]).filter_map(flags::named_by);
+        for part in listed.chain(flags) {
             // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
             if let Ok(before) = read_actions(self.lab, &part, &everything_to(&traffic["cname"]["environments"])).await {
                 let name = self.stage.readable(&part);

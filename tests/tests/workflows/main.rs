@@ -84,6 +84,7 @@ scenarios! {
     beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad";
     beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
     feature_flags: "flag", "flag-bad";
+    flags_with_a_version: "flag-after-version";
     rule_route: "rule-route";
     two_listeners: "two-listeners";
     sticky_and_auth: "sticky-and-auth";

@@ -10,7 +10,9 @@ use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
 use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
 use crate::release::{Event, Judged, PassedOver, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
-use crate::route::{Action, Colour, Colours, Meter, Named, NotShiftable, RoutePart, attach, differences, discover};
+use crate::route::{
+    Action, Colour, Colours, Destination, Meter, Named, NotShiftable, PartRef, RoutePart, attach, differences, discover,
+};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
 use crate::time::after;
@@ -131,6 +133,7 @@ impl<W: World> Step<'_, W> {
                 None => self.read_route(&plan).await?,
             },
         };
+        let flags = self.read_flags(&plan).await?;
         let survey = self.world.survey(&plan.green, &colours).await?;
         for difference in unlike(&survey) {
             self.note(Fact::Noted { note: difference });
@@ -170,6 +173,7 @@ impl<W: World> Step<'_, W> {
             load_balancer,
             route,
             test_route,
+            flags,
             green: order,
             green_ordered_at: None,
             test_route_pointed_at: None,
@@ -257,6 +261,26 @@ impl<W: World> Step<'_, W> {
         Ok((colours, route, test_route))
     }
 
+    /// The flags that go with the version, each wholly as it is to be before the release.
+    async fn read_flags(&self, plan: &Plan) -> TealResult<Vec<RoutePart>> {
+        let mut flags = Vec::new();
+        for flag in &plan.flags {
+            let (part, green) = (PartRef::Flag(flag.part()), Destination::Flag(flag.green()));
+            let actions = self.world.actions(&part).await?;
+            let found = discover(&[(part.clone(), actions.clone())], &Named::Nothing);
+            let not_shiftable = match found {
+                Ok(colours) if colours.green == green => {
+                    flags.push(RoutePart { part, original: actions.clone(), expected: actions, ahead: None });
+                    continue;
+                }
+                Ok(_) => NotShiftable::AlreadyGreen { part, green },
+                Err(other) => other,
+            };
+            return Err(TealError::new(ErrorName::RouteNotShiftable, not_shiftable.to_string()));
+        }
+        Ok(flags)
+    }
+
     /// With the lock held and the watches written: is everything still as it was read, does blue serve, is no alarm firing?
     async fn review(&mut self, release: &mut Release) -> TealResult<()> {
         for part in &mut release.route {
@@ -266,7 +290,7 @@ impl<W: World> Step<'_, W> {
                 as_accepted(part, &self.world.actions(&part.part).await?)?;
             }
         }
-        if let Some(part) = &release.test_route {
+        for part in release.test_route.iter().chain(&release.flags) {
             as_accepted(part, &self.world.actions(&part.part).await?)?;
         }
         self.require_healthy(release, Colour::Blue).await?;

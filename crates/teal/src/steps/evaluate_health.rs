@@ -63,7 +63,7 @@ impl<W: World> Step<'_, W> {
             );
             return Ok(Some(TealError::new(ErrorName::DeadlineExceeded, message)));
         }
-        for part in release.route.iter().chain(&release.test_route) {
+        for part in release.route.iter().chain(&release.test_route).chain(&release.flags) {
             match self.require_unchanged(part, None).await {
                 Ok(()) => {}
                 Err(error) if error.name == ErrorName::RouteChanged => return Ok(Some(error)),

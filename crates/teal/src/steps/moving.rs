@@ -4,7 +4,7 @@ use super::Step;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{PortError, TargetHealth, World};
 use crate::release::{Act, Intent, Release};
-use crate::route::{Action, Colour, Destination, Difference, PartRef, RoutePart, differences, weight_in};
+use crate::route::{Action, Colour, Colours, Destination, Difference, PartRef, RoutePart, differences, weight_in};
 use crate::story::Fact;
 use crate::units::Share;
 
@@ -103,6 +103,24 @@ impl<W: World> Step<'_, W> {
         Ok(())
     }
 
+    /// Turns the flags that go with the version, for everybody.
+    pub(super) async fn turn_flags(&mut self, release: &mut Release) -> TealResult<()> {
+        for part in release.flags.clone() {
+            let Some(colours) = part.own_colours() else { continue };
+            let target = part.at(&colours, Share::ALL);
+            self.require_unchanged(&part, Some(&target)).await?;
+            self.intend(release, Act::Shift { share: Share::ALL }).await?;
+            self.world.set_actions(&part.part, &target).await?;
+            self.verify(&part.part, &target).await?;
+            self.note(Fact::Shifted { part: part.part.to_string(), share: Share::ALL });
+            for turned in release.flags.iter_mut().filter(|turned| turned.part == part.part) {
+                turned.expected.clone_from(&target);
+            }
+            self.settle(release);
+        }
+        Ok(())
+    }
+
     /// Sends all test traffic to green, where the test route is a listener or rule.
     pub(super) async fn point_test_route(&mut self, release: &mut Release) -> TealResult<()> {
         let Some(part) = release.test_route.clone() else { return Ok(()) };
@@ -169,14 +187,24 @@ impl<W: World> Step<'_, W> {
         Err(changed(&list))
     }
 
-    /// Gives everything back to blue: production first, then the test route. Only the weights of blue and green are touched, so
+    /// Gives everything back to blue: flags that were turned with the version first, since blue may not know what is behind them, then
+    /// production, then the test route. Only the weights of blue and green are touched, so
     /// what somebody else changed stays; where nobody did, the result is the original, number for number.
     pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
         let mut failure = None;
+        for part in release.flags.clone() {
+            let Some(colours) = part.own_colours() else { continue };
+            // Whoever serves, serves without the flag, too.
+            match (self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await, &failure) {
+                (Err(error @ RestoreError::Again(_)), _) | (Err(error), None) => failure = Some(error),
+                (Ok(()) | Err(_), _) => {}
+            }
+        }
         let mut blue_serves = None;
+        let colours = release.colours.clone();
         for part in release.route.clone() {
             // One part that cannot be restored is no reason to leave another one.
-            match (self.restore_part(release, &part, &mut blue_serves).await, &failure) {
+            match (self.restore_part(release, &colours, &part, &mut blue_serves).await, &failure) {
                 (Err(error @ RestoreError::Again(_)), _) | (Err(error), None) => failure = Some(error),
                 (Ok(()) | Err(_), _) => {}
             }
@@ -186,7 +214,7 @@ impl<W: World> Step<'_, W> {
         }
         if let Some(part) = release.test_route.clone() {
             // No user is on it, so it need not serve anybody.
-            match self.restore_part(release, &part, &mut Some(Ok(()))).await {
+            match self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await {
                 Ok(()) => {}
                 // No user is on it, so nobody is called for it.
                 Err(RestoreError::Gone { todo }) => self.note(Fact::LeftAlone { difference: todo }),
@@ -196,7 +224,7 @@ impl<W: World> Step<'_, W> {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        for part in release.route.iter_mut().chain(&mut release.test_route) {
+        for part in release.route.iter_mut().chain(&mut release.test_route).chain(&mut release.flags) {
             part.expected = part.original.clone();
         }
         release.green_share = Share::NONE;
@@ -208,10 +236,10 @@ impl<W: World> Step<'_, W> {
     async fn restore_part(
         &mut self,
         release: &Release,
+        colours: &Colours,
         part: &RoutePart,
         blue_serves: &mut Option<Result<(), String>>,
     ) -> Result<(), RestoreError> {
-        let colours = &release.colours;
         let found = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
         let Some(target) = part.on_blue(&found, colours) else {
             return Err(RestoreError::Gone {

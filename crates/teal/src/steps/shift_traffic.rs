@@ -6,6 +6,7 @@ use crate::ports::World;
 use crate::release::{Event, Phase, Release};
 use crate::state::State;
 use crate::time::seconds_until;
+use crate::units::Share;
 
 /// Gives green the weight of the stage that the release has reached.
 ///
@@ -35,7 +36,11 @@ async fn shift<W: World>(
         return Ok(step.baking(&release));
     }
     let share = release.stage(release.step())?.weight;
-    if let Err(error) = step.move_traffic(&mut release, share).await {
+    let mut moved = step.move_traffic(&mut release, share).await;
+    if moved.is_ok() && share == Share::ALL {
+        moved = step.turn_flags(&mut release).await;
+    }
+    if let Err(error) = moved {
         return Err(step.undo_if_set_back(&release, error).await);
     }
     release.apply(&Event::Shifted, step.now())?;

@@ -6,6 +6,7 @@ use crate::plan::{OnBusy, Plan};
 use crate::ports::World;
 use crate::release::{Phase, Release, ReleaseId};
 use crate::request::{Ask, Request};
+use crate::route::PartRef;
 use crate::steps::Step;
 use crate::time::Timestamp;
 
@@ -20,7 +21,8 @@ impl<W: World> Step<'_, W> {
     /// A release under way that holds a part of the route. While it shifts the route, that it does is a better reason than that the
     /// route cannot be shifted.
     pub(super) async fn holder_of(&self, plan: &Plan) -> TealResult<Option<(String, ReleaseId)>> {
-        let wanted = plan.traffic.route.parts();
+        let mut wanted = plan.traffic.route.parts();
+        wanted.extend(plan.flags.iter().map(|flag| PartRef::Flag(flag.part())));
         for id in self.world.active().await? {
             let Some(other) = self.world.load(&id).await?.filter(|other| !other.phase.is_terminal()) else { continue };
             if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {

@@ -5,10 +5,10 @@ use super::check_duplicates;
 use crate::plan::limits::MAX_ROUTE_PARTS;
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{
-    AutoScalingGroupName, Cluster, EcsServiceName, EnvironmentName, Home, ListenerArn, RuleArn, TargetGroupArn,
-    TaskDefinition, TestRoute,
+    AutoScalingGroupName, Cluster, EcsServiceName, EnvironmentName, FlagRoute, Home, ListenerArn, RuleArn,
+    TargetGroupArn, TaskDefinition, TestRoute,
 };
-use crate::route::RouteKind;
+use crate::route::{FlagRef, RouteKind};
 use serde_json::{Map, Value};
 use std::fmt::Display;
 
@@ -16,6 +16,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_kind(fields, findings);
     check_flag(fields, findings);
     check_green(fields, findings);
+    check_flags(fields, findings);
     let alb = RouteKind::Alb.path();
     let listeners: Vec<(Path, ListenerArn)> = [RouteKind::Alb, RouteKind::Nlb]
         .into_iter()
@@ -219,6 +220,21 @@ fn check_test_of_alias(test: Option<&TestRoute>, path: &Path, fields: &Fields<'_
             path.field(field),
             "it forwards to target groups, and green is a version of a function",
             "Leave it out: `validate.lambda` is told the version and invokes it; or give the `url` of an alias that is only for tests",
+        ));
+    }
+}
+
+/// Reports flags that cannot go with the version.
+fn check_flags(fields: &Fields<'_>, findings: &mut Findings) {
+    let flags = Path::of("flags");
+    let given: Vec<(Path, FlagRef)> =
+        fields.items::<FlagRoute>(&flags).into_iter().map(|(path, flag)| (path, flag.part())).collect();
+    check_duplicates(&given, findings);
+    if !given.is_empty() && fields.is_present(&RouteKind::Flag.path()) {
+        findings.problem(Problem::new(
+            flags,
+            format!("`{}` releases a flag by itself, and no version that others could go with", RouteKind::Flag.path()),
+            "Release each flag by a plan of its own",
         ));
     }
 }

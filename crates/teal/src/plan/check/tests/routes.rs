@@ -213,3 +213,20 @@ fn a_version_of_a_function_is_tested_by_its_number_or_at_an_address() {
     plan["validate"]["http"] = json!([{"path": "/health"}]);
     assert_eq!(problems(&plan), Vec::<String>::new());
 }
+
+#[test]
+fn flags_may_go_with_a_version() {
+    let flag = flag()["traffic"]["flag"].clone();
+    let mut plan = full();
+    plan["flags"] = json!([flag]);
+    assert_eq!(problems(&plan), Vec::<String>::new());
+    plan["flags"] = json!([flag, flag]);
+    assert!(problems(&plan)[0].starts_with("flags[1]: it stands at flags[0] already"), "{:#?}", problems(&plan));
+    let mut alone = super::routes::flag();
+    alone["flags"] = json!([flag]);
+    assert!(
+        problems(&alone)[0].starts_with("flags: `traffic.flag` releases a flag by itself"),
+        "{:#?}",
+        problems(&alone)
+    );
+}

@@ -1,0 +1,101 @@
+//! Feature flags: released by themselves, and turned with a version.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use serde_json::{Value, json};
+use teal::error::ErrorName;
+use teal::ports::AlarmState;
+use teal::state::State;
+use teal_sim::{ALARM, Fault, FaultKind, GROUP_B, LISTENER, Machine, World, forward, plan};
+
+const FLAG: &str = "appconfig:shop123/prod123/flag123/new-checkout";
+const OFF: &str = "appconfig:shop123/prod123/flag123/new-checkout#off";
+const ON: &str = "appconfig:shop123/prod123/flag123/new-checkout#on";
+
+fn flag() -> Value {
+    json!({"application": "shop123", "environment": "prod123", "profile": "flag123", "flag": "new-checkout"})
+}
+
+/// A world in which the flag is on for so many users, in tenths of a percent.
+fn with_flag(on: u16) -> World {
+    let world = World::new();
+    world.state().parts.insert(FLAG.to_owned(), vec![forward(&[(OFF, 1000 - on), (ON, on)])]);
+    world
+}
+
+/// A version that brings the flag along.
+fn version_with_flag() -> Value {
+    let mut plan = plan();
+    plan["flags"] = json!([flag()]);
+    plan["judge"]["alarms"] = json!([ALARM]);
+    plan
+}
+
+fn on(world: &World) -> u16 {
+    world.weight(FLAG, ON).unwrap()
+}
+
+fn green(world: &World) -> u16 {
+    world.weight(LISTENER, GROUP_B).unwrap()
+}
+
+#[test]
+fn a_flag_that_goes_with_a_version_is_turned_once_green_has_everything() {
+    let world = with_flag(0);
+    let mut machine = Machine::new(&world, "r-1", version_with_flag());
+    machine.run_until(|state| state == State::Promote);
+    assert_eq!(on(&world), 0, "green does not have everything yet");
+    machine.run_until(|state| state == State::EvaluateHealth);
+    assert_eq!((green(&world), on(&world)), (100, 1000), "within the bake after it");
+    assert_eq!(machine.finish().state, State::Promoted);
+    assert_eq!(on(&world), 1000);
+}
+
+#[test]
+fn a_rollback_turns_the_flag_off_before_blue_serves_wherever_it_is_killed() {
+    for call in 0..30 {
+        let world = with_flag(0);
+        let mut machine = Machine::new(&world, "r-1", version_with_flag());
+        machine.run_until(|_| on(&world) == 1000);
+        machine.run_until(|state| state == State::EvaluateHealth);
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        machine.run_until(|state| state == State::RollBack);
+        world.inject(Fault { at_call: world.calls() + call, kind: FaultKind::CrashAfter });
+        while !matches!(machine.state(), State::RolledBack) {
+            machine.enter();
+            assert!(green(&world) > 0 || on(&world) == 0, "blue serves and the flag is on, killed at call {call}");
+        }
+        assert_eq!((green(&world), on(&world)), (0, 0), "killed at call {call}");
+        assert_eq!(machine.finish().error, Some(ErrorName::AlarmRaised));
+    }
+}
+
+#[test]
+fn a_flag_that_somebody_turns_meanwhile_ends_the_release() {
+    let world = with_flag(0);
+    let mut machine = Machine::new(&world, "r-1", version_with_flag());
+    machine.run_until(|state| state == State::Bake);
+    world.state().parts.insert(FLAG.to_owned(), vec![forward(&[(OFF, 500), (ON, 500)])]);
+    let ending = machine.finish();
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::RouteChanged)));
+}
+
+#[test]
+fn a_flag_that_is_not_wholly_off_is_no_flag_to_turn_on() {
+    for found in [300, 1000] {
+        for document in [version_with_flag(), flag_alone()] {
+            let world = with_flag(found);
+            let ending = Machine::new(&world, "r-1", document).finish();
+            assert_eq!((ending.state, ending.error), (State::Refused, Some(ErrorName::RouteNotShiftable)));
+            assert_eq!((on(&world), green(&world)), (found, 0));
+        }
+    }
+}
+
+fn flag_alone() -> Value {
+    let mut plan = plan();
+    plan["green"] = json!({"external": {}});
+    plan["traffic"] = json!({"flag": flag()});
+    plan["judge"] = json!({"alarms": [ALARM], "metrics": []});
+    plan
+}
