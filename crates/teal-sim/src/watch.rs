@@ -102,6 +102,9 @@ pub(crate) struct Watch {
     announced: BTreeMap<ReleaseId, BTreeMap<String, Timestamp>>,
     written: Vec<Written>,
     teal_wrote: BTreeMap<String, Timestamp>,
+    /// When each run read each part of a route last; and, where it then sent a write off, when it had read it before that.
+    read_at: BTreeMap<(String, String), Timestamp>,
+    based_on: BTreeMap<(String, String), Timestamp>,
     /// What listeners had before, each with the moment at which it was replaced.
     replaced: BTreeMap<String, Vec<(Timestamp, Vec<Action>)>>,
     opened: BTreeMap<ReleaseId, Opened>,
@@ -166,6 +169,31 @@ impl Watch {
             let what = format!("{} made request {requests} to {}", who.invocation, short(part.key()));
             self.breach(Promise::RequestBudget, what);
         }
+    }
+
+    /// A run reads a part of a route. Writing to a name that is swapped reads it once more by itself, for no decision of the run's.
+    pub(crate) fn read(&mut self, who: &Who, part: &PartRef, now: Timestamp) {
+        if !matches!(part, PartRef::Cname(_)) {
+            self.read_at.insert((who.invocation.clone(), part.key().to_owned()), now);
+        }
+    }
+
+    /// A run sends a write off, which may have its effect later.
+    pub(crate) fn sends(&mut self, who: &Who, part: &PartRef) {
+        let read_at = self.last_read(who, part.key());
+        self.based_on.insert((who.invocation.clone(), part.key().to_owned()), read_at);
+    }
+
+    /// When a run read a part of a route last; of one that it did not read, when it began.
+    fn last_read(&self, who: &Who, part: &str) -> Timestamp {
+        let key = (who.invocation.clone(), part.to_owned());
+        self.read_at.get(&key).copied().unwrap_or(who.started)
+    }
+
+    /// When a run had read a part of a route before it sent its last write off.
+    fn basis(&self, who: &Who, part: &str) -> Timestamp {
+        let key = (who.invocation.clone(), part.to_owned());
+        self.based_on.get(&key).copied().unwrap_or(who.started)
     }
 
     /// Whether somebody else has changed a listener since a moment, or so shortly before it that a read might not have told.

@@ -42,6 +42,7 @@ impl Router for Link<'_> {
         }
         let actions = self.mutated_write(part, actions.to_vec());
         let deed = Deed::SetActions { part: part.clone(), actions: actions.clone() };
+        self.world.watch.borrow_mut().sends(&self.who, part);
         self.act("ModifyListener", deed).await?;
         self.world.watch.borrow_mut().write_answered(&self.world.state(), part, &self.who, self.world.now());
         self.remembered.borrow_mut().written.insert(part.key().to_owned(), actions);
@@ -97,6 +98,7 @@ impl Router for Link<'_> {
 
 impl Link<'_> {
     fn read(&self, part: &PartRef, course: &Course) -> Option<Vec<Action>> {
+        self.world.watch.borrow_mut().read(&self.who, part, self.world.now());
         let state = self.world.state();
         let found = state.parts.get(part.key())?;
         if course.stale

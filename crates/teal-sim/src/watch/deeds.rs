@@ -52,7 +52,7 @@ impl Watch {
     ) {
         let Some(current) = state.parts.get(part.key()) else { return };
         let colours = &release.colours;
-        let raced = Self::changed_by_others(state, part.key(), who.started);
+        let raced = Self::changed_by_others(state, part.key(), self.basis(who, part.key()));
         // Written over what was not read, it may bring back a blue that somebody had just taken out.
         self.before_change(state, now);
         let written = frame(actions, colours);
@@ -87,11 +87,12 @@ impl Watch {
         added_before && rules.is_some_and(|rules| !rules.iter().all(knows))
     }
 
-    /// Whether a listener had this at some moment since a run began, so that the run may have read it. What replaced it meanwhile
+    /// Whether a listener had this when a run read it for what it writes, or since. What replaced it meanwhile
     /// nobody can keep from being replaced in turn: load balancers have no conditional write.
     fn was_there(&self, part: &PartRef, colours: &Colours, written: &[Action], who: &Who) -> bool {
         let replaced = self.replaced.get(part.key()).into_iter().flatten();
-        let mut readable = replaced.filter(|(at, _)| *at + READ_LAG >= who.started);
+        let basis = self.basis(who, part.key());
+        let mut readable = replaced.filter(|(at, _)| *at + READ_LAG >= basis);
         readable.any(|(_, actions)| frame(actions, colours) == written)
     }
 

@@ -194,7 +194,7 @@ impl Watch {
         for part in &release.route {
             let arn = part.part.key();
             let Some(actions) = state.parts.get(arn) else { continue };
-            let excused = Self::changed_by_others(state, arn, who.started)
+            let excused = Self::changed_by_others(state, arn, self.last_read(who, arn))
                 // Past the point of no return, what others change is told and left.
                 || (colour == Colour::Green && self.is_foreign(state, arn));
             if !excused && !is_whole(actions, &release.colours, colour) {

@@ -123,7 +123,9 @@ fn a_person_is_called_when_what_was_in_the_way_went_while_the_run_looked() {
 
 /// What is noticed when a run writes an action list with an order over one without, which another run of Teal wrote so many
 /// milliseconds after this one began; before that there was the one with the order.
-fn writes_over_another_run(after: i64, order: i32) -> Vec<Promise> {
+///
+/// It may have read the listener once more, so many milliseconds after it began, before it sends its write off.
+fn writes_over_another_run(after: i64, order: i32, read: Option<i64>) -> Vec<Promise> {
     let world = World::new();
     let (mut record, who) = set_back(&world);
     let with = |order| vec![Action { order, ..forward(&[(GROUP_A, 100), (GROUP_B, 0)]) }];
@@ -137,6 +139,10 @@ fn writes_over_another_run(after: i64, order: i32) -> Vec<Promise> {
         act_by: later(who.started, 32_000),
     });
     world.state().records.insert(record.id.clone(), record);
+    if let Some(millis) = read {
+        watch.read(&who, &part, later(who.started, millis));
+    }
+    watch.sends(&who, &part);
     let deed = Deed::SetActions { part, actions: with(Some(order)) };
     watch.before(&world.state(), &deed, &who, later(who.started, 10_000));
     broken(&watch)
@@ -144,7 +150,13 @@ fn writes_over_another_run(after: i64, order: i32) -> Vec<Promise> {
 
 #[test]
 fn a_run_may_write_what_it_read_over_what_another_run_wrote_since_and_nothing_else() {
-    assert_eq!(writes_over_another_run(5_000, 42), [], "it read what somebody else had set before that");
-    assert_eq!(writes_over_another_run(5_000, 7), [Promise::OnlyTwoWeights], "this was never there");
-    assert_eq!(writes_over_another_run(-5_000, 42), [Promise::OnlyTwoWeights], "it could have read what came after");
+    assert_eq!(writes_over_another_run(5_000, 42, None), [], "it read what somebody else had set before that");
+    assert_eq!(writes_over_another_run(5_000, 7, None), [Promise::OnlyTwoWeights], "this was never there");
+    assert_eq!(
+        writes_over_another_run(-5_000, 42, None),
+        [Promise::OnlyTwoWeights],
+        "it could have read what came after"
+    );
+    assert_eq!(writes_over_another_run(5_000, 42, Some(4_000)), [], "it had read it before that");
+    assert_eq!(writes_over_another_run(5_000, 42, Some(7_000)), [Promise::OnlyTwoWeights], "it read what came after");
 }
