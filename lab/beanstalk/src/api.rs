@@ -79,7 +79,7 @@ fn create_version(inner: &Inner, params: &Params<'_>) -> Result<Xml> {
 fn version_members(x: &mut Xml, application: &str, label: &str) {
     x.leaf("ApplicationName", application);
     x.leaf("VersionLabel", label);
-    x.leaf("Status", "PROCESSED");
+    x.leaf("Status", "Processed");
 }
 
 fn describe_versions(inner: &Inner, params: &Params<'_>) -> Result<Xml> {

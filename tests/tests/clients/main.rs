@@ -71,6 +71,11 @@ fn every_answer_of_ec2_auto_scaling_fits_its_model() {
 }
 
 #[test]
+fn every_answer_of_elastic_beanstalk_fits_its_model() {
+    passes("beanstalk_operations.py");
+}
+
+#[test]
 fn every_answer_of_code_pipeline_and_code_build_fits_their_models() {
     let jobs: Vec<_> = (0..3).map(|_| lab().open_pipeline_job()).collect();
     passes_with("pipeline_operations.py", &[("TEAL_TEST_JOBS", jobs.join(","))]);

@@ -21,6 +21,8 @@ COMMON_ERRORS = {
     "ServiceUnavailable", "Throttling", "ThrottlingException", "UnknownOperationException", "ValidationError",
     "ValidationException",
 }
+# Codes that a service's model tells of in its documentation alone, and those of its page "Common Errors".
+TOLD_ERRORS = {"elasticbeanstalk": {"InvalidParameterValue", "MissingParameter"}}
 # Timestamps on the lab clock, which starts at the wall's time, lie between these.
 EARLIEST = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 LATEST = datetime.datetime(2100, 1, 1, tzinfo=datetime.timezone.utc)
@@ -88,7 +90,8 @@ def check_error(operation, protocol, status, headers, body, findings):
     shapes = [shape for shape in operation.error_shapes if (protocol == "query") or shape.name == kind]
     shape = next((shape for shape in shapes if shape.error_code == code), None)
     if shape is None:
-        if code not in COMMON_ERRORS or status >= 500:
+        told = TOLD_ERRORS.get(operation.service_model.service_name, set())
+        if code not in COMMON_ERRORS | told or status >= 500:
             declared = ", ".join(shape.error_code for shape in operation.error_shapes)
             findings.append(f"{kind}, {code}, {status}: is not an error of this operation ({declared})")
         return

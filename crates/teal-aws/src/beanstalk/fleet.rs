@@ -243,7 +243,7 @@ impl Beanstalk<'_> {
         let found = answer.get("ApplicationVersions").and_then(Value::as_array).and_then(|found| found.first());
         match found.map(|version| text(version, "Status")) {
             None => Err(PortError::NotFound { what }),
-            Some("FAILED") => {
+            Some("Failed") => {
                 Err(PortError::Refused { call, message: format!("{what} could not be built or processed") })
             }
             Some(_) => Ok(()),

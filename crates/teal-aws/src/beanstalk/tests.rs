@@ -288,7 +288,7 @@ async fn a_blue_without_an_operations_role_is_refused() {
 async fn the_survey_finds_blues_size_and_the_version() {
     let versions = result(
         "DescribeApplicationVersions",
-        "<ApplicationVersions><member><Status>PROCESSED</Status></member></ApplicationVersions>",
+        "<ApplicationVersions><member><Status>Processed</Status></member></ApplicationVersions>",
     );
     let script = Script::default()
         .answers(200, shown(&[["checkout-a", NAME, "Ready", "Green", "v1"]]))
