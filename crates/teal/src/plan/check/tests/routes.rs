@@ -230,3 +230,24 @@ fn flags_may_go_with_a_version() {
         problems(&alone)
     );
 }
+
+#[test]
+fn environments_stand_where_their_route_has_them() {
+    let mut plan = network();
+    plan["green"] = json!({"beanstalk": {"versionLabel": "v2", "blue": "keep"}});
+    assert!(problems(&plan).iter().any(|found| found.starts_with("green.beanstalk.environments: ")));
+    let name = "checkout.eu-central-1.elasticbeanstalk.com";
+    plan["traffic"] = json!({"cname": {"name": name, "environments": ["checkout-a", "checkout-b"]}});
+    plan["strategy"] = json!({"allAtOnce": {}});
+    plan["validate"] = json!({"http": [{"path": "/health"}]});
+    assert_eq!(problems(&plan), Vec::<String>::new(), "green is tested at its own address");
+    plan["strategy"] = json!({"canary": {"weight": "10%", "bake": "10m"}});
+    assert!(problems(&plan).iter().any(|found| found.starts_with("strategy.canary: ")));
+    plan["strategy"] = json!({"allAtOnce": {}});
+    plan["green"]["beanstalk"]["environments"] = json!(["checkout-a", "checkout-b"]);
+    plan["traffic"]["weightParameters"] = json!("/teal/weights/shop");
+    plan["traffic"]["cname"]["environments"][1] = json!("checkout-a");
+    for place in ["green.beanstalk.environments: ", "traffic.weightParameters: ", "traffic.cname.environments[1]: "] {
+        assert!(problems(&plan).iter().any(|found| found.starts_with(place)), "{place} {:#?}", problems(&plan));
+    }
+}
