@@ -56,11 +56,16 @@ fn every_shipped_scenario_reads_and_is_named_like_its_file() {
 
 /// What placeholders stand for in a lab, as far as plans use them.
 fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
-    let arn = |kind: &str| format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{kind}/app/x/0123456789abcdef");
+    let is_network = scenario.infrastructure.template.as_deref().is_some_and(|template| template.starts_with("nlb"));
+    let balancer = if is_network { "net" } else { "app" };
+    let arn = |kind: &str| {
+        format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{kind}/{balancer}/x/0123456789abcdef")
+    };
     let mut names: BTreeMap<String, String> = [
         ("Name", scenario.name.clone()),
         ("ClusterName", scenario.name.clone()),
         ("ListenerArn", format!("{}/0000000000000001", arn("listener"))),
+        ("ProductionListener", format!("{}/0000000000000001", arn("listener"))),
         ("SecondListener", format!("{}/0000000000000002", arn("listener"))),
         ("SecureListener", format!("{}/0000000000000003", arn("listener"))),
         ("TestListenerArn", format!("{}/0000000000000004", arn("listener"))),
@@ -69,15 +74,23 @@ fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
         ("BadShareAlarmB", "x-b-bad-share".to_owned()),
         ("LoadBalancer5xxAlarm", "x-5xx".to_owned()),
         ("AnyAlarm", "x-any".to_owned()),
+        ("Cname", "x.us-east-1.elasticbeanstalk.com".to_owned()),
+        ("FlagApplication", "0a1b2c3".to_owned()),
+        ("FlagEnvironment", "0a1b2c3".to_owned()),
+        ("FlagProfileId", "0a1b2c3".to_owned()),
+        ("HealthAlarmA", "x-a-health".to_owned()),
+        ("HealthAlarmB", "x-b-health".to_owned()),
         ("SilentAlarm", "x-silent".to_owned()),
         ("UnhealthyAlarmA", "x-unhealthy-a".to_owned()),
         ("UnhealthyAlarmB", "x-unhealthy-b".to_owned()),
+        ("WeightParameters", "/teal/weights/x".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     names.extend(FILLED_BY_TEAL.map(|name| (name.to_owned(), format!("${{{name}}}"))));
     for service in scenario.services.keys() {
         names.insert(format!("taskDefinition.{service}"), format!("x:{}", service.len()));
+        names.insert(format!("versionLabel.{service}"), format!("x-{}", service.len()));
         names.insert(format!("launchTemplateVersion.{service}"), service.len().to_string());
     }
     names
