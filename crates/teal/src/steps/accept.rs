@@ -2,24 +2,23 @@
 
 mod busy;
 mod learn;
+mod notes;
+mod review;
 mod source;
 
 use super::{Answer, Step, shorten};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
-use crate::ports::{AlarmState, CapacityHold, DestinationReading, Opening, Survey, World};
-use crate::release::{Event, Judged, PassedOver, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
-use crate::route::{
-    Action, Colour, Colours, Destination, Meter, Named, NotShiftable, PartRef, RoutePart, attach, differences, discover,
-};
+use crate::ports::{Opening, World};
+use crate::release::{Event, Judged, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
+use crate::route::{Colours, Destination, Meter, Named, NotShiftable, PartRef, RoutePart, attach, discover};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
 use crate::time::after;
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What starts a release: the plan, and the execution that runs it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -135,18 +134,7 @@ impl<W: World> Step<'_, W> {
         };
         let flags = self.read_flags(&plan).await?;
         let survey = self.world.survey(&plan.green, &colours).await?;
-        for difference in unlike(&survey) {
-            self.note(Fact::Noted { note: difference });
-        }
-        for lack in &survey.lacking {
-            self.note(Fact::Noted { note: lack.clone() });
-        }
-        for difference in self.unlike_destinations(&colours).await? {
-            self.note(Fact::Noted { note: difference });
-        }
-        for note in Self::sticky_notes(&route) {
-            self.note(Fact::Noted { note });
-        }
+        self.note_differences(&survey, &colours, &route).await?;
         let order = GreenOrder {
             blue: survey.blue.runner,
             green: survey.green,
@@ -280,119 +268,6 @@ impl<W: World> Step<'_, W> {
         }
         Ok(flags)
     }
-
-    /// With the lock held and the watches written: is everything still as it was read, does blue serve, is no alarm firing?
-    async fn review(&mut self, release: &mut Release) -> TealResult<()> {
-        for part in &mut release.route {
-            let reading = self.world.reading(&part.part).await?;
-            part.ahead = Some(reading.rivals());
-            if reading.actions != part.expected {
-                as_accepted(part, &self.world.actions(&part.part).await?)?;
-            }
-        }
-        for part in release.test_route.iter().chain(&release.flags) {
-            as_accepted(part, &self.world.actions(&part.part).await?)?;
-        }
-        self.require_healthy(release, Colour::Blue).await?;
-        let scaling = self.world.scaling(&release.green.blue).await?;
-        release.green.hold = scaling.map(|found| CapacityHold::of(found, release.green.desired));
-        self.review_alarms(release).await
-    }
-
-    async fn review_alarms(&mut self, release: &mut Release) -> TealResult<()> {
-        release.alarming_since_start.clear();
-        let names = &release.plan.judge.alarms;
-        if names.is_empty() {
-            return Ok(());
-        }
-        let readings = self.world.alarms(names).await?;
-        for name in names {
-            let Some(reading) = readings.iter().find(|reading| &reading.name == name) else {
-                return Err(TealError::new(
-                    ErrorName::AlarmUnreadable,
-                    format!(
-                        "judge.alarms: {name:?} does not exist in this account and region. Create it, or take it out of the plan"
-                    ),
-                ));
-            };
-            match reading.state {
-                AlarmState::Ok => {}
-                AlarmState::Alarm if release.plan.judge.start_while_alarming => {
-                    release.alarming_since_start.push(PassedOver { alarm: name.clone(), since: reading.since });
-                    self.note(Fact::AlarmSeen {
-                        alarm: name.clone(),
-                        state: AlarmState::Alarm,
-                        reason: format!(
-                            "{}. The release starts all the same (judge.startWhileAlarming); this alarm says nothing until it was OK once",
-                            reading.reason
-                        ),
-                    });
-                }
-                AlarmState::Alarm => {
-                    return Err(TealError::new(
-                        ErrorName::AlarmFiring,
-                        format!(
-                            "alarm {name} is in ALARM already ({}), so it could not tell a bad release from a good one. Wait until it is OK, take it out of judge.alarms, or set judge.startWhileAlarming if this release is to end the alarm",
-                            reading.reason
-                        ),
-                    ));
-                }
-                AlarmState::InsufficientData => self.note(Fact::AlarmSeen {
-                    alarm: name.clone(),
-                    state: AlarmState::InsufficientData,
-                    reason: format!(
-                        "{}. Until it has data it cannot vouch for green; if no data means no errors, set its TreatMissingData to notBreaching",
-                        reading.reason
-                    ),
-                }),
-            }
-        }
-        Ok(())
-    }
-
-    /// What stickiness of the route itself means for weights, where it is on.
-    fn sticky_notes(route: &[RoutePart]) -> Vec<String> {
-        let sticky = route.iter().filter(|part| part.original.iter().any(Action::is_sticky));
-        sticky
-            .map(|part| {
-                format!(
-                    "{} keeps clients on the destination that answered them first, until their cookie expires, whatever the weight: after rolling back they may still be sent to green",
-                    part.part
-                )
-            })
-            .collect()
-    }
-
-    async fn unlike_destinations(&self, colours: &Colours) -> TealResult<Vec<String>> {
-        let noun = colours.blue.noun();
-        let blue = self.world.destination(&colours.blue).await?;
-        let green = self.world.destination(&colours.green).await?;
-        let mut list = unlike_settings(noun, &blue.settings, &green.settings);
-        if blue.sticky != green.sticky {
-            list.push(format!("{noun} stickiness: blue {}, green {}", on_off(&blue), on_off(&green)));
-        }
-        if blue.sticky || green.sticky {
-            list.push(format!(
-                "{noun}s are sticky: clients stay with the one that answered them until that ends (a cookie, a source address), whatever the weight"
-            ));
-        }
-        Ok(list)
-    }
-}
-
-/// Refuses a part of a route that is not as it was read before the lock was taken.
-fn as_accepted(part: &RoutePart, found: &[Action]) -> TealResult<()> {
-    match differences(&part.part, &part.expected, found).first() {
-        None => Ok(()),
-        Some(difference) => Err(TealError::new(
-            ErrorName::RouteChanged,
-            format!("the route was changed while the release was being accepted: {difference}. Start again"),
-        )),
-    }
-}
-
-fn on_off(found: &DestinationReading) -> &'static str {
-    if found.sticky { "on" } else { "off" }
 }
 
 fn both(colours: &Colours) -> Named {
@@ -402,26 +277,4 @@ fn both(colours: &Colours) -> Named {
 /// The plan in the execution's input: the input itself, or what it has under `plan`.
 fn plan_of(input: &AcceptInput) -> &Value {
     input.plan.get("plan").filter(|inner| inner.is_object()).unwrap_or(&input.plan)
-}
-
-/// Every difference between blue and green besides the version, in words.
-fn unlike(survey: &Survey) -> Vec<String> {
-    let runner = &survey.green;
-    let mut list = unlike_settings(runner.version_noun(), &survey.blue_version, &survey.green_version);
-    if let Some(green) = &survey.present {
-        list.extend(unlike_settings(runner.noun(), &survey.blue.settings, &green.settings));
-    }
-    list
-}
-
-fn unlike_settings(what: &str, blue: &BTreeMap<String, Value>, green: &BTreeMap<String, Value>) -> Vec<String> {
-    let keys: BTreeSet<&String> = blue.keys().chain(green.keys()).collect();
-    keys.into_iter()
-        .filter(|key| blue.get(*key) != green.get(*key))
-        .map(|key| format!("{what} {key}: blue {}, green {}", show(blue.get(key)), show(green.get(key))))
-        .collect()
-}
-
-fn show(value: Option<&Value>) -> String {
-    value.map_or_else(|| "has none".to_owned(), |value| format!("has {value}"))
 }
