@@ -7,13 +7,19 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use teal_lab_wire::{AwsFault, AwsRequest};
 
+/// Where functions are.
+const FUNCTIONS: &str = "/2015-03-31/functions";
+
+/// Where their URLs are.
+const URLS: &str = "/2021-10-31/functions";
+
 /// A call: the function, what of it, and which of those.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     method: Method,
     /// Empty where one is made.
     pub(crate) function: String,
-    /// `aliases`, `configuration`, `invocations`, `versions`, or nothing.
+    /// `aliases`, `configuration`, `invocations`, `url`, `versions`, or nothing.
     part: String,
     /// The alias's name.
     name: Option<String>,
@@ -23,7 +29,8 @@ pub(crate) struct Call {
 impl Call {
     /// `None` where it is no call about functions.
     pub(crate) fn read(request: &AwsRequest) -> Option<Self> {
-        let path = request.uri.path().strip_prefix("/2015-03-31/functions")?;
+        let path = request.uri.path();
+        let path = [FUNCTIONS, URLS].iter().find_map(|prefix| path.strip_prefix(prefix))?;
         let mut parts = path.trim_start_matches('/').split('/').map(decoded);
         let named = parts.next().unwrap_or_default();
         // A name, an ARN, either with a qualifier.
@@ -41,9 +48,19 @@ impl Call {
         })
     }
 
-    /// Whether it is about a function that there is, or should be.
-    pub(crate) fn is_about_one(&self) -> bool {
-        !self.function.is_empty()
+    /// Whether it makes a function.
+    pub(crate) fn makes_one(&self) -> bool {
+        self.method == Method::POST && self.function.is_empty()
+    }
+
+    /// Whether it sets an alias.
+    pub(crate) fn sets_alias(&self) -> bool {
+        [Method::POST, Method::PUT].contains(&self.method) && self.part == "aliases"
+    }
+
+    /// Whether it makes a URL of a function or an alias.
+    pub(crate) fn makes_url(&self) -> bool {
+        self.method == Method::POST && self.part == "url"
     }
 
     pub(crate) fn is_invocation(&self) -> bool {
@@ -78,6 +95,13 @@ pub(crate) fn answer(state: &mut State, call: &Call, body: &Bytes) -> Answer<(St
             function.configuration["Code"] = input.clone();
             let version = if input["Publish"] == true { function.publish().to_string() } else { LATEST.to_owned() };
             Ok((StatusCode::OK, configuration(name, Some(&function.configuration), &version)?))
+        }
+        (&Method::PUT, "configuration", None) => {
+            let function = state.existing(name)?;
+            for (setting, value) in input.as_object().into_iter().flatten() {
+                function.configuration[setting] = value.clone();
+            }
+            Ok((StatusCode::OK, configuration(name, Some(&function.configuration), LATEST)?))
         }
         (&Method::GET, "configuration", None) => {
             let function = state.existing(name)?;

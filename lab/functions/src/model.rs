@@ -4,7 +4,8 @@ use fastrand::Rng;
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use teal_lab_wire::{ACCOUNT, AwsFault, REGION};
+use std::time::Instant;
+use teal_lab_wire::{ACCOUNT, AwsFault, Millis, REGION};
 
 /// What changes with every upload, and is no version that an alias can share.
 pub(crate) const LATEST: &str = "$LATEST";
@@ -31,10 +32,27 @@ pub struct Alias {
     pub revision: String,
 }
 
+/// What an alias was set to, when and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasChange {
+    /// Lab time.
+    pub at: Millis,
+    /// Real time.
+    pub instant: Instant,
+    pub function: String,
+    pub alias: String,
+    /// The shares of its versions, in permille.
+    pub weights: BTreeMap<String, u16>,
+    /// The caller's access key id, if the request was signed.
+    pub access_key_id: Option<String>,
+}
+
 /// All functions.
 #[derive(Debug)]
 pub(crate) struct State {
     functions: BTreeMap<String, Function>,
+    /// What was set of aliases, oldest first.
+    pub(crate) changes: Vec<AliasChange>,
     rng: Rng,
 }
 
@@ -42,7 +60,7 @@ pub(crate) type Answer<T> = Result<T, AwsFault>;
 
 impl State {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { functions: BTreeMap::new(), rng: Rng::with_seed(seed) }
+        Self { functions: BTreeMap::new(), changes: Vec::new(), rng: Rng::with_seed(seed) }
     }
 
     pub(crate) fn knows(&self, function: &str) -> bool {
@@ -65,21 +83,19 @@ impl State {
         Ok(())
     }
 
-    /// The version that takes the next invocation.
-    pub(crate) fn choose(&mut self, function: &str, qualifier: Option<&str>) -> Answer<String> {
+    /// The version that takes the next invocation, and its configuration.
+    pub(crate) fn choose(&mut self, function: &str, qualifier: Option<&str>) -> Answer<(String, Value)> {
         let drawn = self.rng.f64();
         let found = self.existing(function)?;
-        let Some(qualifier) = qualifier.filter(|qualifier| *qualifier != LATEST) else { return Ok(LATEST.to_owned()) };
-        if let Some(alias) = found.aliases.get(qualifier) {
-            return Ok(match &alias.additional {
-                Some((version, weight)) if drawn < *weight => version.clone(),
-                _ => alias.version.clone(),
-            });
-        }
-        found
-            .version(qualifier)
-            .map(|_| qualifier.to_owned())
-            .ok_or_else(|| not_found(&format!("Function not found: {}", arn(function, Some(qualifier)))))
+        let qualifier = qualifier.unwrap_or(LATEST);
+        let version = match found.aliases.get(qualifier) {
+            Some(Alias { additional: Some((version, weight)), .. }) if drawn < *weight => version,
+            Some(alias) => &alias.version,
+            None => qualifier,
+        };
+        let settings = if version == LATEST { Some(&found.configuration) } else { found.version(version) };
+        let missing = || not_found(&format!("Function not found: {}", arn(function, Some(qualifier))));
+        Ok((version.to_owned(), settings.cloned().ok_or_else(missing)?))
     }
 
     pub(crate) fn new_revision(&mut self) -> String {
@@ -133,6 +149,19 @@ impl Function {
 }
 
 impl Alias {
+    /// The shares of its versions, in permille.
+    #[must_use]
+    pub fn weights(&self) -> BTreeMap<String, u16> {
+        let mut weights = BTreeMap::from([(self.version.clone(), 1000)]);
+        if let Some((version, weight)) = &self.additional {
+            // Checked to be from 0 to 1 when it was set.
+            let share = (weight * 1000.0).round() as u16;
+            weights.insert(self.version.clone(), 1000_u16.saturating_sub(share));
+            weights.insert(version.clone(), share);
+        }
+        weights
+    }
+
     /// The alias as Lambda shows it.
     pub(crate) fn shown(&self, function: &str, name: &str) -> Value {
         let mut shown = json!({

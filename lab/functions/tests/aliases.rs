@@ -7,8 +7,10 @@ use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use teal_lab_functions::{EXECUTED_VERSION, FUNCTION_ERROR, Functions, Running};
+use teal_lab_functions::{EXECUTED_VERSION, Executed, FUNCTION_ERROR, Functions, Running};
 use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, MetricSample, MetricSink};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[derive(Default)]
 struct Seen(Mutex<Vec<MetricSample>>);
@@ -32,8 +34,8 @@ impl Seen {
 }
 
 /// Version 2 fails.
-fn runtime(_: &str, version: &str, payload: Bytes) -> Running {
-    let outcome = if version == "2" { Err("it crashed".to_owned()) } else { Ok(payload) };
+fn runtime(executed: Executed<'_>, payload: Bytes) -> Running {
+    let outcome = if executed.version == "2" { Err("it crashed".to_owned()) } else { Ok(payload) };
     Box::pin(std::future::ready(outcome))
 }
 
@@ -51,7 +53,8 @@ impl Lab {
 
     async fn call(&self, method: Method, path: &str, body: &Value) -> Option<AwsAnswer> {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
-        let uri = format!("/2015-03-31/functions{path}").parse().unwrap();
+        let released = if path.contains("/url") { "2021-10-31" } else { "2015-03-31" };
+        let uri = format!("/{released}/functions{path}").parse().unwrap();
         self.functions.handle(&AwsRequest { method, uri, headers: HeaderMap::new(), body }).await
     }
 
@@ -156,6 +159,7 @@ async fn what_lambda_refuses_about_weights_is_refused() {
 async fn functions_of_others_and_their_versions_are_told_apart() {
     let lab = Lab::with_two_versions().await;
     assert!(lab.call(Method::POST, "/teal-accept/invocations", &json!({})).await.is_none(), "ministack's");
+    assert!(lab.call(Method::GET, "/", &Value::Null).await.is_none(), "a list of all is ministack's");
     let arn = "/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Ashop";
     let (_, second) = lab.answer(Method::GET, &format!("{arn}/configuration?Qualifier=2"), Value::Null).await;
     assert_eq!((second["Version"].as_str(), second["State"].as_str()), (Some("2"), Some("Active")));
@@ -163,4 +167,52 @@ async fn functions_of_others_and_their_versions_are_told_apart() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     let direct = lab.call(Method::POST, "/shop:1/invocations", &json!({"n": 1})).await.unwrap();
     assert_eq!((&direct.body[..], &direct.headers[EXECUTED_VERSION]), (&br#"{"n":1}"#[..], &"1".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn requests_to_the_url_of_an_alias_are_invocations_of_it() {
+    let lab = Lab::with_two_versions().await;
+    let (status, made) = lab.answer(Method::POST, "/shop/url?Qualifier=live", json!({"AuthType": "NONE"})).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let host = made["FunctionUrl"].as_str().unwrap().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let get = async || {
+        let mut stream = TcpStream::connect(&host).await.unwrap();
+        let request = format!("GET /cart?n=1 HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let first = get().await;
+    assert!(first.starts_with("HTTP/1.1 200") && first.contains("x-amz-executed-version: 1"), "{first}");
+    assert!(first.contains(r#""rawPath":"/cart","rawQueryString":"n=1""#), "{first}");
+    lab.weigh(json!({"FunctionVersion": "2"})).await;
+    let second = get().await;
+    assert!(second.starts_with("HTTP/1.1 502") && second.contains("x-amz-executed-version: 2"), "{second}");
+    assert_eq!(lab.seen.sums("Errors")["shop shop:live 2"], 1.0);
+}
+
+#[tokio::test]
+async fn what_is_set_of_an_alias_is_kept_with_when_and_in_which_shares() {
+    let lab = Lab::with_two_versions().await;
+    lab.weigh(weights(&json!({"2": 0.001}))).await;
+    lab.weigh(weights(&json!({"3": 0.5}))).await;
+    lab.weigh(json!({"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {}}})).await;
+    let set: Vec<_> = lab.functions.alias_changes().into_iter().map(|change| change.weights).collect();
+    let shares =
+        |shares: &[(&str, u16)]| shares.iter().map(|(version, share)| ((*version).to_owned(), *share)).collect();
+    assert_eq!(set, [shares(&[("1", 1000)]), shares(&[("1", 999), ("2", 1)]), shares(&[("2", 1000)])]);
+}
+
+#[tokio::test]
+async fn a_change_of_the_configuration_is_the_next_versions() {
+    let lab = Lab::with_two_versions().await;
+    let changed = json!({"Environment": {"Variables": {"COLOUR": "green"}}});
+    lab.answer(Method::PUT, "/shop/configuration", changed).await;
+    assert_eq!(lab.answer(Method::POST, "/shop/versions", json!({})).await.1["Version"], "3");
+    let of = async |number: &str| {
+        let path = format!("/shop/configuration?Qualifier={number}");
+        lab.answer(Method::GET, &path, Value::Null).await.1["Environment"]["Variables"]["COLOUR"].clone()
+    };
+    assert_eq!((of("2").await, of("3").await), (Value::Null, json!("green")));
 }
