@@ -54,7 +54,7 @@ fn the_story_says_that_blue_and_green_are_left_to_their_owner() {
     let mut machine = Machine::new(&world, "r-1", document(None));
     assert_eq!(machine.finish().state, State::Promoted);
     let told = notes(&world, &machine);
-    assert!(told.iter().any(|note| note.contains("blue stays as it is")), "{told:#?}");
+    assert!(told.iter().any(|note| note.contains("blue's target group checkout-a stays as it is")), "{told:#?}");
 
     let world = World::new();
     register(&world, 3);
@@ -65,7 +65,7 @@ fn the_story_says_that_blue_and_green_are_left_to_their_owner() {
     assert_eq!(world.state().services["somebodys"].desired, 3);
     assert_eq!(world.weight(LISTENER, GROUP_A), Some(100));
     let told = notes(&world, &machine);
-    assert!(told.iter().any(|note| note.contains("green stays as it is")), "{told:#?}");
+    assert!(told.iter().any(|note| note.contains("green's target group checkout-b stays, without traffic")), "{told:#?}");
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl Runner {
         match self {
             Runner::Beanstalk(BeanstalkEnvironment { kept: true, .. }) => Some("it is to stay"),
             Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => None,
-            Runner::External(_) => Some("Teal did not bring it up: take it in by hand"),
+            Runner::External(_) => Some("Teal did not bring it up, so taking it in is its owner's"),
             Runner::FunctionVersion(_) => Some("without traffic it costs nothing"),
         }
     }
