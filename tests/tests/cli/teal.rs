@@ -60,9 +60,14 @@ fn lab() -> &'static OperatedLab {
     })
 }
 
-/// How many calls the policies for people allowed so far, and what they did not allow.
+/// What the policies for people are to refuse: a test asks for it, at the same time as others count what was refused.
+const REFUSED_TO_PEOPLE: &str = "elasticloadbalancing:DescribeListeners on *";
+
+/// How many calls the policies for people allowed so far, and what they should have allowed and did not.
 pub(crate) fn checked_calls() -> (u64, Vec<String>) {
-    lab().1.checks_of_operator()
+    let (allowed, mut refused) = lab().1.checks_of_operator();
+    refused.retain(|call| call != REFUSED_TO_PEOPLE);
+    (allowed, refused)
 }
 
 /// The program, built with the tests' own profile.
