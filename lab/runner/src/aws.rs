@@ -117,14 +117,15 @@ impl Aws {
     ///
     /// # Errors
     /// As [`Aws::call`].
-    pub async fn create(
+    pub async fn rest(
         &self,
         service: &str,
+        method: Method,
         path: &str,
         body: Bytes,
         header: Option<&str>,
     ) -> Result<Value, LabError> {
-        let request = Request::builder().method(Method::POST).uri(format!("{}{path}", self.endpoint));
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.endpoint));
         let request = request.header(CONTENT_TYPE, "application/json");
         let (status, headers, body) = self.whole_exchange(service, path, request, body).await?;
         if (200..300).contains(&status) {

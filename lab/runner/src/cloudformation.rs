@@ -6,6 +6,7 @@
 
 mod dynamic;
 mod evaluate;
+mod functions;
 mod resources;
 
 use crate::merge::merge;

@@ -1,6 +1,7 @@
 //! The AWS services that the lab serves itself, behind the gateway.
 
 use crate::LabError;
+use crate::demo_functions::DemoFunctions;
 use crate::traces::Traces;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,16 +11,17 @@ use teal_lab_beanstalk::{Beanstalk, Services};
 use teal_lab_cloudwatch::CloudWatch;
 use teal_lab_ecs::{Ecs, EcsOptions};
 use teal_lab_elb::{Elb, ElbOptions};
+use teal_lab_functions::Functions;
 use teal_lab_gateway::Gateway;
 use teal_lab_logs::Logs;
 use teal_lab_pipeline::{CodeBuild, CodePipeline};
-use teal_lab_wire::{LabClock, LogSink, MetricSink, TargetRegistry};
+use teal_lab_wire::{AwsRequest, LabClock, LogSink, MetricSink, TargetRegistry};
 use tokio::task::JoinHandle;
 
 /// Makes the choices of weights and faults repeatable.
 const SEED: u64 = 1;
 
-/// The gateway with load balancing, metrics, alarms, containers and their logs, and groups of instances behind it.
+/// The gateway with load balancing, metrics, alarms, containers and their logs, groups of instances and users' functions behind it.
 pub(crate) struct Emulators {
     pub(crate) gateway: Gateway,
     pub(crate) elb: Arc<Elb>,
@@ -28,13 +30,15 @@ pub(crate) struct Emulators {
     pub(crate) appconfig: Arc<AppConfig>,
     autoscaling: Arc<AutoScaling>,
     pub(crate) beanstalk: Arc<Beanstalk>,
+    pub(crate) functions: Arc<Functions>,
+    demo_functions: DemoFunctions,
     pub(crate) codebuild: CodeBuild,
     pub(crate) metrics: Arc<dyn MetricSink>,
     alarms: JoinHandle<()>,
 }
 
 impl Emulators {
-    /// Starts them. Tasks of containers and instances of groups run `task_binary`.
+    /// Starts them. Tasks of containers, instances of groups and versions of functions run `task_binary`.
     pub(crate) async fn start(clock: &LabClock, task_binary: PathBuf) -> Result<Self, LabError> {
         let gateway = Gateway::start(clock.clone(), SEED).await.map_err(LabError::io("starting the gateway"))?;
         let events = gateway.event_sender();
@@ -52,7 +56,10 @@ impl Emulators {
         let log_sink = Some(Arc::clone(&logs) as Arc<dyn LogSink>);
         let options = EcsOptions { logs: log_sink, ..EcsOptions::new(task_binary.clone()) };
         let ecs = Ecs::new(clock.clone(), Arc::clone(&registry), options);
-        let autoscaling = AutoScaling::new(clock.clone(), registry, AutoScalingOptions::new(task_binary));
+        let autoscaling = AutoScaling::new(clock.clone(), registry, AutoScalingOptions::new(task_binary.clone()));
+        let demo_functions = DemoFunctions::new(clock.clone(), task_binary);
+        let runtime = Arc::new(demo_functions.clone());
+        let functions = Arc::new(Functions::new(clock.clone(), Arc::clone(&metrics), runtime, SEED));
 
         // Of all that Teal may change only where it carries a tag, the lab has listeners and rules.
         let tagged = Arc::clone(&elb);
@@ -97,6 +104,12 @@ impl Emulators {
             let service = Arc::clone(&logs);
             async move { service.handle(&request) }
         });
+        // Teal's own functions are ministack's.
+        let service = Arc::clone(&functions);
+        gateway.serve_some("lambda", move |request: AwsRequest| {
+            let service = Arc::clone(&service);
+            async move { service.handle(&request).await }
+        });
         let codepipeline = Arc::new(CodePipeline::new(clock.clone()));
         let service = Arc::clone(&codepipeline);
         gateway.serve("codepipeline", move |request| {
@@ -116,13 +129,26 @@ impl Emulators {
             async move { service.handle(request).await }
         });
         let alarms = tokio::spawn(async move { cloudwatch.run().await });
-        Ok(Self { gateway, elb, ecs, codepipeline, appconfig, codebuild, metrics, autoscaling, beanstalk, alarms })
+        Ok(Self {
+            gateway,
+            elb,
+            ecs,
+            codepipeline,
+            appconfig,
+            autoscaling,
+            beanstalk,
+            functions,
+            demo_functions,
+            codebuild,
+            metrics,
+            alarms,
+        })
     }
 
     /// Ends every task process and closes every port.
     pub(crate) async fn stop(&self) {
         self.alarms.abort();
-        tokio::join!(self.ecs.shutdown(), self.autoscaling.shutdown());
+        tokio::join!(self.ecs.shutdown(), self.autoscaling.shutdown(), self.demo_functions.shutdown());
         self.elb.shutdown();
     }
 }

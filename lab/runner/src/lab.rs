@@ -22,6 +22,7 @@ use teal_lab_appconfig::FlagChange;
 use teal_lab_beanstalk::{Move, TIME_TO_LIVE};
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
+use teal_lab_functions::AliasChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
 use teal_lab_pipeline::CodeBuild;
 use teal_lab_wire::{LabClock, MetricSink, Millis, REGION};
@@ -194,7 +195,13 @@ impl Lab {
     pub(crate) fn weight_changes(&self) -> Vec<WeightChange> {
         let mut changes = self.emulators.elb.weight_changes();
         changes.extend(self.emulators.beanstalk.moves().iter().map(as_weights));
+        changes.extend(self.emulators.functions.alias_changes().into_iter().map(weights_of_alias));
         changes
+    }
+
+    /// The shares of an alias's versions, in permille.
+    pub(crate) fn alias_weights(&self, function: &str, alias: &str) -> Option<BTreeMap<String, u16>> {
+        self.emulators.functions.alias(function, alias).map(|alias| alias.weights())
     }
 
     /// The value of a flag as clients are handed it.
@@ -328,7 +335,12 @@ impl Lab {
     }
 }
 
-/// Tells the gateway each function's name and policies. Gives the functions by access key.
+/// What was set of an alias as a change of weights.
+fn weights_of_alias(change: AliasChange) -> WeightChange {
+    let AliasChange { at, instant, function, alias, weights, access_key_id } = change;
+    WeightChange { at, instant, resource_arn: format!("{function}:{alias}"), weights, access_key_id }
+}
+
 /// A domain name's move as a change of weights, from when the last of its clients have followed it.
 fn as_weights(moved: &Move) -> WeightChange {
     /// Requests that are under way then, in milliseconds.
@@ -342,6 +354,7 @@ fn as_weights(moved: &Move) -> WeightChange {
     }
 }
 
+/// Tells the gateway each function's name and policies. Gives the functions by access key.
 fn register_functions(gateway: &Gateway, deployment: &Deployment) -> Result<BTreeMap<String, String>, LabError> {
     let mut callers = BTreeMap::new();
     for function in &deployment.functions {

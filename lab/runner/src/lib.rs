@@ -7,6 +7,7 @@ mod check;
 mod cloudformation;
 pub mod commands;
 pub mod crowd;
+mod demo_functions;
 mod deploy;
 mod directory;
 mod display;

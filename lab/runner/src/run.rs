@@ -1,5 +1,6 @@
 //! One scenario from its first resource to its result.
 
+mod aliases;
 mod calls;
 mod collect;
 mod events;
@@ -275,7 +276,7 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Changes of weights of load balancers and flags, each in the order of time.
+    /// Changes of weights of load balancers, aliases and flags, each in the order of time.
     fn raw_weights(&self) -> Vec<teal_lab_elb::WeightChange> {
         let mut changes = self.lab.weight_changes();
         changes.extend(self.flag_weights());
@@ -323,11 +324,14 @@ impl<'a> Run<'a> {
         let name = traffic["cname"]["name"].as_str().map(str::to_owned);
         let listed = parts.into_iter().flat_map(|(route, field)| listed(route, field));
         let listed = listed.map(|part| part.as_str().unwrap_or_default().to_owned()).chain(name);
+        let listed = listed.chain(aliases::named_by(&traffic["lambda"]));
         let with_it = self.plan["flags"].as_array().into_iter().flatten();
         let flags = with_it.chain([&traffic["flag"]]).filter_map(flags::named_by);
+        let green = &self.plan["green"]["lambda"]["functionVersion"];
+        let known = if green.is_null() { traffic["cname"]["environments"].clone() } else { json!([green]) };
         for part in listed.chain(flags) {
             // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
-            if let Ok(before) = read_actions(self.lab, &part, &everything_to(&traffic["cname"]["environments"])).await {
+            if let Ok(before) = read_actions(self.lab, &part, &without_weight(&known)).await {
                 let name = self.stage.readable(&part);
                 route.push(PartActions { name, part, after: before.clone(), before });
             }
@@ -346,21 +350,21 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A forward action to environments, in the form of Elastic Load Balancing's.
-fn everything_to(environments: &Value) -> Value {
-    let groups: Vec<Value> = environments
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|name| json!({"TargetGroupArn": name, "Weight": "0"}))
-        .collect();
+/// A forward action to environments or versions, in the form of Elastic Load Balancing's.
+fn without_weight(names: &Value) -> Value {
+    let groups: Vec<Value> =
+        names.as_array().into_iter().flatten().map(|name| json!({"TargetGroupArn": name, "Weight": "0"})).collect();
     json!([{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}])
 }
 
-/// The action list of a listener or rule; of a domain name one like `known`, with the weights that say which environment has it.
+/// The action list of a listener or rule; of a domain name one like `known`, with the weights that say which environment has it; of an alias
+/// one with its versions, and those of `known`.
 async fn read_actions(lab: &Lab, part: &str, known: &Value) -> Result<Value, LabError> {
     if flags::is_flag(part) {
         return flags::actions(lab, part);
+    }
+    if aliases::is_alias(part) {
+        return aliases::actions(lab, part, known);
     }
     if !part.starts_with("arn:") {
         let found = lab.aws().call("elasticbeanstalk", "DescribeEnvironments", json!({})).await?;

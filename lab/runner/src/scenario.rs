@@ -41,7 +41,8 @@ pub struct Scenario {
     pub infrastructure: Infrastructure,
     pub load: LoadSpec,
     /// The versions of the service, by colour or any other name; `blue` runs at the start, the others become task
-    /// definitions `${taskDefinition.<name>}`, or versions of the launch template `${launchTemplateVersion.<name>}`.
+    /// definitions `${taskDefinition.<name>}`, versions of the launch template `${launchTemplateVersion.<name>}`, or published versions
+    /// of the function `${functionVersion.<name>}`.
     pub services: BTreeMap<String, ServiceSpec>,
     pub release: ReleaseSpec,
     /// CodeBuild projects by their names, with placeholders, and what their builds do.

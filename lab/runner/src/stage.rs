@@ -1,5 +1,7 @@
 //! The user's side of one scenario: what a template of infra/cloudformation describes, with the scenario's services in it.
 
+mod functions;
+
 use crate::aws::LAB_ACCESS_KEY;
 use crate::cloudformation::{Stack, Template};
 use crate::load::{LoadOptions, LoadTarget, Ramp, RampPoint};
@@ -7,7 +9,8 @@ use crate::scenario::{PRODUCTION_PORT, Scenario, ServiceSpec, fill};
 use crate::{Aws, LabError};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Value, json};
+use functions::FUNCTION;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -20,6 +23,12 @@ const TEMPLATE: &str = "alb-ecs";
 
 /// The template of the parameters that it reads.
 const WEIGHTS: &str = "infra/cloudformation/weights.yaml";
+
+/// The template of the parameter that the template of a function reads.
+const VERSION: &str = "infra/cloudformation/lambda-alias-version.yaml";
+
+/// What a scenario's URL of a function is called.
+const FUNCTION_URL: &str = "Url.FunctionUrl";
 
 /// The template of feature flags.
 const FLAGS: &str = "infra/cloudformation/appconfig.yaml";
@@ -69,15 +78,12 @@ impl Stage {
             let place = FlagPlace { endpoint: aws.endpoint(), outputs: &flags.outputs };
             add_flags(&mut template.document, &scenario.services, &place, zero).map_err(|text| problem(&text))?;
         }
-        let weights = Template::read(&repository.join(WEIGHTS))?.create(aws, &scenario.name, &name).await?;
+        let parameters_of = if template.document["Resources"].get(FUNCTION).is_some() { VERSION } else { WEIGHTS };
+        let weights = Template::read(&repository.join(parameters_of))?.create(aws, &scenario.name, &name).await?;
         let stack = template.create(aws, &scenario.name, &parameters(scenario, &template.document)).await?;
         let mut names = names(&stack, &scenario.services);
         names.extend(flags.into_iter().flat_map(|flags| flags.outputs));
-        let address = match (names.get("LoadBalancer.DNSName"), names.get("Cname")) {
-            (Some(dns), _) => dns.parse().map_err(|_| problem(&format!("{dns} is not an address")))?,
-            (None, Some(name)) => IpAddr::V4(address_of(name)),
-            (None, None) => return Err(problem("there is neither a LoadBalancer nor a Cname")),
-        };
+        let address = client_address(&names).map_err(|text| problem(&text))?;
         let stage = Self { stack, weights, names, address };
         stage.wait_until_blue_serves(aws, clock).await?;
         let rest = u64::try_from(zero - clock.now_millis()).unwrap_or(0);
@@ -158,6 +164,10 @@ impl Stage {
 
     async fn wait_until_blue_serves(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
         let name = |name: &str| self.names.get(name).cloned().unwrap_or_default();
+        if self.names.contains_key(FUNCTION_URL) {
+            // Lambda executes the first version when it is invoked for the first time.
+            return Ok(());
+        }
         let group = name("TargetGroupA");
         if self.names.contains_key("EnvironmentA") {
             let environment = name("EnvironmentA");
@@ -187,6 +197,18 @@ impl Stage {
             }
             clock.sleep(Duration::from_secs(5)).await;
         }
+    }
+}
+
+/// Where clients send their requests: to a load balancer, a domain name or the URL of a function.
+fn client_address(names: &BTreeMap<String, String>) -> Result<IpAddr, String> {
+    let parsed = |host: &str| host.parse().map_err(|_| format!("{host} is not an address"));
+    let [balancer, domain, url] = ["LoadBalancer.DNSName", "Cname", FUNCTION_URL].map(|name| names.get(name));
+    match (balancer, domain, url) {
+        (Some(host), ..) => parsed(host),
+        (_, Some(name), _) => Ok(IpAddr::V4(address_of(name))),
+        (.., Some(url)) => parsed(url.trim_start_matches("http://").split(':').next().unwrap_or_default()),
+        _ => Err("there is no LoadBalancer, Cname or Url".to_owned()),
     }
 }
 
@@ -248,13 +270,14 @@ fn parameters(scenario: &Scenario, template: &Value) -> BTreeMap<String, String>
     parameters
 }
 
-/// Gives the template's task definition or launch template blue's behaviour, and adds one like it, or a version of it, for
+/// Gives the template's task definition, launch template or function blue's behaviour, and adds one like it, or a version of it, for
 /// every other service.
 fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, zero: Millis) -> Result<(), String> {
     let resources = template.get_mut("Resources").and_then(Value::as_object_mut).ok_or("there are no Resources")?;
     let kind = VERSIONED.into_iter().find(|kind| resources.contains_key(*kind));
     let kind = kind.ok_or_else(|| format!("there is none of {}", VERSIONED.join(", ")))?;
     let original = resources.get(kind).cloned().unwrap_or_default();
+    let mut published = BTreeMap::new();
     for (name, service) in services {
         let mut definition = original.clone();
         let mut behaviour = service.behaviour.clone();
@@ -265,7 +288,12 @@ fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, 
             let lines = environment.map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
             BASE64_STANDARD.encode(lines.concat())
         };
-        if kind == APPLICATION_VERSION {
+        if kind == FUNCTION {
+            let variables: Map<String, Value> =
+                environment.map(|(name, value)| (name.to_owned(), value.as_str().into())).into_iter().collect();
+            published.insert(name.clone(), Value::from(variables));
+            continue;
+        } else if kind == APPLICATION_VERSION {
             let bundle = definition.pointer_mut("/Properties/SourceBundle");
             bundle.ok_or("the ApplicationVersion has no SourceBundle")?["S3Key"] = format!("lab/{}", exports()).into();
         } else if kind == LAUNCH_TEMPLATE {
@@ -284,6 +312,9 @@ fn add_services(template: &mut Value, services: &BTreeMap<String, ServiceSpec>, 
             variables.extend(environment.map(|(name, value)| json!({"Name": name, "Value": value})));
         }
         resources.insert(versioned(kind, name), definition);
+    }
+    if kind == FUNCTION {
+        functions::add(resources, published, versioned);
     }
     Ok(())
 }
@@ -327,7 +358,7 @@ fn add_flags(
 }
 
 /// What has the versions of a service, by the logical ids that templates give it.
-const VERSIONED: [&str; 3] = ["TaskDefinition", LAUNCH_TEMPLATE, APPLICATION_VERSION];
+const VERSIONED: [&str; 4] = ["TaskDefinition", LAUNCH_TEMPLATE, APPLICATION_VERSION, FUNCTION];
 const APPLICATION_VERSION: &str = "ApplicationVersion";
 const LAUNCH_TEMPLATE: &str = "LaunchTemplate";
 
@@ -353,6 +384,10 @@ fn names(stack: &Stack, services: &BTreeMap<String, ServiceSpec>) -> BTreeMap<St
         }
         if let Some(resource) = stack.resources.get(&versioned(APPLICATION_VERSION, service)) {
             names.insert(format!("versionLabel.{service}"), resource.id.clone());
+        }
+        let published = stack.resources.get(&versioned(functions::VERSION, service));
+        if let Some(version) = published.and_then(|published| published.attributes.get("Version")) {
+            names.insert(format!("functionVersion.{service}"), version.clone());
         }
         let template = stack.resources.get(&versioned(LAUNCH_TEMPLATE, service));
         if let Some(version) = template.and_then(|template| template.attributes.get("LatestVersionNumber")) {
@@ -394,7 +429,7 @@ expect: {outcome: promoted}
     #[test]
     fn the_shipped_templates_need_no_parameter_that_the_lab_does_not_give() {
         let scenario = Scenario::parse(SCENARIO).unwrap();
-        for template in ["alb-ecs", "alb-ec2", "beanstalk", "nlb-ecs", "nlb-ec2"] {
+        for template in ["alb-ecs", "alb-ec2", "beanstalk", "lambda-alias", "nlb-ecs", "nlb-ec2"] {
             let file =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../infra/cloudformation/{template}.yaml"));
             let document = Template::read(&file).unwrap().document;
@@ -404,6 +439,21 @@ expect: {outcome: promoted}
                 assert!(has_value, "{template}: {name} gets no value");
             }
         }
+    }
+
+    #[test]
+    fn every_service_is_a_version_of_the_function_published_after_blues() {
+        let scenario = Scenario::parse(&SCENARIO.replace("green:", "another:")).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/cloudformation/lambda-alias.yaml");
+        let mut template = Template::read(&file).unwrap();
+        add_services(&mut template.document, &scenario.services, 5).unwrap();
+        let resources = &template.document["Resources"];
+        let version =
+            |logical: &str| &resources[logical]["Properties"]["Environment"]["Variables"]["TEAL_DEMO_VERSION"];
+        assert_eq!((version("Function"), version("Function-another")), (&json!("1"), &json!("2")));
+        assert_eq!(resources["Function-another"]["DependsOn"], "FirstVersion");
+        let published = &resources["FirstVersion-another"]["Properties"]["FunctionName"];
+        assert_eq!(published, &json!({"Ref": "Function-another"}));
     }
 
     #[test]

@@ -83,6 +83,7 @@ scenarios! {
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
     beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad";
     beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
+    lambda_alias: "lambda-alias", "lambda-alias-bad";
     feature_flags: "flag", "flag-bad";
     flags_with_a_version: "flag-after-version";
     rule_route: "rule-route";

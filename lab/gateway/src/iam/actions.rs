@@ -55,7 +55,14 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
 /// Whether the gateway sees when an action is used: not what AWS itself does in a function's name (its logs, its
 /// traces, its dead-letter queue).
 pub(crate) fn is_checked(action: &str) -> bool {
-    if ["logs:StartQuery", "logs:GetQueryResults"].contains(&action) {
+    let some = [
+        "lambda:GetAlias",
+        "lambda:GetFunctionConfiguration",
+        "lambda:UpdateAlias",
+        "logs:GetQueryResults",
+        "logs:StartQuery",
+    ];
+    if some.contains(&action) {
         return true;
     }
     let service = action.split(':').next().unwrap_or_default();

@@ -5,7 +5,9 @@
 
 use super::Resource;
 use super::evaluate::text;
+use super::functions::{self, LAMBDA};
 use crate::{Aws, LabError};
+use http::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use teal_lab_wire::{ACCOUNT, REGION};
@@ -102,6 +104,7 @@ pub(super) async fn create(
         }
         "AWS::SSM::Parameter" => parameter(aws, properties).await?,
         kind if kind.starts_with(APPCONFIG) => appconfig(aws, kind, properties).await?,
+        kind if kind.starts_with(LAMBDA) => return functions::create(aws, kind, properties).await,
         // The lab has no networks, roles, logs or log-ins of the user's; what refers to them gets a name.
         "AWS::EC2::SecurityGroup"
         | "AWS::EC2::SecurityGroupIngress"
@@ -166,7 +169,7 @@ async fn appconfig(
         Some(_) => taken("Content"),
         None => Value::from(properties).to_string(),
     };
-    let answer = aws.create("appconfig", &path, body.into(), header).await?;
+    let answer = aws.rest("appconfig", Method::POST, &path, body.into(), header).await?;
     let id = text(if header.is_some() { &answer } else { &answer[id] });
     let value = Value::from(id.as_str());
     Ok((id, attributes([("Id", &value)])))

@@ -15,6 +15,9 @@ use tokio::task::{JoinHandle, JoinSet};
 /// The header in which the demo service names its version.
 const VERSION_HEADER: &str = "x-version";
 
+/// The header in which Lambda names the version of a function that was executed. A function that has failed says nothing itself.
+const EXECUTED_VERSION_HEADER: &str = "x-amz-executed-version";
+
 /// The header in which a request names its user.
 const USER_HEADER: &str = "x-user";
 
@@ -226,7 +229,8 @@ fn request(target: &LoadTarget, cookies: Option<HeaderValue>, user: Option<u32>)
 }
 
 fn served_by(headers: &HeaderMap) -> Served {
-    match headers.get(VERSION_HEADER).and_then(|version| version.to_str().ok()) {
+    let version = headers.get(VERSION_HEADER).or_else(|| headers.get(EXECUTED_VERSION_HEADER));
+    match version.and_then(|version| version.to_str().ok()) {
         Some(version) => Served::Version(version.into()),
         None => Served::LoadBalancer,
     }

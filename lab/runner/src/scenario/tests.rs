@@ -74,6 +74,10 @@ fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
         ("BadShareAlarmB", "x-b-bad-share".to_owned()),
         ("LoadBalancer5xxAlarm", "x-5xx".to_owned()),
         ("AnyAlarm", "x-any".to_owned()),
+        ("FunctionName", scenario.name.clone()),
+        ("AliasName", "live".to_owned()),
+        ("ErrorShareAlarm", "x-live-errors".to_owned()),
+        ("ThrottlesAlarm", "x-live-throttles".to_owned()),
         ("Cname", "x.us-east-1.elasticbeanstalk.com".to_owned()),
         ("FlagApplication", "0a1b2c3".to_owned()),
         ("FlagEnvironment", "0a1b2c3".to_owned()),
@@ -91,6 +95,7 @@ fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
     for service in scenario.services.keys() {
         names.insert(format!("taskDefinition.{service}"), format!("x:{}", service.len()));
         names.insert(format!("versionLabel.{service}"), format!("x-{}", service.len()));
+        names.insert(format!("functionVersion.{service}"), service.len().to_string());
         names.insert(format!("launchTemplateVersion.{service}"), service.len().to_string());
     }
     names
