@@ -57,7 +57,7 @@ pub(crate) struct JudgeArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 0.01)]
     alpha: f64,
 
-    /// Trusts no calibration: slower, but valid whatever the noise
+    /// Rolls back by what needs no phi: slower, but valid for any clumps, unless the colours wander by far more than cv
     #[arg(long)]
     strict: bool,
 

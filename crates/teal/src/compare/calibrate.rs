@@ -190,7 +190,7 @@ mod tests {
     fn noise_is_measured_between_halves_of_about_the_same_traffic() {
         let two = calibrated(&[1_000.0, 1_000.0], 180);
         // 20 bad ones in one zone or the other: their whole variance is between the halves.
-        assert_eq!(two.basis(), CalibrationBasis::Measured { points: 180, bad: 3_600 });
+        assert_eq!(two.basis(), CalibrationBasis::TooNoisy { points: 180, bad: 3_600 });
         assert!(two.phi() > 15.0, "{two:?}");
         // Zones 0 and 2 against zone 1.
         let three = calibrated(&[500.0, 1_000.0, 500.0], 180);

@@ -134,6 +134,10 @@ pub async fn replay<W: Router + Signals>(
     if plan.judge.metrics.is_empty() || window.is_zero() {
         return Err(ReplayError::NothingCompared);
     }
+    // Before anything is asked of AWS: it is wrong whatever the account has.
+    if u64::from(since.as_seconds()) < HISTORY + u64::from(window.as_seconds()) {
+        return Err(ReplayError::TooShort(since, window));
+    }
     let mut parts = Vec::new();
     for part in plan.traffic.route.parts() {
         let actions = world.actions(&part).await?;
@@ -156,10 +160,6 @@ pub async fn replay<W: Router + Signals>(
     let settled = History::before(now, plan.judge.settle.as_seconds().into()).to;
     let from = Timestamp::from_second(settled.as_second().saturating_sub(since.as_seconds().into())).unwrap_or(settled);
     let past = History { from: History::before(from, 0).to, to: settled };
-    if u64::from(since.as_seconds()) < HISTORY + u64::from(window.as_seconds()) {
-        return Err(ReplayError::TooShort(since, window));
-    }
-
     let mut percentiles = Wanted::default();
     let keys = History::want_percentiles(&mut percentiles, &blue);
     let first = History { to: after(past.from, HISTORY), ..past };

@@ -12,7 +12,7 @@ const MIN_BAD: u64 = 60;
 /// What is assumed of a metric without history.
 const ASSUMED_PHI: f64 = 8.0;
 const ASSUMED_CV: f64 = 0.5;
-/// The range that a learnt cv is held in.
+/// The range that a learnt cv is held in. What is above it is told: [`CalibrationBasis::TooNoisy`].
 const LEARNT_CV: (f64, f64) = (0.1, 1.0);
 
 /// One minute of blue against blue: its requests split in two, by Availability Zone.
@@ -48,6 +48,13 @@ pub enum CalibrationBasis {
     },
     /// Enough points, but too few bad requests in them: no less noise is assumed than without history.
     TooFewBad {
+        /// Points with requests on both halves.
+        points: u64,
+        /// Bad requests in them.
+        bad: u64,
+    },
+    /// Noise above what the judge allows for: cv was cut at 1, so that the bound on false rollbacks does not hold of long bakes.
+    TooNoisy {
         /// Points with requests on both halves.
         points: u64,
         /// Bad requests in them.
@@ -121,13 +128,19 @@ impl Calibration {
         }
         // The estimate's own relative error is about sqrt(2/H): assume it erred on the low side.
         let phi = deviation / variance * (1.0 + (2.0 / points as f64).sqrt());
-        let cv = (2.0 * (phi - 1.0).max(0.0) * sum / squares).sqrt().clamp(LEARNT_CV.0, LEARNT_CV.1);
-        let phi = phi.max(1.0);
+        let measured = (2.0 * (phi - 1.0).max(0.0) * sum / squares).sqrt();
+        let (phi, cv) = (phi.max(1.0), measured.clamp(LEARNT_CV.0, LEARNT_CV.1));
         if bad < MIN_BAD {
             let basis = CalibrationBasis::TooFewBad { points, bad };
             return Self { phi: phi.max(ASSUMED_PHI), cv: cv.max(ASSUMED_CV), basis };
         }
-        Self { phi, cv, basis: CalibrationBasis::Measured { points, bad } }
+        let is_cut = measured > LEARNT_CV.1;
+        let basis = if is_cut {
+            CalibrationBasis::TooNoisy { points, bad }
+        } else {
+            CalibrationBasis::Measured { points, bad }
+        };
+        Self { phi, cv, basis }
     }
 
     /// The mean size of a clump of bad requests, at least 1.
@@ -156,6 +169,12 @@ impl fmt::Display for CalibrationBasis {
             Self::Measured { points, bad } => {
                 write!(f, "noise measured on {points} points of blue against blue with {bad} bad requests")
             }
+            Self::TooNoisy { points, bad } => write!(
+                f,
+                "{points} points of blue against blue with {bad} bad requests have more noise than the judge allows for: cv is cut \
+                 at {}, and the bound on false rollbacks does not hold of long bakes",
+                LEARNT_CV.1
+            ),
             Self::TooFewBad { points, bad } => write!(
                 f,
                 "only {bad} bad requests in {points} points of blue against blue: much noise is assumed, which usually makes \
@@ -202,6 +221,9 @@ mod tests {
         assert!((quiet.phi(), quiet.cv()) == (1.0, 0.1));
         let wild = Calibration::from_history(&[point((500, 50), (500, 0)); 60]);
         assert!(wild.phi() > 50.0 && (wild.cv() - 1.0).abs() < 1e-12);
+        assert_eq!(wild.basis(), CalibrationBasis::TooNoisy { points: 60, bad: 3_000 });
+        let told = wild.basis().to_string();
+        assert!(told.contains("more noise than the judge allows for: cv is cut at 1, and the bound"), "{told}");
     }
 
     #[test]

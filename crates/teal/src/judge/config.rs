@@ -62,7 +62,8 @@ impl JudgeConfig {
         Ok(Self { alpha: checked("alpha", alpha, 1e-9, 0.5, "between 0.000000001 and 0.5")?, ..self })
     }
 
-    /// With `strict`, only the part of the evidence that trusts no calibration counts.
+    /// With `strict`, only the robust part of the evidence counts. It does without `phi`; `cv` enters by the tolerated share of
+    /// green while green is the smaller colour.
     #[must_use]
     pub fn with_strict(self, strict: bool) -> Self {
         Self { strict, ..self }

@@ -13,7 +13,8 @@ const ACCEPT_DELTA: f64 = 0.001;
 
 /// What one period says against green.
 pub(super) struct Factors {
-    /// Valid whatever the dependence between requests inside the period.
+    /// Valid whatever the dependence between requests inside the period, as long as the share of the bad requests that is expected
+    /// of green is within the tolerated one (to which `cv` adds).
     pub(super) robust: [f64; THETAS],
     /// Sharper, but valid only if `phi` and `cv` are not underestimated.
     pub(super) tempered: [f64; THETAS],

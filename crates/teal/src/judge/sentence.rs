@@ -1,7 +1,7 @@
 //! Verdicts as people read them.
 
 use super::state::{MIN_BAD_GREEN, MIN_INFORMATIVE};
-use super::{ACCEPT_LIMIT, Evidence, Judgement, Verdict};
+use super::{ACCEPT_LIMIT, Evidence, Judgement, Shortage, Verdict};
 use std::fmt;
 
 /// Above this, E is not spelt out: nobody has made a million releases.
@@ -9,15 +9,15 @@ const LARGEST: f64 = 1_000_000.0;
 
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let strongest = self.evidence.first();
+        let deciding = self.evidence.first();
         match self.verdict {
             Verdict::RollBack => {
-                self.counts(f, strongest)?;
+                self.counts(f, deciding)?;
                 write!(f, "a healthy release would look like this at most once in {} releases; ", once_in(self.ln_e))?;
                 self.e(f)
             }
             Verdict::Accept => {
-                self.counts(f, strongest)?;
+                self.counts(f, deciding)?;
                 write!(
                     f,
                     "there is evidence that green is good enough: its share of bad requests is below twice blue's plus 0.1 \
@@ -26,33 +26,25 @@ impl fmt::Display for Judgement {
                 )
             }
             Verdict::Clear => {
-                self.counts(f, strongest)?;
+                self.counts(f, deciding)?;
                 write!(f, "no evidence against green, which does not prove that green is good; ")?;
                 self.e(f)
             }
             Verdict::Insufficient => {
-                write!(f, "too little traffic to judge green")?;
+                // Without a single period there may be traffic that nobody could count.
+                let unseen = |shortage: &Shortage| shortage.intervals == 0 || !shortage.lacks_requests();
+                let lacking = if self.shortages.iter().all(unseen) { "too few periods" } else { "too little traffic" };
+                write!(f, "{lacking} to judge green")?;
                 if self.evidence.is_empty() {
                     write!(f, ": no metric was read")?;
                 }
                 for (i, shortage) in self.shortages.iter().enumerate() {
-                    let separator = if i == 0 { ": " } else { "; " };
-                    write!(
-                        f,
-                        "{separator}{} has {} of the {} periods needed since the shift, and {} requests on green and {} on \
-                         blue of the {} needed",
-                        shortage.metric,
-                        shortage.intervals.min(shortage.intervals_needed),
-                        shortage.intervals_needed,
-                        grouped(shortage.green),
-                        grouped(shortage.blue),
-                        grouped(shortage.requests_needed)
-                    )?;
+                    write!(f, "{}{shortage}", if i == 0 { ": " } else { "; " })?;
                 }
                 Ok(())
             }
             Verdict::Hold => {
-                self.counts(f, strongest)?;
+                self.counts(f, deciding)?;
                 if self.ln_e < self.limit.ln() {
                     write!(f, "no verdict yet; ")?;
                 } else {
@@ -90,6 +82,34 @@ impl Judgement {
     }
 }
 
+impl fmt::Display for Shortage {
+    /// "errors has 40 requests on green and 2,000 on blue of the 100 needed since the shift": what is lacking, and why if it is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has ", self.metric)?;
+        if self.lacks_periods() {
+            write!(f, "{} of the {} periods", self.intervals, self.intervals_needed)?;
+        }
+        if self.lacks_periods() && self.lacks_requests() {
+            write!(f, ", and ")?;
+        }
+        if self.lacks_requests() {
+            let (green, blue, needed) = (grouped(self.green), grouped(self.blue), grouped(self.requests_needed));
+            write!(f, "{green} requests on green and {blue} on blue of the {needed}")?;
+        }
+        write!(f, " needed since the shift")?;
+        if self.skipped > 0 {
+            write!(f, " ({})", unusable(self.skipped))?;
+        }
+        Ok(())
+    }
+}
+
+/// "2 periods of the release could not be used: ...".
+fn unusable(periods: u32) -> String {
+    let periods = if periods == 1 { "1 period".to_owned() } else { format!("{} periods", grouped(periods.into())) };
+    format!("{periods} of the release could not be used: a datum was not a number, or below 0")
+}
+
 impl Evidence {
     fn counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -109,7 +129,11 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.metric)?;
         self.counts(f)?;
-        write!(f, "; E {}, accept {}", with_relation(self.ln_e), wealth(self.ln_accept))
+        write!(f, "; E {}, accept {}", with_relation(self.ln_e), wealth(self.ln_accept))?;
+        if self.skipped > 0 {
+            write!(f, "; {}", unusable(self.skipped))?;
+        }
+        Ok(())
     }
 }
 
@@ -170,6 +194,7 @@ mod tests {
             blue: Counts::new(57_020, 9),
             ln_e: e.ln(),
             ln_accept: 150f64.ln(),
+            skipped: 0,
         };
         Judgement {
             verdict,
@@ -207,20 +232,51 @@ mod tests {
         );
         let accept = judgement(Verdict::Accept, 0.2, 1).to_string();
         assert!(accept.contains("evidence that green is good enough") && accept.ends_with("(accept 150, limit 20)"));
-        let shortage = Shortage {
-            metric: "errors".to_owned(),
-            intervals: 3,
-            intervals_needed: 3,
-            green: 40,
-            blue: 2_000,
-            requests_needed: 100,
+    }
+
+    #[test]
+    fn what_is_lacking_is_named_and_why() {
+        let says = |(intervals, green, skipped)| {
+            let shortage = Shortage {
+                metric: "errors".to_owned(),
+                intervals,
+                intervals_needed: 3,
+                green,
+                blue: 2_000,
+                requests_needed: 100,
+                skipped,
+            };
+            Judgement { shortages: vec![shortage], ..judgement(Verdict::Insufficient, 1.0, 1) }.to_string()
         };
-        let insufficient = Judgement { shortages: vec![shortage], ..judgement(Verdict::Insufficient, 1.0, 1) };
         assert_eq!(
-            insufficient.to_string(),
-            "too little traffic to judge green: errors has 3 of the 3 periods needed since the shift, and 40 requests on \
-             green and 2,000 on blue of the 100 needed"
+            says((3, 40, 0)),
+            "too little traffic to judge green: errors has 40 requests on green and 2,000 on blue of the 100 needed since the \
+             shift"
         );
+        assert_eq!(
+            says((2, 300, 0)),
+            "too few periods to judge green: errors has 2 of the 3 periods needed since the shift"
+        );
+        assert_eq!(
+            says((1, 40, 1)),
+            "too little traffic to judge green: errors has 1 of the 3 periods, and 40 requests on green and 2,000 on blue of \
+             the 100 needed since the shift (1 period of the release could not be used: a datum was not a number, or below 0)"
+        );
+        assert!(
+            says((0, 0, 4))
+                .starts_with("too few periods to judge green: errors has 0 of the 3 periods, and 0 requests")
+        );
+        assert!(says((0, 0, 4)).contains("(4 periods of the release could not be used"));
+        let none = Judgement { evidence: vec![], ..judgement(Verdict::Insufficient, 1.0, 0) };
+        assert_eq!(none.to_string(), "too few periods to judge green: no metric was read");
+    }
+
+    #[test]
+    fn evidence_tells_of_periods_that_could_not_be_used() {
+        let Some(evidence) = judgement(Verdict::Clear, 0.2, 1).evidence.pop() else { panic!("there is one") };
+        assert!(evidence.to_string().ends_with("; E = 0.20, accept 150"));
+        let skipped = Evidence { skipped: 2, ..evidence };
+        assert!(skipped.to_string().contains("accept 150; 2 periods of the release could not be used"), "{skipped}");
     }
 
     #[test]

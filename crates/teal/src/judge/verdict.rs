@@ -50,11 +50,11 @@ pub struct Moment {
 pub enum Verdict {
     /// Evidence that green is worse than blue.
     RollBack,
-    /// Evidence that green is good enough, on every metric: the step may end early.
+    /// Evidence that green is good enough, on every metric, each with enough requests in this step: it may end early.
     Accept,
     /// The step is over, saw enough traffic, and nothing speaks against green: go on.
     Clear,
-    /// The step is over, but saw too little traffic to say anything: the plan's `onInsufficient` decides.
+    /// The step is over, but saw too few requests or periods to say anything: the plan's `onInsufficient` decides.
     Insufficient,
     /// The step goes on.
     Hold,
@@ -76,6 +76,14 @@ pub struct Evidence {
     pub ln_e: f64,
     /// `ln` of this metric's evidence that green is good enough.
     pub ln_accept: f64,
+    /// Periods of the release whose data were unusable.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What a metric lacks for a clear step.
@@ -94,6 +102,23 @@ pub struct Shortage {
     pub blue: u64,
     /// Requests needed on each colour.
     pub requests_needed: u64,
+    /// Periods of the whole release whose data were unusable: often why there is too little.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u32,
+}
+
+impl Shortage {
+    /// Whether requests are lacking, on either colour.
+    #[must_use]
+    pub fn lacks_requests(&self) -> bool {
+        self.green.min(self.blue) < self.requests_needed
+    }
+
+    /// Whether periods are lacking.
+    #[must_use]
+    pub fn lacks_periods(&self) -> bool {
+        self.intervals < self.intervals_needed
+    }
 }
 
 /// A verdict with its numbers. Its `Display` is a sentence for people.
@@ -110,14 +135,15 @@ pub struct Judgement {
     pub ln_accept: f64,
     /// How many metrics were judged.
     pub metrics: usize,
-    /// Every metric, the strongest evidence against green first; only that one in [`Judgement::brief`].
+    /// Every metric, the one that decides first: the strongest evidence against green, or, to accept, the weakest evidence for
+    /// it. Only that one in [`Judgement::brief`].
     pub evidence: Vec<Evidence>,
     /// The metrics that saw too little of this step to be clear.
     pub shortages: Vec<Shortage>,
 }
 
 impl Judgement {
-    /// The judgement with the strongest evidence and the first shortage only: a few hundred bytes, for a story.
+    /// The judgement with the deciding evidence and the first shortage only: a few hundred bytes, for a story.
     #[must_use]
     pub fn brief(mut self) -> Self {
         self.evidence.truncate(1);
@@ -130,8 +156,9 @@ impl Judgement {
 ///
 /// Their E are averaged with their weights, which is valid under any dependence between the metrics. To roll back, one
 /// metric that is itself at the limit must also have the minimum of bad requests and periods: many clean metrics cannot
-/// lend theirs to one that has seen a single error. To accept, every metric must accept. A step is clear if every metric
-/// saw enough of it: a metric without data is no good news.
+/// lend theirs to one that has seen a single error. To accept, every metric must accept, and must have seen a period of this
+/// step and the minimum of requests on each colour in it: what earlier steps saw says nothing about a green that gets no
+/// requests now. A step is clear if every metric saw enough of it: a metric without data is no good news.
 #[must_use]
 pub fn decide(config: &JudgeConfig, readings: &[Reading<'_>], moment: Moment) -> Judgement {
     let mut evidence: Vec<Evidence> = readings.iter().map(|reading| reading.evidence(config)).collect();
@@ -142,10 +169,12 @@ pub fn decide(config: &JudgeConfig, readings: &[Reading<'_>], moment: Moment) ->
 
     let ln_e = average(config, readings);
     let ln_accept = evidence.iter().map(|evidence| evidence.ln_accept).reduce(f64::min).unwrap_or(0.0);
-    let unjudged_step = readings.is_empty() || readings.iter().any(|r| r.state.seen_in(moment.step).0 == 0);
+    let may_accept =
+        !readings.is_empty() && shortages.iter().all(|short| short.intervals > 0 && !short.lacks_requests());
     let verdict = if ln_e >= config.limit().ln() && readings.iter().any(|reading| reading.state.rejects(config)) {
         Verdict::RollBack
-    } else if ln_accept >= ACCEPT_LIMIT.ln() && !unjudged_step {
+    } else if ln_accept >= ACCEPT_LIMIT.ln() && may_accept {
+        evidence.sort_by(|a, b| a.ln_accept.total_cmp(&b.ln_accept).then_with(|| a.metric.cmp(&b.metric)));
         Verdict::Accept
     } else if !moment.step_over {
         Verdict::Hold
@@ -182,19 +211,21 @@ impl Reading<'_> {
             blue: self.state.blue(),
             ln_e: self.state.ln_e(config),
             ln_accept: self.state.ln_accept(),
+            skipped: self.state.skipped(),
         }
     }
 }
 
 fn shortage_of(config: &JudgeConfig, reading: &Reading<'_>, step: u32) -> Option<Shortage> {
     let (intervals, green, blue) = reading.state.seen_in(step);
-    let enough = intervals >= config.min_intervals() && green.min(blue) >= config.min_requests();
-    (!enough).then(|| Shortage {
+    let shortage = Shortage {
         metric: reading.name.to_owned(),
         intervals,
         intervals_needed: config.min_intervals(),
         green,
         blue,
         requests_needed: config.min_requests(),
-    })
+        skipped: reading.state.skipped(),
+    };
+    (shortage.lacks_periods() || shortage.lacks_requests()).then_some(shortage)
 }

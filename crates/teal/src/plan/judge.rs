@@ -42,8 +42,9 @@ pub struct Judge {
     /// The share of healthy releases that the comparison may roll back, however often it looks: above 0%, at most 50%.
     #[serde(default = "defaults::alpha")]
     pub alpha: Percent,
-    /// Whether the comparison trusts nothing that was measured about the noise before the release: slower by far, but
-    /// right whatever the noise.
+    /// Whether the comparison does without what was measured about clumps of bad requests (`phi`): slower by far, but right
+    /// however they come, as long as green's expected share of each minute's bad requests is no more than its tolerated one.
+    /// That one still takes the measured noise between the colours (`cv`): far above it, long bakes are not safe.
     #[serde(default)]
     pub strict: bool,
     /// How many of the first periods with green traffic are not compared (cold caches). Alarms and limits watch them.

@@ -227,25 +227,32 @@ fn check_groups(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     }
 }
 
-/// Reports steps that are over, waiting included, before enough periods have been compared.
+/// Reports steps that are over, waiting included, before enough periods have been compared. The periods that `warmUp` leaves out
+/// are the first ones with green traffic, so they come on top in the first step.
 fn check_time(fields: &Fields<'_>, judge: &Path, findings: &mut Findings) {
     let settle = fields.get_or(&judge.field("settle"), defaults::settle()).filter(|settle| *settle <= MAX_SETTLE);
     let intervals = fields.get_or(&judge.field("minIntervals"), defaults::min_intervals());
+    // One that is out of range was reported.
+    let warm_up = fields.get_or(&judge.field("warmUp"), 0u32).filter(|warm_up| *warm_up <= 60);
     let patience = fields.get_or(&judge.field("onInsufficient"), defaults::on_insufficient());
-    let (Some(settle), Some(intervals), Some(OnInsufficient { hold_for, then })) = (settle, intervals, patience) else {
+    let (Some(settle), Some(intervals), Some(mut warm_up), Some(OnInsufficient { hold_for, then })) =
+        (settle, intervals, warm_up, patience)
+    else {
         return;
     };
     let searched = searches(fields).map(|(_, query)| query.settle);
     // One that is too long was reported.
     let settle = searched.filter(|settle| *settle <= MAX_SETTLE).fold(settle, Span::max);
-    let compared = Span::seconds(METRIC_PERIOD.as_seconds().saturating_mul(intervals.min(1000)));
-    let soonest = settle.plus(compared);
     for (path, bake) in bakes(fields).into_iter().filter(|(_, bake)| !bake.is_zero()) {
+        let skipped = std::mem::take(&mut warm_up);
+        let periods = intervals.min(1000).saturating_add(skipped);
+        let soonest = settle.plus(Span::seconds(METRIC_PERIOD.as_seconds().saturating_mul(periods)));
         if bake >= soonest {
             continue;
         }
+        let after = if skipped == 0 { String::new() } else { format!(" after {skipped} of `warmUp`") };
         let why = format!(
-            "green is compared with blue over {intervals} whole periods of {METRIC_PERIOD}, each read {settle} after its end"
+            "green is compared with blue over {intervals} whole periods of {METRIC_PERIOD}{after}, each read {settle} after its end"
         );
         let remedy = format!("Write at least \"{soonest}\", or write `judge.metrics: []` to compare nothing");
         if bake.plus(hold_for) < soonest && then == InsufficientAction::RollBack {

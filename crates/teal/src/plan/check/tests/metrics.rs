@@ -160,6 +160,15 @@ fn steps_are_long_enough_to_be_clear() {
     assert_eq!(warnings(&plan), Vec::<String>::new());
     plan["judge"]["metrics"] = json!([{"logs": {"logGroups": ["${service}"], "pattern": "ERROR", "settle": "4m"}}]);
     assert!(warnings(&plan)[0].contains("each read 4m after its end"), "{:?}", warnings(&plan));
+    let mut plan = with("/strategy/steps/1/bake", json!("25m"));
+    plan["judge"]["warmUp"] = json!(20);
+    assert_eq!(warnings(&plan), Vec::<String>::new());
+    plan["judge"]["warmUp"] = json!(21);
+    assert_eq!(warnings(&plan).len(), 1, "later steps begin warm");
+    assert!(warnings(&plan)[0].contains("3 whole periods of 1m after 21 of `warmUp`"), "{:?}", warnings(&plan));
+    assert!(warnings(&plan)[0].contains("at least \"26m\""), "{:?}", warnings(&plan));
+    plan["judge"]["warmUp"] = json!(60);
+    assert!(problems(&plan)[0].contains("given up before it can be clear"), "{:?}", problems(&plan));
     let mut plan = with("/strategy", json!({"allAtOnce": {}}));
     plan["judge"]["metrics"] = json!(["errors"]);
     assert!(warnings(&plan)[0].contains("nothing to compare"), "{:?}", warnings(&plan));
