@@ -1,15 +1,18 @@
 //! `teal judge`: the judge on recorded counts, so that people can try it on their own history before they trust it.
 
 mod batch;
+mod csv;
 mod history;
 mod input;
+mod json;
+mod number;
 mod replay;
 
 use clap::Args;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use teal::judge::{Calibration, ConfigError, HistoryPoint, JudgeConfig};
+use teal::judge::{Calibration, ConfigError, JudgeConfig};
 use teal::units::{Invalid, Span};
 
 /// Runs the judge offline, on recorded counts.
@@ -135,7 +138,7 @@ pub(crate) fn run(args: &JudgeArgs, out: impl Write) -> Result<(), JudgeError> {
     } else {
         let recording = input::recording(file, &read(file)?)?;
         let calibrations = match &args.history {
-            Some(path) => learn(path, &recording)?,
+            Some(path) => learn(path, file, &recording)?,
             None => recording.metrics.keys().map(|metric| (metric.clone(), calibration)).collect(),
         };
         replay::run(&recording, &config, &calibrations, &mut out)?;
@@ -149,11 +152,39 @@ fn past(text: &str) -> Result<Span, String> {
     if span > Span::days(15) { Err("CloudWatch keeps minutes for 15d only".to_owned()) } else { Ok(span) }
 }
 
-/// Each metric's noise, from its own history; a metric without any is told so in the summary.
-fn learn(path: &Path, recording: &input::Recording) -> Result<BTreeMap<String, Calibration>, JudgeError> {
+/// Each metric's noise, from its own history.
+///
+/// # Errors
+/// When a metric has none: much noise would be assumed of it, although a history was given.
+fn learn(
+    path: &Path,
+    recorded: &Path,
+    recording: &input::Recording,
+) -> Result<BTreeMap<String, Calibration>, JudgeError> {
     let history = input::history(path, &read(path)?)?;
-    let points = |metric: &String| -> Vec<HistoryPoint> { history.get(metric).cloned().unwrap_or_default() };
-    Ok(recording.metrics.keys().map(|metric| (metric.clone(), Calibration::from_history(&points(metric)))).collect())
+    let calibration = |metric: &String| match history.get(metric) {
+        Some(points) => Ok((metric.clone(), Calibration::from_history(points))),
+        None => Err(JudgeError::Input {
+            place: shown(path),
+            problem: format!(
+                "it has no row of metric {metric}: it has {}, {} has {}; give the metric the same name in both, or a row \
+                 without counts here if it has no history",
+                names(history.keys()),
+                shown(recorded),
+                names(recording.metrics.keys())
+            ),
+        }),
+    };
+    recording.metrics.keys().map(calibration).collect()
+}
+
+/// "errors (as rows are called that name no metric), http".
+fn names<'a>(metrics: impl Iterator<Item = &'a String>) -> String {
+    let told = |name: &'a String| match name.as_str() {
+        input::UNNAMED => format!("{name} (as rows are called that name no metric)"),
+        name => name.to_owned(),
+    };
+    metrics.map(told).collect::<Vec<_>>().join(", ")
 }
 
 fn open(path: &Path) -> Result<Box<dyn BufRead>, JudgeError> {

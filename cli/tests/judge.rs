@@ -155,30 +155,165 @@ fn noise_is_learnt_from_a_history_file() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_row_and_field() {
-    let row = |green: &str| format!(r#"{{"step": 1, "green": {green}, "blue": {{"total": 5, "bad": 1}}}}"#);
-    let good = row(r#"{"total": 3, "bad": 1}"#);
-    for (input, message) in [
-        (format!("{good}\n{}", row(r#"{"total": 3}"#)), "standard input, row 2: green.bad is missing"),
-        (row(r#"{"total": -3, "bad": 1}"#), "row 1: green.total is -3, but must be a whole number of at least 0"),
-        (row(r#"{"total": 3, "bad": 4}"#), "row 1: green has 4 bad requests of 3"),
-        (good.replace("\"step\": 1", "\"step\": 0"), "row 1: step is 0, but steps are counted from 1"),
-        (
-            format!("{}\n{good}", good.replace(": 1, \"green\"", ": 2, \"green\"")),
-            "row 2: step is 1, but the interval before has 2",
-        ),
-        ("step,green_total,green_bad,blue_total\n1,2,3,4".to_owned(), "row 1 (the header): it has no column blue_bad"),
-        ("step,green_total,green_bad,blue_total,blue_bad\n1,2,x,4,5".to_owned(), "row 2: green_bad is \"x\""),
-        (String::new(), "row 1: there is none"),
+fn a_metric_without_a_history_is_no_silent_fall_back() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("judge-history-of-another");
+    std::fs::create_dir_all(&folder).unwrap();
+    let history = folder.join("history.csv");
+    let args = ["-", "--history", history.to_str().unwrap()];
+    let counts = "step,metric,green_total,green_bad,blue_total,blue_bad\n1,http,300,3,5700,7\n";
+    std::fs::write(&history, format!("a_total,a_bad,b_total,b_bad\n{}", "500,5,500,5\n".repeat(60))).unwrap();
+    let error = refusal(&args, counts);
+    for message in [
+        "history.csv: it has no row of metric http",
+        "it has errors (as rows are called that name no metric)",
+        "standard input has http",
+        "give the metric the same name in both",
     ] {
-        let error = refusal(&["-"], &input);
         assert!(error.contains(message), "{error:?} does not say {message:?}");
     }
-    let batch = teal(&["--batch", "-"], "{\"intervals\": []}\n{\"intervals\": [[1, 2, 3, \"x\", 5]]}\n");
-    let error = String::from_utf8(batch.stderr).unwrap();
-    assert!(!batch.status.success());
-    assert!(error.contains("row 2: invalid type: string \"x\", expected a whole number of at least 0"), "{error}");
-    assert!(refusal(&["-", "--phi", "0.5"], &good).contains("--phi is 0.5, but must be a number of at least 1"));
+    // The remedy.
+    std::fs::write(&history, "metric,a_total,a_bad,b_total,b_bad\nhttp,,,,\n").unwrap();
+    let summary = lines(&teal(&args, counts)).pop().unwrap();
+    assert_eq!(summary["calibration"]["http"]["phi"], 8.0);
+}
+
+#[track_caller]
+fn assert_refused(args: &[&str], input: &str, messages: &[&str]) {
+    let output = teal(args, input);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{input}: {error}");
+    for message in messages {
+        assert!(error.contains(message), "{error:?} does not say {message:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_json_is_told_with_row_field_value_reason_and_remedy() {
+    let row = |green: &str| format!(r#"{{"step": 1, "green": {green}, "blue": {{"total": 5, "bad": 1}}}}"#);
+    let good = row(r#"{"total": 3, "bad": 1}"#);
+    let step = |step: &str| good.replace("\"step\": 1", &format!("\"step\": {step}"));
+    for (input, messages) in [
+        (
+            format!("{good}\n{}", row(r#"{"total": 3}"#)),
+            ["standard input, row 2: green.bad is missing", "write null where there was no datum"],
+        ),
+        (
+            row(r#"{"total": -3, "bad": 1}"#),
+            ["row 1: green.total is -3, but must be a whole number of at least 0", "give how many"],
+        ),
+        (row(r#"{"total": "57,000", "bad": 1}"#), ["row 1: green.total is \"57,000\", but", "write 57000"]),
+        (row(r#"{"total": "300", "bad": 1}"#), ["green.total is \"300\", which is a text", "write 300 without quotes"]),
+        (
+            row(r#"{"total": 3, "bad": 4}"#),
+            ["row 1: green.bad is 4, more than green.total, which is 3", "raise it to 4"],
+        ),
+        (row(r#"{"total": 3, "bad": 1, "bad": 2}"#), ["row 1: bad is given twice", "leave one"]),
+        (row(r#"{"total": 3, "bads": 1}"#), ["row 1: green has no field \"bads\"", "write total, bad as here"]),
+        (row("3"), ["row 1: green is 3, but must be an object", r#"{"total": 300, "bad": 3}"#]),
+        (step("0"), ["row 1: step is 0, but steps are counted from 1", "give the number"]),
+        (step("1.5"), ["row 1: step is 1.5, but must be a whole number of at least 1", "give the number"]),
+        (step("\"1\""), ["row 1: step is \"1\", which is a text", "write 1 without quotes"]),
+        (step("null"), ["row 1: step is empty, but steps are counted from 1", "give the number"]),
+        (format!("{}\n{good}", step("2")), ["row 2: step is 1, but the interval before has 2", "in the order of time"]),
+        (
+            good.replace("\"step\"", "\"metrics\": \"x\", \"step\""),
+            ["row 1: the row has no field \"metrics\"", "step, metric, green, blue"],
+        ),
+        (good.replace("\"step\"", "\"metric\": 5, \"step\""), ["row 1: metric is 5, but must be a text", "write"]),
+        ("[1]".to_owned(), ["row 1: the row is 1, but must be an object", "write {\"step\": 1"]),
+        ("{\"intervals\": []}".to_owned(), ["row 1: intervals is a field of whole runs", "--batch"]),
+        (String::new(), ["row 1: there is none", "write CSV with the header step,green_total"]),
+    ] {
+        assert_refused(&["-"], &input, &messages);
+    }
+}
+
+#[test]
+fn csv_that_could_be_meant_in_two_ways_is_refused() {
+    let header = "step,green_total,green_bad,blue_total,blue_bad";
+    for (input, messages) in [
+        (
+            format!("{header}\n1,300,3,57,000,7"),
+            ["standard input, row 2: it has 6 cells, but the header has 5", "without commas between thousands"],
+        ),
+        (format!("{header}\n\n1,300,3,5700"), ["row 3: it has 4 cells, but the header has 5", "empty where"]),
+        (format!("{header}\n1,300,3,\"57,000\",7"), ["row 2: blue_total is \"57,000\", but", "write 57000"]),
+        (
+            format!("{header}\n1,300,3,57.000,7"),
+            ["row 2: blue_total is \"57.000\", but", "write 57000 if that is meant"],
+        ),
+        (format!("{header}\n1,300,3,5\"7\",7"), ["row 2: cell 4 is 5\"7\", with a double quote", "put all of it"]),
+        (
+            format!("{header}\n1,300,3,\"57,7"),
+            ["row 2: cell 4 begins with a double quote that no other one ends", "add"],
+        ),
+        (format!("{header}\n1,2,x,4,5"), ["row 2: green_bad is \"x\", but must be a whole number", "give how many"]),
+        (format!("{header}\n1,300,301,5,5"), ["row 2: green_bad is 301, more than green_total, which is 300", "raise"]),
+        (format!("{header}\n,300,3,5,5"), ["row 2: step is empty, but steps are counted from 1", "give the number"]),
+        (header.to_owned(), ["row 1: there is none", "write CSV"]),
+        (
+            format!("{header},metrics\n1,3,1,5,1,x"),
+            ["row 1 (the header): \"metrics\" is none of the columns", "correct"],
+        ),
+        (format!("{header},step\n1,3,1,5,1,1"), ["row 1 (the header): it has the column step twice", "leave one"]),
+        (
+            header.replace(",blue_bad", ""),
+            ["row 1 (the header): it has no column blue_bad", "step,green_total,green_bad,blue_total,blue_bad,metric"],
+        ),
+        (
+            format!("{header}\n1,300,3,5700,7").replace(',', ";"),
+            ["row 1 (the header): its cells are separated by ';', but must be by commas", header],
+        ),
+    ] {
+        assert_refused(&["-"], &input, &messages);
+    }
+    let quoted = format!("\"step\",{}\n1, \"300\" ,3,\"5700\",7\n", &header["step,".len()..]);
+    assert_eq!(teal(&["-"], &quoted).stdout, teal(&["-"], &format!("{header}\n1,300,3,5700,7\n")).stdout);
+}
+
+#[test]
+fn what_is_wrong_with_a_batch_is_told_with_row_field_value_reason_and_remedy() {
+    let run = |interval: &str| format!("{{\"intervals\": [{interval}]}}");
+    for (input, messages) in [
+        (
+            format!("{}\n{}", run("[1, 2, 3, 0, 0]"), run("[1, 2, 3, \"x\", 5]")),
+            ["row 2: interval 1: green's bad ones is \"x\", but must be a whole number of at least 0", "give how many"],
+        ),
+        (
+            run("[1, 2, 3, 4]"),
+            ["interval 1: it is [1,2,3,4], but must be an array of five", "[step, green's requests,"],
+        ),
+        (
+            run("[1, 2, 3, 4, 0]"),
+            ["interval 1: green's bad ones is 4, more than green's requests, which is 2", "raise"],
+        ),
+        (run("[\"1\", 2, 3, 0, 0]"), ["interval 1: step is \"1\", which is a text", "write 1 without quotes"]),
+        (
+            run("[2, 2, 3, 0, 0], [1, 2, 3, 0, 0]"),
+            ["interval 2: step is 1, but the interval before has 2", "order of time"],
+        ),
+        ("[1]".to_owned(), ["row 1: the run is [1], but must be an object", "write {\"phi\": 1.2"]),
+        (
+            "{\"Phi\": 1.2, \"intervals\": []}".to_owned(),
+            ["row 1: the run has no field \"Phi\"", "write phi, cv, rho, alpha, strict, steps, intervals"],
+        ),
+        (
+            "{\"phi\": \"1.2\", \"intervals\": []}".to_owned(),
+            ["phi is \"1.2\", but must be a number", "without quotes"],
+        ),
+        ("{\"phi\": 1.2}".to_owned(), ["row 1: intervals is missing", "write {"]),
+        ("{".to_owned(), ["row 1: EOF", "each line is a run of its own"]),
+        ("\n".to_owned(), ["standard input, row 1: there is none", "write {\"phi\""]),
+    ] {
+        assert_refused(&["-", "--batch"], &input, &messages);
+    }
+    let with = |count: &str| lines(&teal(&["--batch", "-"], &run(&format!("[1, 20, 30, {count}, 1]"))));
+    assert_eq!(with("null"), with("0"), "null is 0, as in rows");
+}
+
+#[test]
+fn options_and_files_that_cannot_be_used_are_named() {
+    assert!(refusal(&["-", "--phi", "0.5"], "").contains("--phi is 0.5, but must be a number of at least 1"));
     assert!(refusal(&["no-such-file"], "").contains("cannot read no-such-file"));
 }
 

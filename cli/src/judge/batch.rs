@@ -1,27 +1,22 @@
 //! Many recorded releases, one a line.
 
 use super::JudgeError;
-use super::input::{counts, whole};
+use super::json::{self, Strict};
+use super::number::{Given, counts, in_order, shown};
 use super::replay::{Firsts, minute, write_line};
-use serde::de::{self, Deserializer, Unexpected, Visitor};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use std::io::{BufRead, Write};
 use std::path::Path;
-use teal::judge::{Calibration, JudgeConfig, MetricState};
+use teal::judge::{Calibration, Counts, JudgeConfig, MetricState};
 
-/// One line of input. What it leaves out is as on the command line.
-#[derive(Deserialize)]
-struct Run {
-    phi: Option<f64>,
-    cv: Option<f64>,
-    rho: Option<f64>,
-    alpha: Option<f64>,
-    strict: Option<bool>,
-    steps: Option<u32>,
-    /// Step, green's and blue's requests, green's and blue's bad requests.
-    intervals: Vec<[Count; 5]>,
-}
+/// The fields of a run. What it leaves out but the intervals is as on the command line.
+const FIELDS: [&str; 7] = ["phi", "cv", "rho", "alpha", "strict", "steps", "intervals"];
+
+/// The numbers of an interval.
+const COLUMNS: [&str; 5] = ["step", "green's requests", "blue's requests", "green's bad ones", "blue's bad ones"];
+
+const EXAMPLE: &str = r#"{"phi": 1.2, "cv": 0.1, "intervals": [[1, 300, 5700, 3, 57]]}"#;
 
 /// One line of output.
 #[derive(Serialize)]
@@ -34,34 +29,6 @@ struct Summary {
     roll_back_at: Option<usize>,
     #[serde(rename = "acceptAt")]
     accept_at: Option<usize>,
-}
-
-/// A count, which data frames may have written as `300.0`.
-#[derive(Clone, Copy)]
-struct Count(u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Counted;
-
-        impl Visitor<'_> for Counted {
-            type Value = Count;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number of at least 0")
-            }
-
-            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Count, E> {
-                Ok(Count(count))
-            }
-
-            fn visit_f64<E: de::Error>(self, count: f64) -> Result<Count, E> {
-                whole(count).map(Count).ok_or_else(|| E::invalid_value(Unexpected::Float(count), &self))
-            }
-        }
-
-        deserializer.deserialize_any(Counted)
-    }
 }
 
 /// Judges each run and writes its summary, in order.
@@ -81,9 +48,16 @@ pub(super) fn run(
         number += 1;
         let summary = serde_json::from_str(&line)
             .map_err(|error| not_a_run(&error))
-            .and_then(|run: Run| judge(number, &run, config.clone(), calibration))
+            .and_then(|Strict(run)| judge(number, &run, config.clone(), calibration))
             .map_err(|problem| JudgeError::input(path, format_args!("row {line_number}"), problem))?;
         write_line(out, &summary)?;
+    }
+    if number == 0 {
+        return Err(JudgeError::input(
+            path,
+            "row 1",
+            format!("there is none, but each run needs one: write {EXAMPLE}"),
+        ));
     }
     Ok(())
 }
@@ -92,29 +66,29 @@ pub(super) fn run(
 fn not_a_run(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = text.split(" at line ").next().unwrap_or(&text);
-    format!("{problem} at column {}", error.column())
+    format!("{problem} at column {}: each line is a run of its own, like {EXAMPLE}", error.column())
 }
 
-fn judge(number: usize, run: &Run, config: JudgeConfig, calibration: Calibration) -> Result<Summary, String> {
-    let (config, calibration) = settings(run, config, calibration).map_err(|error| error.to_string())?;
+fn judge(number: usize, run: &Value, config: JudgeConfig, calibration: Calibration) -> Result<Summary, String> {
+    let run = json::fields(run, "the run", &FIELDS, EXAMPLE)?;
+    let (config, calibration) = settings(run, config, calibration)?;
+    let intervals = match run.get("intervals") {
+        Some(Value::Array(intervals)) => intervals,
+        Some(other) => return Err(format!("intervals is {}, but must be an array: write {EXAMPLE}", shown(other))),
+        None => return Err(format!("intervals is missing: write {EXAMPLE}")),
+    };
     let mut state = MetricState::default();
     let mut firsts = Firsts::default();
-    let mut before = 1;
-    for (interval, &[Count(step), Count(g), Count(b), Count(x), Count(y)]) in (1..).zip(&run.intervals) {
-        let place = |problem: String| format!("interval {interval}: {problem}");
-        let step = u32::try_from(step).unwrap_or(u32::MAX);
-        if step < before {
-            return Err(place(format!("step is {step}, but steps are counted from 1 and never go back")));
-        }
+    let mut before = 0;
+    for (number, given) in (1..).zip(intervals) {
+        let (step, green, blue) = interval(given, before).map_err(|problem| format!("interval {number}: {problem}"))?;
         before = step;
-        let green = counts("green", g, x).map_err(place)?;
-        let blue = counts("blue", b, y).map_err(place)?;
-        state.observe(&config, &calibration, &minute(interval, step, green, blue));
-        firsts.note(interval, state.rejects(&config), state.ln_accept());
+        state.observe(&config, &calibration, &minute(number, step, green, blue));
+        firsts.note(number, state.rejects(&config), state.ln_accept());
     }
     Ok(Summary {
         run: number,
-        intervals: run.intervals.len(),
+        intervals: intervals.len(),
         ln_e: state.ln_e(&config),
         ln_accept: state.ln_accept(),
         roll_back_at: firsts.roll_back_at,
@@ -122,19 +96,53 @@ fn judge(number: usize, run: &Run, config: JudgeConfig, calibration: Calibration
     })
 }
 
+/// The step of an interval, and what green and blue served.
+fn interval(given: &Value, before: u32) -> Result<(u32, Counts, Counts), String> {
+    let Some([step, green, blue, bad_green, bad_blue]) = given.as_array().map(Vec::as_slice) else {
+        return Err(format!("it is {}, but must be an array of five: [{}]", shown(given), COLUMNS.join(", ")));
+    };
+    let [_, green_field, blue_field, bad_green_field, bad_blue_field] = COLUMNS;
+    let count = |field: &'static str, value: &Value| Ok::<_, String>((field, Given::of_json(value).count(field)?));
+    let step = Given::of_json(step).step()?;
+    in_order(step, before)?;
+    let green = counts(count(green_field, green)?, count(bad_green_field, bad_green)?)?;
+    let blue = counts(count(blue_field, blue)?, count(bad_blue_field, bad_blue)?)?;
+    Ok((step, green, blue))
+}
+
 fn settings(
-    run: &Run,
+    run: &Map<String, Value>,
     config: JudgeConfig,
     calibration: Calibration,
-) -> Result<(JudgeConfig, Calibration), teal::judge::ConfigError> {
-    let strict = run.strict.unwrap_or(config.strict());
-    let rho = run.rho.unwrap_or(config.rho());
-    let alpha = run.alpha.unwrap_or(config.alpha());
-    let config = config.with_rho(rho)?.with_alpha(alpha)?.with_strict(strict);
-    let config = match run.steps {
-        Some(steps) => config.with_steps(steps)?,
+) -> Result<(JudgeConfig, Calibration), String> {
+    let given = |name: &str| run.get(name).filter(|value| !value.is_null());
+    let number = |name: &str, other: f64| match given(name) {
+        Some(value) => value.as_f64().ok_or_else(|| {
+            format!("{name} is {}, but must be a number: write it without quotes, or leave {name} out", shown(value))
+        }),
+        None => Ok(other),
+    };
+    let strict = match given("strict") {
+        Some(value) => value
+            .as_bool()
+            .ok_or_else(|| format!("strict is {}, but must be true or false: write one of the two", shown(value)))?,
+        None => config.strict(),
+    };
+    let set = |error: teal::judge::ConfigError| error.to_string();
+    let (rho, alpha) = (number("rho", config.rho())?, number("alpha", config.alpha())?);
+    let config = config.with_rho(rho).and_then(|config| config.with_alpha(alpha)).map_err(set)?.with_strict(strict);
+    let config = match given("steps") {
+        Some(value) => {
+            let steps = value.as_u64().and_then(|steps| u32::try_from(steps).ok()).ok_or_else(|| {
+                format!(
+                    "steps is {}, but must be a whole number: write how many traffic steps the plan has",
+                    shown(value)
+                )
+            })?;
+            config.with_steps(steps).map_err(set)?
+        }
         None => config,
     };
-    let calibration = Calibration::given(run.phi.unwrap_or(calibration.phi()), run.cv.unwrap_or(calibration.cv()))?;
-    Ok((config, calibration))
+    let (phi, cv) = (number("phi", calibration.phi())?, number("cv", calibration.cv())?);
+    Ok((config, Calibration::given(phi, cv).map_err(set)?))
 }

@@ -1,13 +1,16 @@
 //! Recorded counts as JSON or CSV.
 
 use super::JudgeError;
+use super::csv::{self, Record};
+use super::json::{self, Strict};
+use super::number::{Given, counts, in_order, shown};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use teal::judge::{Counts, HistoryPoint};
 
 /// The metric of rows that name none.
-const UNNAMED: &str = "errors";
+pub(super) const UNNAMED: &str = "errors";
 
 /// A recorded release: for each metric, its intervals in order. All metrics have the same steps.
 #[derive(Debug)]
@@ -29,30 +32,54 @@ struct Row {
 
 /// Which fields a row has.
 struct Shape {
+    /// Whether the step is read; where it is not, it may be there nonetheless.
     step: bool,
     /// The two sides that are compared.
     sides: [&'static str; 2],
+    /// A row, for those who have another one.
+    example: &'static str,
+}
+
+const RECORDING: Shape = Shape {
+    step: true,
+    sides: ["green", "blue"],
+    example: r#"{"step": 1, "green": {"total": 300, "bad": 3}, "blue": {"total": 5700, "bad": 7}}"#,
+};
+
+const HISTORY: Shape = Shape {
+    step: false,
+    sides: ["a", "b"],
+    example: r#"{"a": {"total": 3000, "bad": 3}, "b": {"total": 3000, "bad": 5}}"#,
+};
+
+impl Shape {
+    /// The columns of CSV; `metric` alone may be missing, and `step` where it is not read.
+    fn columns(&self) -> Vec<String> {
+        let [first, second] = self.sides;
+        let names = ["step".to_owned(), format!("{first}_total"), format!("{first}_bad")];
+        names.into_iter().chain([format!("{second}_total"), format!("{second}_bad"), "metric".to_owned()]).collect()
+    }
 }
 
 /// Reads a recorded release. The nth row of each metric is interval n.
 pub(super) fn recording(path: &Path, text: &str) -> Result<Recording, JudgeError> {
-    let rows = rows(path, text, &Shape { step: true, sides: ["green", "blue"] })?;
+    let rows = rows(path, text, &RECORDING)?;
     let mut recording = Recording { steps: Vec::new(), metrics: BTreeMap::new() };
     for Row { number, step, metric, first, second } in rows {
         let intervals = recording.metrics.entry(metric).or_default();
-        let problem = match recording.steps.get(intervals.len()) {
-            Some(&other) if other != step => {
-                Some(format!("step is {step}, but another metric has {other} in interval {}", intervals.len() + 1))
-            }
-            Some(_) => None,
-            None => {
-                let before = recording.steps.last().copied().unwrap_or(0);
-                recording.steps.push(step);
-                (step < before).then(|| format!("step is {step}, but the interval before has {before}"))
-            }
+        let known = recording.steps.get(intervals.len()).copied();
+        let is_right = match known {
+            Some(other) if other != step => Err(format!(
+                "step is {step}, but another metric has {other} in interval {}: row n of each metric is interval n; give both \
+                 the same step",
+                intervals.len() + 1
+            )),
+            Some(_) => Ok(()),
+            None => in_order(step, recording.steps.last().copied().unwrap_or(0)),
         };
-        if let Some(problem) = problem {
-            return Err(JudgeError::input(path, format_args!("row {number}"), problem));
+        is_right.map_err(|problem| JudgeError::input(path, format_args!("row {number}"), problem))?;
+        if known.is_none() {
+            recording.steps.push(step);
         }
         intervals.push((first, second));
     }
@@ -71,148 +98,159 @@ pub(super) fn recording(path: &Path, text: &str) -> Result<Recording, JudgeError
 /// Reads blue against blue, by metric.
 pub(super) fn history(path: &Path, text: &str) -> Result<BTreeMap<String, Vec<HistoryPoint>>, JudgeError> {
     let mut history: BTreeMap<String, Vec<HistoryPoint>> = BTreeMap::new();
-    for row in rows(path, text, &Shape { step: false, sides: ["a", "b"] })? {
+    for row in rows(path, text, &HISTORY)? {
         history.entry(row.metric).or_default().push(HistoryPoint { a: row.first, b: row.second });
     }
     Ok(history)
 }
 
 fn rows(path: &Path, text: &str, shape: &Shape) -> Result<Vec<Row>, JudgeError> {
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let rows = match text.chars().next() {
+    let text = text.trim_start_matches('\u{feff}');
+    let rows = match text.trim_start().chars().next() {
         None => Vec::new(),
         Some('[') => {
-            let values: Vec<Value> =
-                serde_json::from_str(text).map_err(|error| JudgeError::input(path, "JSON", error.to_string()))?;
+            let values: Vec<Strict> = serde_json::from_str(text)
+                .map_err(|error| JudgeError::input(path, "JSON array", not_json(&error, shape)))?;
             json_rows(path, values.into_iter().map(Ok), shape)?
         }
         Some('{') => json_rows(path, serde_json::Deserializer::from_str(text).into_iter(), shape)?,
         Some(_) => csv_rows(path, text, shape)?,
     };
-    if rows.is_empty() { Err(JudgeError::input(path, "row 1", "there is none")) } else { Ok(rows) }
+    if rows.is_empty() {
+        let problem = format!(
+            "there is none, but each interval needs one: write CSV with the header {} or JSON like {}",
+            shape.columns().join(","),
+            shape.example
+        );
+        return Err(JudgeError::input(path, "row 1", problem));
+    }
+    Ok(rows)
+}
+
+fn not_json(error: &serde_json::Error, shape: &Shape) -> String {
+    format!("{error}: each row is an object like {}", shape.example)
 }
 
 fn json_rows(
     path: &Path,
-    values: impl Iterator<Item = Result<Value, serde_json::Error>>,
+    values: impl Iterator<Item = Result<Strict, serde_json::Error>>,
     shape: &Shape,
 ) -> Result<Vec<Row>, JudgeError> {
-    let row = |(number, value): (usize, Result<Value, serde_json::Error>)| {
-        let parsed = value.map_err(|error| error.to_string()).and_then(|value| json_row(number, &value, shape));
+    let row = |(number, value): (usize, Result<Strict, serde_json::Error>)| {
+        let parsed =
+            value.map_err(|error| not_json(&error, shape)).and_then(|Strict(value)| json_row(number, &value, shape));
         parsed.map_err(|problem| JudgeError::input(path, format_args!("row {number}"), problem))
     };
     (1..).zip(values).map(row).collect()
 }
 
 fn json_row(number: usize, value: &Value, shape: &Shape) -> Result<Row, String> {
-    let field = |path: [&str; 2]| -> Result<u64, String> {
-        let name = path.join(".");
-        let value =
-            value.get(path[0]).and_then(|side| side.get(path[1])).ok_or_else(|| format!("{name} is missing"))?;
-        json_count(value).ok_or_else(|| format!("{name} is {value}, but must be a whole number of at least 0"))
-    };
+    if value.get("intervals").is_some() {
+        return Err("intervals is a field of whole runs, one a line: they are read with --batch".to_owned());
+    }
     let [first, second] = shape.sides;
-    let step = if shape.step {
-        let value = value.get("step").ok_or("step is missing")?;
-        step(json_count(value), value)?
-    } else {
-        0
-    };
-    let metric = match value.get("metric") {
-        None | Some(Value::Null) => UNNAMED.to_owned(),
-        Some(Value::String(name)) => name.clone(),
-        Some(other) => return Err(format!("metric is {other}, but must be a string")),
+    let row = json::fields(value, "the row", &["step", "metric", first, second], shape.example)?;
+    let given = |name: &str| row.get(name).ok_or_else(|| format!("{name} is missing: write {}", shape.example));
+    let side = |name: &str| -> Result<Counts, String> {
+        let side = json::fields(given(name)?, name, &["total", "bad"], r#"{"total": 300, "bad": 3}"#)?;
+        let [total, bad] = ["total", "bad"].map(|field| (format!("{name}.{field}"), side.get(field)));
+        let count = |(field, value): &(String, Option<&Value>)| match value {
+            Some(value) => Given::of_json(value).count(field),
+            None => Err(format!("{field} is missing: write null where there was no datum")),
+        };
+        counts((&total.0, count(&total)?), (&bad.0, count(&bad)?))
     };
     Ok(Row {
         number,
-        step,
-        metric,
-        first: counts(first, field([first, "total"])?, field([first, "bad"])?)?,
-        second: counts(second, field([second, "total"])?, field([second, "bad"])?)?,
+        step: if shape.step { Given::of_json(given("step")?).step()? } else { 0 },
+        metric: match row.get("metric") {
+            None | Some(Value::Null) => UNNAMED.to_owned(),
+            Some(Value::String(name)) => named(name),
+            Some(other) => return Err(format!("metric is {}, but must be a text: write \"http\", say", shown(other))),
+        },
+        first: side(first)?,
+        second: side(second)?,
     })
 }
 
-fn csv_rows(path: &Path, text: &str, shape: &Shape) -> Result<Vec<Row>, JudgeError> {
-    let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    let header: Vec<&str> = lines.next().map(|(_, line)| cells(line).collect()).unwrap_or_default();
-    let column = |name: &str| header.iter().position(|cell| *cell == name);
-    let needed = |name: String| {
-        column(&name).ok_or_else(|| JudgeError::input(path, "row 1 (the header)", format!("it has no column {name}")))
-    };
-    let step_column = if shape.step { Some(needed("step".to_owned())?) } else { None };
-    let mut count_columns = Vec::new();
-    for side in shape.sides {
-        count_columns.push((side, needed(format!("{side}_total"))?, needed(format!("{side}_bad"))?));
-    }
-    let metric_column = column("metric");
+fn named(metric: &str) -> String {
+    if metric.is_empty() { UNNAMED.to_owned() } else { metric.to_owned() }
+}
 
-    let parse = |number: usize, line: &str| -> Result<Row, String> {
-        let cells: Vec<&str> = cells(line).collect();
-        let cell = |at: usize| cells.get(at).copied().ok_or_else(|| format!("{} is missing", header[at]));
-        let field = |at: usize| -> Result<u64, String> {
-            let text = cell(at)?;
-            csv_count(text)
-                .ok_or_else(|| format!("{} is {text:?}, but must be a whole number of at least 0", header[at]))
+fn csv_rows(path: &Path, text: &str, shape: &Shape) -> Result<Vec<Row>, JudgeError> {
+    let wrong = |line: usize, problem: String| JudgeError::input(path, format_args!("row {line}"), problem);
+    let mut records = csv::records(text).map_err(|(line, problem)| wrong(line, problem))?.into_iter();
+    let Some(header) = records.next() else { return Ok(Vec::new()) };
+    let columns = Columns::of(&header.cells, shape)
+        .map_err(|problem| JudgeError::input(path, format_args!("row {} (the header)", header.line), problem))?;
+    records.map(|record| columns.row(&record).map_err(|problem| wrong(record.line, problem))).collect()
+}
+
+/// Where CSV has what.
+struct Columns<'a> {
+    header: &'a [String],
+    step: Option<usize>,
+    metric: Option<usize>,
+    /// Total and bad, of each side.
+    sides: [[usize; 2]; 2],
+}
+
+impl<'a> Columns<'a> {
+    fn of(header: &'a [String], shape: &Shape) -> Result<Self, String> {
+        let names = shape.columns();
+        let expected = names.join(",");
+        if let [only] = header
+            && let Some(separator) = [';', '\t', '|'].into_iter().find(|separator| only.contains(*separator))
+        {
+            return Err(format!("its cells are separated by {separator:?}, but must be by commas: write {expected}"));
+        }
+        if let Some(other) = header.iter().find(|name| !names.contains(name)) {
+            return Err(format!(
+                "{other:?} is none of the columns {expected}: correct its name, or leave the column out"
+            ));
+        }
+        let column = |name: &str| header.iter().position(|cell| cell == name);
+        if let Some(twice) = (0..header.len()).find(|at| column(&header[*at]) != Some(*at)) {
+            return Err(format!("it has the column {} twice: leave one of the two out", header[twice]));
+        }
+        let needed =
+            |name: &str| column(name).ok_or_else(|| format!("it has no column {name}: the columns are {expected}"));
+        let [first, second] = shape.sides;
+        let side = |side: &str| -> Result<[usize; 2], String> {
+            Ok([needed(&format!("{side}_total"))?, needed(&format!("{side}_bad"))?])
         };
-        let side = |(name, total, bad): (&str, usize, usize)| counts(name, field(total)?, field(bad)?);
+        Ok(Self {
+            header,
+            step: if shape.step { Some(needed("step")?) } else { None },
+            metric: column("metric"),
+            sides: [side(first)?, side(second)?],
+        })
+    }
+
+    fn row(&self, record: &Record) -> Result<Row, String> {
+        let (found, expected) = (record.cells.len(), self.header.len());
+        if found != expected {
+            return Err(format!(
+                "it has {found} cells, but the header has {expected}: write one cell a column, empty where there was no datum, \
+                 and numbers without commas between thousands"
+            ));
+        }
+        let count = |at: usize| -> Result<(&str, u64), String> {
+            let name = self.header[at].as_str();
+            Ok((name, Given::of_cell(&record.cells[at]).count(name)?))
+        };
+        let side = |[total, bad]: [usize; 2]| counts(count(total)?, count(bad)?);
         Ok(Row {
-            number,
-            step: match step_column {
-                Some(at) => step(csv_count(cell(at)?), cell(at)?)?,
+            number: record.line,
+            step: match self.step {
+                Some(at) => Given::of_cell(&record.cells[at]).step()?,
                 None => 0,
             },
-            metric: match metric_column {
-                Some(at) if !cell(at)?.is_empty() => cell(at)?.to_owned(),
-                _ => UNNAMED.to_owned(),
-            },
-            first: side(count_columns[0])?,
-            second: side(count_columns[1])?,
+            metric: named(self.metric.map_or("", |at| &record.cells[at])),
+            first: side(self.sides[0])?,
+            second: side(self.sides[1])?,
         })
-    };
-    lines
-        .map(|(number, line)| {
-            parse(number, line).map_err(|problem| JudgeError::input(path, format_args!("row {number}"), problem))
-        })
-        .collect()
-}
-
-fn cells(line: &str) -> impl Iterator<Item = &str> {
-    line.split(',').map(|cell| cell.trim().trim_matches('"'))
-}
-
-fn step(count: Option<u64>, given: impl std::fmt::Display) -> Result<u32, String> {
-    count
-        .and_then(|step| u32::try_from(step).ok())
-        .filter(|step| *step > 0)
-        .ok_or_else(|| format!("step is {given}, but steps are counted from 1"))
-}
-
-/// `bad` of `total` of one side.
-pub(super) fn counts(side: &str, total: u64, bad: u64) -> Result<Counts, String> {
-    if bad > total {
-        return Err(format!("{side} has {bad} bad requests of {total}"));
     }
-    Ok(Counts::new(total, bad))
-}
-
-/// A count; null stands for a datum that CloudWatch did not publish, which is 0.
-fn json_count(value: &Value) -> Option<u64> {
-    match value {
-        Value::Null => Some(0),
-        Value::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
-        _ => None,
-    }
-}
-
-/// A count; an empty cell stands for a datum that CloudWatch did not publish, which is 0.
-fn csv_count(text: &str) -> Option<u64> {
-    if text.is_empty() { Some(0) } else { text.parse().ok().or_else(|| whole(text.parse().ok()?)) }
-}
-
-/// Spreadsheets and data frames write counts as `300.0`.
-pub(super) fn whole(number: f64) -> Option<u64> {
-    // 2^64 itself is not a u64; every whole f64 below it is.
-    (number.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&number)).then_some(number as u64)
 }
 
 #[cfg(test)]
@@ -220,15 +258,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const CSV: &str = "step,metric,green_total,green_bad,blue_total,blue_bad,a_total,a_bad,b_total,b_bad\n\
-        1,errors,300,1,300,2,300,1,300,2\n2,errors,300,1,300,2,300,1,300,2\n";
-    const JSON: &str = r#"[{"step": 1, "green": {"total": 300, "bad": 1}, "blue": {"total": 300, "bad": 2},
-        "a": {"total": 300, "bad": 1}, "b": {"total": 300.0, "bad": null}}]"#;
+    const CSV: &str =
+        "step,metric,green_total,green_bad,blue_total,blue_bad\n1,errors,300,1,300,2\n2,errors,300,1,\"300\",2\n";
+    const JSON: &str = r#"[{"step": 1, "green": {"total": 300, "bad": 1}, "blue": {"total": 300.0, "bad": null}}]"#;
+
+    /// The same rows as a history.
+    fn of_history(text: &str) -> String {
+        text.replace("green", "a").replace("blue", "b")
+    }
 
     /// Read, or refused with the row that is wrong.
     fn is_read_or_refused(text: &str) -> Result<(), TestCaseError> {
         let file = Path::new("counts");
-        for refused in [recording(file, text).err(), history(file, text).err()].into_iter().flatten() {
+        for refused in [recording(file, text).err(), history(file, &of_history(text)).err()].into_iter().flatten() {
             let told = refused.to_string();
             prop_assert!(["row", "JSON", "metric"].iter().any(|place| told.contains(place)), "{}", told);
         }
@@ -258,7 +300,7 @@ mod tests {
     fn the_counts_of_these_tests_are_read_as_they_are() {
         let file = Path::new("counts");
         for text in [CSV, JSON] {
-            assert!(recording(file, text).is_ok() && history(file, text).is_ok(), "{text}");
+            assert!(recording(file, text).is_ok() && history(file, &of_history(text)).is_ok(), "{text}");
         }
     }
 

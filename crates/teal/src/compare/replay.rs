@@ -72,8 +72,8 @@ pub struct Summary {
 }
 
 impl fmt::Display for Summary {
-    /// "1 of 656 windows of 15m would have been rolled back although nothing was released (0.15 %, the plan's alpha is 1 %); 12
-    /// windows had nothing to judge".
+    /// "1 of 1316 windows of 15m would have been rolled back although nothing was released (0.08 %, the plan's alpha is 1 %); 4
+    /// windows besides had nothing to judge".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { windows, idle, fired, insufficient, window, alpha, .. } = self;
         if let Some(share) = self.share {
