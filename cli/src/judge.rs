@@ -161,6 +161,13 @@ fn learn(
     recorded: &Path,
     recording: &input::Recording,
 ) -> Result<BTreeMap<String, Calibration>, JudgeError> {
+    if path == recorded && path.as_os_str() == "-" {
+        return Err(JudgeError::Input {
+            place: "--history".to_owned(),
+            problem: "it is standard input, as FILE is, which can be read only once: give a file for one of them"
+                .to_owned(),
+        });
+    }
     let history = input::history(path, &read(path)?)?;
     let calibration = |metric: &String| match history.get(metric) {
         Some(points) => Ok((metric.clone(), Calibration::from_history(points))),

@@ -171,6 +171,8 @@ fn a_metric_without_a_history_is_no_silent_fall_back() {
     ] {
         assert!(error.contains(message), "{error:?} does not say {message:?}");
     }
+    let twice = refusal(&["-", "--history", "-"], counts);
+    assert!(twice.contains("--history: it is standard input, as FILE is, which can be read only once"), "{twice}");
     // The remedy.
     std::fs::write(&history, "metric,a_total,a_bad,b_total,b_bad\nhttp,,,,\n").unwrap();
     let summary = lines(&teal(&args, counts)).pop().unwrap();
@@ -247,10 +249,12 @@ fn csv_that_could_be_meant_in_two_ways_is_refused() {
             format!("{header}\n1,300,3,\"57,7"),
             ["row 2: cell 4 begins with a double quote that no other one ends", "add"],
         ),
+        (format!("{header}\n1,18446744073709551616,0,4,5"), ["row 2: green_total is", "must be below 2^64"]),
         (format!("{header}\n1,2,x,4,5"), ["row 2: green_bad is \"x\", but must be a whole number", "give how many"]),
         (format!("{header}\n1,300,301,5,5"), ["row 2: green_bad is 301, more than green_total, which is 300", "raise"]),
         (format!("{header}\n,300,3,5,5"), ["row 2: step is empty, but steps are counted from 1", "give the number"]),
-        (header.to_owned(), ["row 1: there is none", "write CSV"]),
+        (header.to_owned(), ["row 2: there is none below the header", "each interval needs one: add them"]),
+        ("1,300,3,5700,7".to_owned(), ["row 1 (the header): it has numbers, but must name the columns", header]),
         (
             format!("{header},metrics\n1,3,1,5,1,x"),
             ["row 1 (the header): \"metrics\" is none of the columns", "correct"],
@@ -258,7 +262,10 @@ fn csv_that_could_be_meant_in_two_ways_is_refused() {
         (format!("{header},step\n1,3,1,5,1,1"), ["row 1 (the header): it has the column step twice", "leave one"]),
         (
             header.replace(",blue_bad", ""),
-            ["row 1 (the header): it has no column blue_bad", "step,green_total,green_bad,blue_total,blue_bad,metric"],
+            [
+                "row 1 (the header): it has no column blue_bad",
+                "step,green_total,green_bad,blue_total,blue_bad[,metric]",
+            ],
         ),
         (
             format!("{header}\n1,300,3,5700,7").replace(',', ";"),

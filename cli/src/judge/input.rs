@@ -53,6 +53,13 @@ const HISTORY: Shape = Shape {
 };
 
 impl Shape {
+    /// The header of CSV, as a person is told to write it.
+    fn header(&self) -> String {
+        let [first, second] = self.sides;
+        let step = if self.step { "step," } else { "" };
+        format!("{step}{first}_total,{first}_bad,{second}_total,{second}_bad[,metric]")
+    }
+
     /// The columns of CSV; `metric` alone may be missing, and `step` where it is not read.
     fn columns(&self) -> Vec<String> {
         let [first, second] = self.sides;
@@ -119,7 +126,7 @@ fn rows(path: &Path, text: &str, shape: &Shape) -> Result<Vec<Row>, JudgeError> 
     if rows.is_empty() {
         let problem = format!(
             "there is none, but each interval needs one: write CSV with the header {} or JSON like {}",
-            shape.columns().join(","),
+            shape.header(),
             shape.example
         );
         return Err(JudgeError::input(path, "row 1", problem));
@@ -183,6 +190,12 @@ fn csv_rows(path: &Path, text: &str, shape: &Shape) -> Result<Vec<Row>, JudgeErr
     let Some(header) = records.next() else { return Ok(Vec::new()) };
     let columns = Columns::of(&header.cells, shape)
         .map_err(|problem| JudgeError::input(path, format_args!("row {} (the header)", header.line), problem))?;
+    if records.len() == 0 {
+        return Err(wrong(
+            header.line + 1,
+            "there is none below the header, but each interval needs one: add them".to_owned(),
+        ));
+    }
     records.map(|record| columns.row(&record).map_err(|problem| wrong(record.line, problem))).collect()
 }
 
@@ -198,11 +211,14 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(header: &'a [String], shape: &Shape) -> Result<Self, String> {
         let names = shape.columns();
-        let expected = names.join(",");
+        let expected = shape.header();
         if let [only] = header
             && let Some(separator) = [';', '\t', '|'].into_iter().find(|separator| only.contains(*separator))
         {
             return Err(format!("its cells are separated by {separator:?}, but must be by commas: write {expected}"));
+        }
+        if header.iter().all(|name| matches!(Given::of_cell(name), Given::Whole(_))) {
+            return Err(format!("it has numbers, but must name the columns: write {expected} above them"));
         }
         if let Some(other) = header.iter().find(|name| !names.contains(name)) {
             return Err(format!(

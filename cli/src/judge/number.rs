@@ -6,6 +6,9 @@ use teal::judge::Counts;
 /// What stands between groups of three digits somewhere in the world.
 const THOUSANDS: [char; 8] = [',', '.', ' ', '\u{a0}', '\u{202f}', '\'', '’', '_'];
 
+/// 2^64, which is not a u64; every whole f64 below it is.
+const TOO_LARGE: f64 = 18_446_744_073_709_551_616.0;
+
 /// What is given where a whole number is expected.
 pub(super) enum Given {
     /// An empty cell, or null: a datum that CloudWatch did not publish.
@@ -25,6 +28,7 @@ impl Given {
             _ => None,
         };
         let wrong = match value {
+            Value::Number(number) if number.as_f64().is_some_and(|number| number >= TOO_LARGE) => Some(too_large()),
             Value::String(text) => match text.trim().parse::<f64>() {
                 Ok(_) => Some(format!("which is a text: write {} without quotes", text.trim())),
                 Err(_) => thousands(text),
@@ -44,7 +48,8 @@ impl Given {
         if let Some(wrong) = thousands(cell) {
             return other(Some(wrong));
         }
-        cell.parse().ok().or_else(|| whole(cell.parse().ok()?)).map_or_else(|| other(None), Self::Whole)
+        let wrong = || cell.parse().is_ok_and(|number: f64| number >= TOO_LARGE).then(too_large);
+        cell.parse().ok().or_else(|| whole(cell.parse().ok()?)).map_or_else(|| other(wrong()), Self::Whole)
     }
 
     /// As the number of requests that a field tells.
@@ -111,6 +116,10 @@ pub(super) fn counts((total_field, total): (&str, u64), (bad_field, bad): (&str,
     Ok(Counts::new(total, bad))
 }
 
+fn too_large() -> String {
+    "but must be below 2^64: write the number itself".to_owned()
+}
+
 /// What is wrong with a number in groups of three digits, and how to write it instead.
 fn thousands(text: &str) -> Option<String> {
     let mut groups = text.trim().split(THOUSANDS);
@@ -126,8 +135,7 @@ fn thousands(text: &str) -> Option<String> {
 
 /// Spreadsheets and data frames write counts as `300.0`.
 fn whole(number: f64) -> Option<u64> {
-    // 2^64 itself is not a u64; every whole f64 below it is.
-    (number.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&number)).then_some(number as u64)
+    (number.fract() == 0.0 && (0.0..TOO_LARGE).contains(&number)).then_some(number as u64)
 }
 
 /// A value as an error shows it: as JSON, and not at full length.
