@@ -65,7 +65,10 @@ fn the_story_says_that_blue_and_green_are_left_to_their_owner() {
     assert_eq!(world.state().services["somebodys"].desired, 3);
     assert_eq!(world.weight(LISTENER, GROUP_A), Some(100));
     let told = notes(&world, &machine);
-    assert!(told.iter().any(|note| note.contains("green's target group checkout-b stays, without traffic")), "{told:#?}");
+    assert!(
+        told.iter().any(|note| note.contains("green's target group checkout-b stays, without traffic")),
+        "{told:#?}"
+    );
 }
 
 #[test]
