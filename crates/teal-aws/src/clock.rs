@@ -48,6 +48,12 @@ impl Clock {
         }
     }
 
+    /// Whether this is the lab's clock, which nothing but the lab can set.
+    #[must_use]
+    pub fn is_of_the_lab(&self) -> bool {
+        *self != Self::WALL
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {

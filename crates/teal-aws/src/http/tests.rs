@@ -1,4 +1,4 @@
-use super::{BODY_LIMIT, Origin, is_name};
+use super::{BODY_LIMIT, Origin, is_name, send_in_time};
 use crate::testing::Script;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -37,8 +37,9 @@ fn check(more: &serde_json::Value) -> HttpCheck {
     serde_json::from_value(check).unwrap()
 }
 
+/// As on the lab, where servers are on this machine.
 async fn probe(endpoint: &Endpoint, check: &HttpCheck) -> Result<ProbeAnswer, String> {
-    Script::default().aws().probe(endpoint, check).await
+    send_in_time(endpoint, check, true).await
 }
 
 #[tokio::test]
@@ -105,16 +106,25 @@ async fn addresses_of_metadata_are_never_asked() {
     }
 }
 
+#[tokio::test]
+async fn the_functions_own_machine_is_asked_on_the_lab_only() {
+    for host in ["127.0.0.1:9001", "[::1]:9001", "[::ffff:127.0.0.1]:2000", "localhost:9001"] {
+        let to = Endpoint { url: format!("http://{host}"), headers: Vec::new(), paths: Vec::new() };
+        let error = Script::default().aws().probe(&to, &check(&json!({}))).await.unwrap_err();
+        assert!(error.contains("no check is sent: it is the function's own machine"), "{host}: {error}");
+    }
+}
+
 #[test]
 fn a_name_is_not_asked_where_one_of_its_addresses_is_metadatas() {
     let origin = Origin::of("http://green.example").unwrap();
     let own = ["10.0.0.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
-    assert_eq!(origin.allowed(own.to_vec()), Ok(own.to_vec()));
+    assert_eq!(origin.allowed(own.to_vec(), false), Ok(own.to_vec()));
     for metadata in
         ["169.254.169.254", "169.254.170.2", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254"]
     {
         let addresses = [own[0], metadata.parse().unwrap()];
-        let refused = origin.allowed(addresses.to_vec()).unwrap_err();
+        let refused = origin.allowed(addresses.to_vec(), false).unwrap_err();
         assert!(refused.contains("green.example is at"), "{refused}");
     }
 }
