@@ -3,7 +3,7 @@
 use crate::deployment::{Deployment, State, Strategy};
 use crate::flags::{self, FEATURE_FLAGS};
 use crate::model::{Model, Profile, Version};
-use crate::wire::{Outcome, Output, access_key, answer as written, bad, conflict, document, header, missing, nothing};
+use crate::wire::{Outcome, Output, answer as written, bad, conflict, document, header, missing, nothing};
 use crate::{data, wire};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ fn route(model: &mut Model, request: &AwsRequest, path: &[&str], now: Millis) ->
             Ok(content(StatusCode::OK, application, profile, version, found))
         }
         (&Method::POST, [APPLICATIONS, application, ENVIRONMENTS, environment, DEPLOYMENTS]) => {
-            start_deployment(model, application, environment, &input()?, access_key(request), now)
+            start_deployment(model, application, environment, &input()?, request.access_key_id(), now)
         }
         (&Method::GET, [APPLICATIONS, application, ENVIRONMENTS, environment, DEPLOYMENTS]) => {
             let all = deployments(model, application, environment)?;

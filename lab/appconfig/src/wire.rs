@@ -68,9 +68,3 @@ pub(crate) fn conflict(message: impl Into<String>) -> AwsFault {
 pub(crate) fn header<'a>(request: &'a AwsRequest, name: &str) -> Option<&'a str> {
     request.headers.get(name).and_then(|value| value.to_str().ok())
 }
-
-/// The access key id of the request's signature.
-pub(crate) fn access_key(request: &AwsRequest) -> Option<String> {
-    let (_, credential) = header(request, "authorization")?.split_once("Credential=")?;
-    credential.split('/').next().map(str::to_owned)
-}

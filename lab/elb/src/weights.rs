@@ -1,7 +1,6 @@
 //! The log of who set which weights when.
 
 use crate::model::Forward;
-use http::header::AUTHORIZATION;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -41,7 +40,7 @@ impl WeightLog {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         for (resource_arn, forward) in shifted {
             let weights = forward.groups.into_iter().collect();
-            let change = WeightChange { at, instant, resource_arn, weights, access_key_id: access_key_id(request) };
+            let change = WeightChange { at, instant, resource_arn, weights, access_key_id: request.access_key_id() };
             // There need not be anybody listening.
             let _ = self.news.send(change.clone());
             changes.push(change);
@@ -55,11 +54,4 @@ impl WeightLog {
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<WeightChange> {
         self.news.subscribe()
     }
-}
-
-/// The key id in the `Credential` of a Signature Version 4 `Authorization` header.
-fn access_key_id(request: &AwsRequest) -> Option<String> {
-    let header = request.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (_, credential) = header.split_once("Credential=")?;
-    credential.split('/').next().filter(|id| !id.is_empty()).map(str::to_owned)
 }

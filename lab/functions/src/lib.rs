@@ -18,7 +18,6 @@ mod url;
 pub use model::{Alias, AliasChange, Function};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, StatusCode};
 use model::State;
 use serde_json::{Value, json};
@@ -191,7 +190,7 @@ impl Inner {
                 function: call.function.clone(),
                 alias: name.to_owned(),
                 weights: alias.weights(),
-                access_key_id: access_key_id(request),
+                access_key_id: request.access_key_id(),
             };
             state.changes.push(change);
         }
@@ -225,13 +224,6 @@ impl std::fmt::Debug for Functions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Functions").field("state", &self.inner.state).finish_non_exhaustive()
     }
-}
-
-/// The key id in the `Credential` of a Signature Version 4 `Authorization` header.
-fn access_key_id(request: &AwsRequest) -> Option<String> {
-    let header = request.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (_, credential) = header.split_once("Credential=")?;
-    credential.split('/').next().filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
 /// An error as Lambda writes it.

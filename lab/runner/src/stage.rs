@@ -273,7 +273,8 @@ fn parameters(scenario: &Scenario, template: &Value) -> BTreeMap<String, String>
 mod tests {
     use super::*;
 
-    const SCENARIO: &str = "
+    /// The smallest scenario there is.
+    pub(super) const SCENARIO: &str = "
 name: small
 description: d
 load: {rate: 1}

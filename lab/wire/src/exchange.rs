@@ -1,7 +1,8 @@
 //! A request to an AWS endpoint and its answer, as bytes.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 /// One request as a client signed and sent it.
 #[derive(Clone, Debug)]
@@ -10,6 +11,16 @@ pub struct AwsRequest {
     pub uri: Uri,
     pub headers: HeaderMap,
     pub body: Bytes,
+}
+
+impl AwsRequest {
+    /// The caller's access key id, from the `Credential` of a Signature Version 4 `Authorization` header.
+    #[must_use]
+    pub fn access_key_id(&self) -> Option<String> {
+        let header = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (_, credential) = header.split_once("Credential=")?;
+        credential.split('/').next().filter(|id| !id.is_empty()).map(str::to_owned)
+    }
 }
 
 /// One answer as it goes over the wire.

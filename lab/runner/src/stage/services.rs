@@ -147,16 +147,8 @@ mod tests {
     use super::*;
     use crate::cloudformation::Template;
     use crate::scenario::Scenario;
+    use crate::stage::tests::SCENARIO;
     use std::path::Path;
-
-    const SCENARIO: &str = "
-name: small
-description: d
-load: {rate: 1}
-services: {blue: {version: '1'}, green: {version: '2'}}
-release: {plan: {}}
-expect: {outcome: promoted}
-";
 
     #[test]
     fn every_service_gets_a_task_definition_of_its_own_in_the_shipped_template() {
