@@ -13,15 +13,16 @@ mod tests;
 
 use crate::Aws;
 use crate::json;
-use crate::rest::{self, Answer, Request, percent_encoded};
+use crate::rest::{Answer, Request, percent_encoded};
 use deployments::{Deployment, Progress};
 use document::Document;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::{Duration, Instant};
 use teal::ports::{PortError, PortResult};
 use teal::route::{Action, FlagRef};
 
-const APPCONFIG: json::Service = json::Service { name: "appconfig", target: "", version: "", id: "appconfig" };
+pub(crate) const APPCONFIG: json::Service =
+    json::Service { name: "appconfig", target: "", version: "", id: "appconfig" };
 
 const LIST_DEPLOYMENTS: &str = "appconfig:ListDeployments";
 const GET_DEPLOYMENT: &str = "appconfig:GetDeployment";
@@ -132,7 +133,7 @@ impl Aws {
             ],
             body: document,
         };
-        let answer = rest::Client::new(&self.config, &APPCONFIG).call(CALL, &flag.to_string(), request).await?;
+        let answer = self.appconfig().call(CALL, &flag.to_string(), request).await?;
         answer.headers.get("version-number").cloned().ok_or_else(|| PortError::Unavailable {
             call: CALL,
             message: format!("the answer names no version (for {flag})"),
@@ -141,13 +142,12 @@ impl Aws {
 
     /// A call that reads.
     async fn read_appconfig(&self, call: &'static str, what: &str, path: String) -> PortResult<Answer> {
-        let request = Request { method: "GET", path, headers: Vec::new(), body: Vec::new() };
-        rest::Client::new(&self.config, &APPCONFIG).call(call, what, request).await
+        self.appconfig().call(call, what, Request::get(path)).await
     }
 
     /// Starts a deployment if `newest` is still the newest one, and gives its number.
     async fn start_deployment(&self, flag: &FlagRef, version: &str, newest: u64, share: u16) -> PortResult<u64> {
-        let [application, environment, profile, key] = flag.parts();
+        let [.., profile, key] = flag.parts();
         let Some(strategy) = &self.settings.deployment_strategy else {
             return Err(PortError::Refused {
                 call: START_DEPLOYMENT,
@@ -166,21 +166,16 @@ impl Aws {
         if newest > 0 {
             input["LatestDeploymentNumber"] = newest.into();
         }
-        let request = Request {
-            method: "POST",
-            path: format!("/applications/{application}/environments/{environment}/deployments"),
-            headers: vec![("content-type", "application/json".to_owned())],
-            body: input.to_string().into_bytes(),
-        };
-        let started = rest::Client::new(&self.config, &APPCONFIG);
-        let answer = started.call(START_DEPLOYMENT, &flag.to_string(), request).await.map_err(|error| match error {
-            // Somebody else's came in between, or a repeated attempt met the first.
-            PortError::Refused { call, message } if message.starts_with("ConflictException") => {
-                PortError::Unavailable { call, message }
-            }
-            other => other,
-        })?;
-        let started: Value = document_of(&answer);
+        let request = Request::json("POST", deployments_path(flag), &input);
+        let answer =
+            self.appconfig().call(START_DEPLOYMENT, &flag.to_string(), request).await.map_err(|error| match error {
+                // Somebody else's came in between, or a repeated attempt met the first.
+                PortError::Refused { call, message } if message.starts_with("ConflictException") => {
+                    PortError::Unavailable { call, message }
+                }
+                other => other,
+            })?;
+        let started = answer.document();
         started["DeploymentNumber"].as_u64().ok_or_else(|| PortError::Unavailable {
             call: START_DEPLOYMENT,
             message: format!("the answer names no deployment (for {flag})"),
@@ -203,17 +198,13 @@ impl Aws {
         let path = format!("{}/{number}", deployments_path(flag));
         let what = format!("deployment {number} of {flag}");
         let answer = self.read_appconfig(GET_DEPLOYMENT, &what, path).await?;
-        Deployment::read(&document_of(&answer)).ok_or(PortError::NotFound { what })
+        Deployment::read(&answer.document()).ok_or(PortError::NotFound { what })
     }
 }
 
 fn deployments_path(flag: &FlagRef) -> String {
     let [application, environment, ..] = flag.parts();
     format!("/applications/{application}/environments/{environment}/deployments")
-}
-
-fn document_of(answer: &Answer) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
 fn never_deployed(flag: &FlagRef) -> PortError {

@@ -5,7 +5,7 @@
 mod tests;
 mod version;
 
-use crate::rest::{Answer, Request, percent_encoded};
+use crate::rest::{Request, percent_encoded};
 use crate::{Aws, json};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -38,8 +38,8 @@ pub(crate) struct Functions<'a>(pub(crate) &'a Aws);
 impl Functions<'_> {
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetAlias.html>
     pub(crate) async fn actions(self, alias: &FunctionAlias) -> PortResult<Vec<Action>> {
-        let found = self.0.lambda().call(GET_ALIAS, &in_words(alias), get(alias_path(alias))).await?;
-        let (seen, actions) = read_alias(alias, &document(&found))
+        let found = self.0.lambda().call(GET_ALIAS, &in_words(alias), Request::get(alias_path(alias))).await?;
+        let (seen, actions) = read_alias(alias, &found.document())
             .map_err(|message| PortError::Refused { call: GET_ALIAS, message: format!("alias {alias}: {message}") })?;
         self.0.remember(alias, seen);
         Ok(actions)
@@ -57,14 +57,9 @@ impl Functions<'_> {
             call: UPDATE_ALIAS,
             message: format!("alias {alias}: {message}"),
         })?;
-        let change = Request {
-            method: "PUT",
-            path: alias_path(alias),
-            headers: vec![("content-type", "application/json".to_owned())],
-            body: body.to_string().into_bytes(),
-        };
+        let change = Request::json("PUT", alias_path(alias), &body);
         let done = self.0.lambda().call(UPDATE_ALIAS, &in_words(alias), change).await?;
-        if let Ok((seen, _)) = read_alias(alias, &document(&done)) {
+        if let Ok((seen, _)) = read_alias(alias, &done.document()) {
             self.0.remember(alias, seen);
         }
         Ok(())
@@ -112,8 +107,8 @@ impl Functions<'_> {
     async fn version_configuration(self, version: &FunctionVersion) -> PortResult<Value> {
         let path = format!("{}/configuration?Qualifier={}", function_path(version.function()), version.number());
         let what = format!("function version {version}");
-        let answer = self.0.lambda().call(GET_CONFIGURATION, &what, get(path)).await?;
-        Ok(document(&answer))
+        let answer = self.0.lambda().call(GET_CONFIGURATION, &what, Request::get(path)).await?;
+        Ok(answer.document())
     }
 }
 
@@ -138,14 +133,6 @@ fn function_path(function: &str) -> String {
 
 fn alias_path(alias: &FunctionAlias) -> String {
     format!("{}/aliases/{}", function_path(alias.function()), percent_encoded(alias.alias(), ""))
-}
-
-fn get(path: String) -> Request {
-    Request { method: "GET", path, headers: Vec::new(), body: Vec::new() }
-}
-
-fn document(answer: &Answer) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
 fn version_of(destination: &Destination) -> PortResult<&FunctionVersion> {

@@ -52,6 +52,7 @@ pub struct Aws {
     config: SdkConfig,
     settings: AwsSettings,
     aliases: Mutex<HashMap<FunctionAlias, lambda::AliasSeen>>,
+    appconfig: OnceLock<rest::Client>,
     autoscaling: OnceLock<json::Client>,
     beanstalk: OnceLock<query::Client>,
     /// For what must not be sent a second time.
@@ -86,6 +87,7 @@ impl Aws {
             config: client::with_client(config),
             settings,
             aliases: Mutex::default(),
+            appconfig: OnceLock::new(),
             autoscaling: OnceLock::new(),
             beanstalk: OnceLock::new(),
             beanstalk_once: OnceLock::new(),
@@ -106,6 +108,10 @@ impl Aws {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.settings.clock
+    }
+
+    fn appconfig(&self) -> &rest::Client {
+        self.appconfig.get_or_init(|| rest::Client::new(&self.config, &appconfig::APPCONFIG))
     }
 
     fn autoscaling(&self) -> &json::Client {

@@ -8,6 +8,7 @@ use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_types::body::SdkBody;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use teal::ports::PortResult;
@@ -26,12 +27,32 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
+impl Request {
+    /// One that reads.
+    pub(crate) fn get(path: String) -> Self {
+        Self { method: "GET", path, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// One with a JSON document.
+    pub(crate) fn json(method: &'static str, path: String, document: &Value) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { method, path, headers, body: document.to_string().into_bytes() }
+    }
+}
+
 /// An answer with a status of success.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; null where it is none.
+    pub(crate) fn document(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
 }
 
 impl Client {

@@ -71,15 +71,11 @@ impl Testers for Aws {
                 None => (function, String::new()),
             },
         };
-        let request = Request {
-            method: "POST",
-            path: format!("/2015-03-31/functions/{}/invocations{query}", percent_encoded(name, "")),
-            headers: vec![("content-type", "application/json".to_owned())],
-            body: input.to_string().into_bytes(),
-        };
+        let path = format!("/2015-03-31/functions/{}/invocations{query}", percent_encoded(name, ""));
+        let request = Request::json("POST", path, input);
         let what = format!("function {function}");
         let answer = rest::Client::new(&config, &LAMBDA).call(CALL, &what, request).await?;
-        let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let document = answer.document();
         if answer.headers.contains_key("x-amz-function-error") {
             let text = |field: &str| document[field].as_str().unwrap_or_default();
             let error = format!("{}: {}", text("errorType"), text("errorMessage"));

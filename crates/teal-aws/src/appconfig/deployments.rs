@@ -1,9 +1,9 @@
 //! Deployments of an environment.
 //! <https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_DeploymentSummary.html>
 
-use super::{APPCONFIG, LIST_DEPLOYMENTS, deployments_path, document_of};
+use super::{LIST_DEPLOYMENTS, deployments_path};
 use crate::Aws;
-use crate::rest::{self, Request, percent_encoded};
+use crate::rest::{Request, percent_encoded};
 use serde_json::Value;
 use teal::ports::{PortError, PortResult};
 use teal::route::FlagRef;
@@ -63,7 +63,7 @@ impl Aws {
         loop {
             let page = token.as_deref().map(|token| format!("&next_token={}", percent_encoded(token, "")));
             let path = format!("{}?max_results=50{}", deployments_path(flag), page.unwrap_or_default());
-            let answer = document_of(&self.read_appconfig(LIST_DEPLOYMENTS, &what, path).await?);
+            let answer = self.read_appconfig(LIST_DEPLOYMENTS, &what, path).await?.document();
             // AppConfig lists the newest first.
             let items = answer["Items"].as_array().into_iter().flatten();
             found.extend(items.filter_map(Deployment::read));
@@ -88,7 +88,7 @@ impl Aws {
         // Without this header only what is still being deployed is stopped; with it, what bakes too.
         let headers = if deployment.state == "BAKING" { vec![("allow-revert", "true".to_owned())] } else { Vec::new() };
         let request = Request { method: "DELETE", path, headers, body: Vec::new() };
-        match rest::Client::new(&self.config, &APPCONFIG).call(CALL, &what, request).await {
+        match self.appconfig().call(CALL, &what, request).await {
             Ok(_) => Ok(()),
             Err(PortError::Refused { message, .. }) if message.starts_with("BadRequestException") => Ok(()),
             Err(other) => Err(other),
