@@ -20,6 +20,16 @@ pub(super) enum RestoreError {
     WouldHarm { why: String },
 }
 
+impl RestoreError {
+    /// What is told of several parts: that it is worth another try, or else what went wrong first.
+    fn of_both(before: Option<Self>, next: Option<Self>) -> Option<Self> {
+        match (before, next) {
+            (_, Some(again @ Self::Again(_))) => Some(again),
+            (before, next) => before.or(next),
+        }
+    }
+}
+
 impl<W: World> Step<'_, W> {
     /// Records what is about to be done.
     pub(super) async fn intend(&mut self, release: &mut Release, act: Act) -> TealResult<()> {
@@ -195,19 +205,15 @@ impl<W: World> Step<'_, W> {
         for part in release.flags.clone() {
             let Some(colours) = part.own_colours() else { continue };
             // Whoever serves, serves without the flag, too.
-            match (self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await, &failure) {
-                (Err(error @ RestoreError::Again(_)), _) | (Err(error), None) => failure = Some(error),
-                (Ok(()) | Err(_), _) => {}
-            }
+            let restored = self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await;
+            failure = RestoreError::of_both(failure, restored.err());
         }
         let mut blue_serves = None;
         let colours = release.colours.clone();
         for part in release.route.clone() {
             // One part that cannot be restored is no reason to leave another one.
-            match (self.restore_part(release, &colours, &part, &mut blue_serves).await, &failure) {
-                (Err(error @ RestoreError::Again(_)), _) | (Err(error), None) => failure = Some(error),
-                (Ok(()) | Err(_), _) => {}
-            }
+            let restored = self.restore_part(release, &colours, &part, &mut blue_serves).await;
+            failure = RestoreError::of_both(failure, restored.err());
         }
         if let Some(failure @ RestoreError::WouldHarm { .. }) = failure {
             return Err(failure);
