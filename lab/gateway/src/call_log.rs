@@ -32,6 +32,14 @@ pub struct CallRecord {
     pub duration: Duration,
 }
 
+impl CallRecord {
+    /// Whether it was refused for its rate.
+    #[must_use]
+    pub fn was_throttled(&self) -> bool {
+        self.error_code.as_deref().is_some_and(|code| code.starts_with("Throttling"))
+    }
+}
+
 /// A service's operation as one caller used it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct CallKey {

@@ -23,9 +23,8 @@ impl CallsOfWindow {
         let mut counts = Self::default();
         let of_functions = calls.iter().filter(|call| call.service == "elasticloadbalancing" && call.caller != "lab");
         for call in of_functions.filter(|call| (from..=to).contains(&call.at)) {
-            let throttled = call.error_code.as_deref().is_some_and(|code| code.starts_with("Throttling"));
             let count = match RESTORING.contains(&call.caller.as_str()) {
-                _ if throttled => &mut counts.throttled,
+                _ if call.was_throttled() => &mut counts.throttled,
                 true => &mut counts.restoring,
                 false => &mut counts.others,
             };

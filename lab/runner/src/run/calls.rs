@@ -64,11 +64,6 @@ pub(crate) fn made(calls: &[CallRecord], scenario: &str) -> BTreeMap<String, [u6
     made
 }
 
-/// Whether ELB turned the request away for its rate.
-pub(crate) fn was_refused(call: &CallRecord) -> bool {
-    call.error_code.as_deref().is_some_and(|code| code.starts_with("Throttling"))
-}
-
 /// The most requests about one listener or rule between two records of on-alarm's, of those that `counts`; `None` if it never
 /// modified it.
 pub(crate) fn most_requests_of_one_restoring(
@@ -116,7 +111,7 @@ mod tests {
         let calls = [&read, &record, &read, &throttled, &write, &other, &read, &record, &read, &record];
         let all = |part| most_requests_of_one_restoring(&calls, part, |_| true);
         assert_eq!([all("l"), all("m"), all("n")], [Some(4), Some(1), None]);
-        assert_eq!(most_requests_of_one_restoring(&calls, "l", |call| !was_refused(call)), Some(3));
+        assert_eq!(most_requests_of_one_restoring(&calls, "l", |call| !call.was_throttled()), Some(3));
     }
 
     #[test]

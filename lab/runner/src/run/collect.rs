@@ -1,6 +1,6 @@
 //! A result from everything that was seen.
 
-use super::calls::{allowed, made, most_requests_of_one_restoring, was_refused};
+use super::calls::{allowed, made, most_requests_of_one_restoring};
 use super::flags::is_flag;
 use super::{Run, Running};
 use crate::LabError;
@@ -74,7 +74,7 @@ impl Run<'_> {
             green_after_blue,
             flag_steps,
             restoring_requests: self.restoring_requests(|_| true),
-            restoring_answered: self.restoring_requests(|call| !was_refused(call)),
+            restoring_answered: self.restoring_requests(|call| !call.was_throttled()),
             over_budget,
             traffic,
             calls: self.lab.calls_since(&self.calls_before),
