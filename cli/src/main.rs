@@ -9,7 +9,7 @@ mod release;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
 use std::error::Error;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// Progressive delivery on AWS: plans, releases, judges.
@@ -45,10 +45,7 @@ fn main() -> ExitCode {
         Command::Plan(command) => plan::run(&command),
         Command::Judge(args) => judge(&args),
         Command::Release(command) => release::run(command).map_err(Into::into),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "teal", &mut io::stdout());
-            Ok(Exit::Fine)
-        }
+        Command::Completions { shell } => completions(shell).map_err(Into::into),
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -59,6 +56,14 @@ fn main() -> ExitCode {
             Exit::Unusable.into()
         }
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> io::Result<Exit> {
+    // Written at once: clap_complete panics where the reader has stopped.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "teal", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(Exit::Fine)
 }
 
 fn judge(args: &judge::JudgeArgs) -> Result<Exit, Box<dyn Error>> {

@@ -15,8 +15,10 @@ use crate::plan::reference;
 use clap::{Args, Subcommand};
 use connect::Connection;
 use std::path::PathBuf;
+use teal::deployment::DeploymentId;
 use teal::plan::{PlanRef, Version};
 use teal::release::ReleaseId;
+use teal::units::Invalid;
 
 /// What can be done with releases. They work against AWS by the usual environment (profile, region, endpoint), or against the lab.
 #[derive(Clone, Debug, Subcommand)]
@@ -27,7 +29,7 @@ pub(crate) enum ReleaseCommand {
     /// The same name and plan started twice is one release.
     ///
     /// Exit status: 0 it has started; 1 the plan has problems; 2 it could not be started. With --watch also that of `teal watch`.
-    Start(StartArgs),
+    Start(Box<StartArgs>),
     /// Shows where a release is, and why.
     Status(WatchArgs),
     /// Follows a release until it ends.
@@ -63,6 +65,10 @@ pub(crate) struct StartArgs {
     file: Option<PathBuf>,
     #[command(flatten)]
     kept: KeptArgs,
+    /// The deployment that the release is about, where the plan's traffic.shiftedBy has one move the traffic: CodeDeploy's id of it, or
+    /// the ARN of an ECS service deployment; without it the one under way
+    #[arg(long, value_name = "ID", conflicts_with = "app_spec", value_parser = deployment_id)]
+    deployment: Option<DeploymentId>,
     /// Teal's state machine: the output StateMachineArn of its stack
     #[arg(long, env = "TEAL_STATE_MACHINE", value_name = "ARN")]
     state_machine: String,
@@ -76,18 +82,31 @@ pub(crate) struct StartArgs {
     target: Target,
 }
 
-/// A plan that is kept, and what of it this release changes.
+/// A plan that is kept, and what of it this release changes. What it changes says for itself that it excludes a file: what is only required is
+/// not missed where something else excludes it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct KeptArgs {
     /// A plan that is kept in place of a file: its name in the store, ssm:/name[:version], or s3://bucket/key[?versionId=...]
     #[arg(long, value_name = "REF", conflicts_with = "file", value_parser = reference)]
     plan_ref: Option<PlanRef>,
     /// The version to release, in place of the plan's
-    #[arg(long, requires = "plan_ref")]
+    #[arg(long, requires = "plan_ref", conflicts_with = "file")]
     version: Option<Version>,
     /// The task definition to release, in place of the plan's
-    #[arg(long, value_name = "NAME:REVISION", requires = "plan_ref")]
+    #[arg(long, value_name = "NAME:REVISION", requires = "plan_ref", conflicts_with = "file", group = "runs")]
     task_definition: Option<String>,
+    /// The version of blue's launch template to release, in place of the plan's
+    #[arg(long, value_name = "NUMBER", requires = "plan_ref", conflicts_with = "file", group = "runs")]
+    launch_template_version: Option<String>,
+    /// The version of the Lambda function to release, in place of the plan's
+    #[arg(long, value_name = "NUMBER", requires = "plan_ref", conflicts_with = "file", group = "runs")]
+    function_version: Option<String>,
+    /// The application version of Elastic Beanstalk to release, in place of the plan's
+    #[arg(long, value_name = "LABEL", requires = "plan_ref", conflicts_with = "file", group = "runs")]
+    version_label: Option<String>,
+    /// A file with the AppSpec, YAML or JSON, by which Teal begins the deployment of CodeDeploy; "-" reads standard input
+    #[arg(long, value_name = "FILE", requires = "plan_ref", conflicts_with = "file")]
+    app_spec: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -131,6 +150,10 @@ pub(crate) struct ListArgs {
     limit: u16,
     #[command(flatten)]
     target: Target,
+}
+
+fn deployment_id(text: &str) -> Result<DeploymentId, String> {
+    text.parse().map_err(|invalid: Invalid| invalid.to_string())
 }
 
 fn release_id(text: &str) -> Result<ReleaseId, String> {

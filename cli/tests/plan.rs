@@ -256,3 +256,13 @@ fn a_file_that_is_too_large_is_not_read() {
     std::fs::write(&path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
     check_unusable(&["plan", "check", path.to_str().unwrap()], b"", "larger than 1024 KiB");
 }
+
+#[test]
+fn a_reader_that_stops_early_is_no_error() {
+    for arguments in [["completions", "bash"], ["plan", "schema"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_teal")).args(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
+    }
+}

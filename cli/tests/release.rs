@@ -62,6 +62,30 @@ fn a_plan_with_problems_is_not_started() {
 }
 
 #[test]
+fn a_deployment_and_an_app_spec_are_read_before_anything_is_started() {
+    let variables = [("TEAL_TABLE", "t"), ("TEAL_STATE_MACHINE", MACHINE)];
+    let start = |arguments: &[&str], stdin: &str| teal(&[&["start"][..], arguments].concat(), &variables, stdin);
+    let wrong = start(&["-", "--deployment", "ABC123XYZ"], "");
+    check(&wrong, 2, &["--deployment", "no deployment's id", "d-ABC123XYZ"]);
+    check(&start(&["--app-spec", "appspec.yaml"], ""), 2, &["--plan-ref"]);
+    for changed in [["--app-spec", "appspec.yaml"], ["--version", "2"], ["--version-label", "v2"]] {
+        let beside_a_file = start(&[&["-"][..], &changed].concat(), "");
+        check(&beside_a_file, 2, &[changed[0], "cannot be used with"]);
+    }
+    let kept = ["--plan-ref", "checkout"];
+    let both = start(&[&kept[..], &["--deployment", "d-ABC123XYZ", "--app-spec", "-"]].concat(), "");
+    check(&both, 2, &["--deployment", "--app-spec", "cannot be used with"]);
+    let two = start(&[&kept[..], &["--task-definition", "checkout:9", "--function-version", "7"]].concat(), "");
+    check(&two, 2, &["cannot be used with"]);
+    let app_spec = |text: &str| start(&[&kept[..], &["--app-spec", "-"]].concat(), text);
+    check(&app_spec("- a list\n"), 2, &["standard input is no AppSpec: it is no object"]);
+    check(&app_spec("{"), 2, &["standard input is no AppSpec: line"]);
+    check(&start(&[&kept[..], &["--app-spec", "no-such.yaml"]].concat(), ""), 2, &["no-such.yaml"]);
+    // With all of it in order AWS is called, and nobody answers there.
+    check(&app_spec("version: 0.0\nResources: []\n"), 2, &["states:StartExecution"]);
+}
+
+#[test]
 fn watching_needs_the_arn_of_a_state_machine_or_none() {
     let variables = [("TEAL_TABLE", "t"), ("TEAL_STATE_MACHINE", "teal")];
     check(&teal(&["watch", "r-1"], &variables, ""), 2, &["\"teal\" is no ARN of a state machine"]);

@@ -124,6 +124,10 @@ impl Report {
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}: {verdict}", self.file);
+        if let Some(account) = self.outlook.as_ref().and_then(|outlook| outlook.plan.account.as_ref()) {
+            let (number, role) = (account.number(), &account.role);
+            let _ = writeln!(text, "The service is in account {number}; Teal reaches it by {role}.");
+        }
         text
     }
 }

@@ -26,6 +26,22 @@ pub(super) async fn ask(args: &AskArgs, wish: Wish) -> Result<Exit, ReleaseError
         print_json(&request)?;
         return Ok(Exit::Fine);
     }
+    if ask == Ask::GiveUp {
+        println!(
+            "release {id} ends within five minutes (sweep), without what is missing of its route, once all else of it is on blue. \
+             Where something is not missing but refused to Teal, it waits for that: teal status {id}",
+            id = release.id
+        );
+        return Ok(Exit::Fine);
+    }
+    if ask == Ask::LeaveOnGreen {
+        println!(
+            "release {id} ends with the traffic on green, within five minutes (sweep) of when green has all of it and blue has had 15 minutes to \
+             come up; blue gets it if it can serve again by then: teal status {id}",
+            id = release.id
+        );
+        return Ok(Exit::Fine);
+    }
     let every = release.timeline.every();
     let done = match wish {
         Wish::Approve => "approved",
@@ -49,6 +65,8 @@ fn possible(release: &Release, wish: Wish) -> Result<Ask, String> {
         (Wish::Abort, Phase::RetireBlue) => Err(format!(
             "release {id} is past the point of no return: green has everything and blue is being taken in. Release the old version to go back"
         )),
+        (Wish::Abort, Phase::RollbackNeedsHuman) if release.kept_on_green_since.is_some() => Ok(Ask::LeaveOnGreen),
+        (Wish::Abort, Phase::RollbackNeedsHuman) => Ok(Ask::GiveUp),
         (Wish::Abort, _) => Ok(Ask::Abort),
     }
 }
@@ -90,6 +108,17 @@ mod tests {
             assert!(refusal.contains("waits at no gate") && refusal.contains("teal status r-1"), "{refusal}");
         }
         assert_eq!(possible(&release, Wish::Abort), Ok(Ask::Abort));
+    }
+
+    #[test]
+    fn who_was_called_gives_up_what_is_missing() {
+        let mut release = before(State::Bake, plan());
+        for (phase, ask) in [(Phase::RollBack, Ask::Abort), (Phase::RollbackNeedsHuman, Ask::GiveUp)] {
+            release.phase = phase;
+            assert_eq!(possible(&release, Wish::Abort), Ok(ask), "{phase}");
+        }
+        release.kept_on_green_since = Some(release.started_at);
+        assert_eq!(possible(&release, Wish::Abort), Ok(Ask::LeaveOnGreen), "blue cannot serve");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use super::connect::{Connection, ReleaseError, print_json};
 use super::{KeptArgs, StartArgs, watch};
+use crate::document::{Document, Source};
 use crate::exit::Exit;
 use crate::plan::{PlanFile, read_checked};
 use serde_json::{Value, json};
+use std::path::Path;
 use teal::plan::{PlanRef, StoredStart};
 use teal::release::ReleaseId;
 use teal::time::Timestamp;
@@ -53,23 +55,59 @@ struct Wanted {
 /// The plan of the file, checked; or the reference to one that is kept, which accept checks. Nothing if the plan has problems:
 /// they were told.
 fn wanted(args: &StartArgs) -> Result<Option<Wanted>, ReleaseError> {
+    let deployment = args.deployment.as_ref();
     if let Some(reference) = &args.kept.plan_ref {
-        return Ok(Some(of_reference(reference, &args.kept)));
+        let app_spec = args.kept.app_spec.as_deref().map(read_app_spec).transpose()?;
+        let mut wanted = of_reference(reference, &args.kept, app_spec);
+        if let Some(deployment) = deployment {
+            wanted.input["deployment"] = json!(deployment);
+        }
+        return Ok(Some(wanted));
     }
     let file = PlanFile::new(args.file.clone().unwrap_or_default());
-    let Some((checked, input)) = read_checked(&file)? else { return Ok(None) };
-    let plan = checked.plan();
+    let Some((checked, plan)) = read_checked(&file)? else { return Ok(None) };
+    let (service, version) = (&checked.plan().service, &checked.plan().version);
     Ok(Some(Wanted {
-        input,
-        what: format!("{} {}", plan.service, plan.version),
-        label: format!("{}-{}", plan.service, plan.version),
+        input: match deployment {
+            None => plan,
+            Some(deployment) => json!({"plan": plan, "deployment": deployment}),
+        },
+        what: format!("{service} {version}"),
+        label: format!("{service}-{version}"),
     }))
 }
 
-fn of_reference(reference: &PlanRef, kept: &KeptArgs) -> Wanted {
+/// The AppSpec in a file, as JSON.
+fn read_app_spec(file: &Path) -> Result<Value, ReleaseError> {
+    let source = Source::read(file)?;
+    let no_app_spec = |why: String| {
+        let name = &source.name;
+        ReleaseError::Setting(format!(
+            "{name} is no AppSpec: {why}. Write it as CodeDeploy's documentation has it, in YAML or JSON"
+        ))
+    };
+    let document = Document::parse(&source.text).and_then(Document::into_value).map_err(|flaws| {
+        no_app_spec(flaws.first().map_or_else(String::new, |flaw| {
+            format!("line {}, column {}: {}", flaw.place.line, flaw.place.column, flaw.reason)
+        }))
+    })?;
+    if document.is_object() { Ok(document) } else { Err(no_app_spec("it is no object".to_owned())) }
+}
+
+fn of_reference(reference: &PlanRef, kept: &KeptArgs, app_spec: Option<Value>) -> Wanted {
     let mut input = json!({ StoredStart::FIELD: reference.to_string() });
-    if let Some(task_definition) = &kept.task_definition {
-        input["green"] = json!({"ecs": {"taskDefinition": task_definition}});
+    let runs = [
+        ("ecs", "taskDefinition", &kept.task_definition),
+        ("autoScaling", "launchTemplateVersion", &kept.launch_template_version),
+        ("lambda", "functionVersion", &kept.function_version),
+        ("beanstalk", "versionLabel", &kept.version_label),
+    ];
+    for (kind, field, value) in runs.into_iter().filter_map(|(kind, field, value)| Some((kind, field, value.as_ref()?)))
+    {
+        input["green"] = json!({kind: {field: value}});
+    }
+    if let Some(app_spec) = app_spec {
+        input["appSpec"] = app_spec;
     }
     let (PlanRef::Parameter { name: place, .. } | PlanRef::Object { key: place, .. }) = reference;
     let mut label = place.rsplit('/').next().unwrap_or_default().trim_end_matches(".yaml").to_owned();
@@ -114,20 +152,42 @@ mod tests {
 
     #[test]
     fn a_plan_that_is_kept_is_named_with_what_is_changed_in_it() {
-        let kept = |version: Option<&str>, task: Option<&str>| KeptArgs {
-            plan_ref: None,
-            version: version.map(|version| version.parse().unwrap()),
-            task_definition: task.map(str::to_owned),
-        };
         let reference: PlanRef = "s3://plans/shop/checkout.yaml".parse().unwrap();
-        let plain = of_reference(&reference, &kept(None, None));
+        let nothing = KeptArgs {
+            plan_ref: None,
+            version: None,
+            task_definition: None,
+            launch_template_version: None,
+            function_version: None,
+            version_label: None,
+            app_spec: None,
+        };
+        let plain = of_reference(&reference, &nothing, None);
         assert_eq!(
             (plain.input, plain.label.as_str()),
             (json!({"planRef": "s3://plans/shop/checkout.yaml"}), "checkout")
         );
-        let changed = of_reference(&reference, &kept(Some("2.4.0"), Some("checkout:9")));
+        let version = Some("2.4.0".parse().unwrap());
+        let task = KeptArgs { version, task_definition: Some("checkout:9".to_owned()), ..nothing.clone() };
+        let changed = of_reference(&reference, &task, None);
         assert_eq!(changed.label, "checkout-2.4.0");
         assert_eq!(changed.input["version"], "2.4.0");
-        assert!(StoredStart::of(&changed.input).unwrap().is_ok());
+        assert_eq!(changed.input["green"], json!({"ecs": {"taskDefinition": "checkout:9"}}));
+        let launch = KeptArgs { launch_template_version: Some("7".to_owned()), ..nothing.clone() };
+        let function = KeptArgs { function_version: Some("8".to_owned()), ..nothing.clone() };
+        let app_spec = json!({"version": 0.0, "Resources": []});
+        let all = [
+            changed,
+            of_reference(&reference, &launch, None),
+            of_reference(&reference, &function, None),
+            of_reference(&reference, &nothing, Some(app_spec)),
+        ];
+        let given = all.map(|wanted| {
+            assert!(StoredStart::of(&wanted.input).unwrap().is_ok(), "accept reads {}", wanted.input);
+            (wanted.input["green"].clone(), wanted.input["appSpec"].clone())
+        });
+        assert_eq!(given[1].0, json!({"autoScaling": {"launchTemplateVersion": "7"}}));
+        assert_eq!(given[2].0, json!({"lambda": {"functionVersion": "8"}}));
+        assert_eq!(given[3].1, json!({"version": 0.0, "Resources": []}));
     }
 }

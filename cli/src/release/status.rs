@@ -59,7 +59,13 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
         format!("blue       {} ({})", release.green.blue.name(), release.colours.blue.name()),
         format!("green      {} ({}), {}", release.green.green.name(), release.colours.green.name(), release.green.runs),
         format!("started    {}, deadline {}", release.started_at, release.deadline_at),
+        format!("execution  {} (who started it: CloudTrail's event StartExecution)", release.execution),
     ];
+    let asked = story.iter().filter(|entry| matches!(entry.fact, Fact::Asked { .. }));
+    lines.extend(asked.map(|entry| format!("asked      {} {}", entry.at, entry.fact)));
+    if let Some(account) = &release.plan.account {
+        lines.insert(2, format!("account    {} by {}", account.number(), account.role));
+    }
     if let Some(look) = story.iter().rev().find(|entry| matches!(entry.fact, Fact::Looked { .. })) {
         lines.push(format!("last look  {} {}", look.at, look.fact));
     }
@@ -114,6 +120,7 @@ mod tests {
     use super::*;
     use serde_json::Value;
     use teal::ports::AlarmState;
+    use teal::request::Ask;
     use teal::state::State;
     use teal_sim::{ALARM, Machine, World, plan};
 
@@ -130,6 +137,23 @@ mod tests {
     fn field<'a>(lines: &'a [String], name: &str) -> &'a str {
         let found = lines.iter().find_map(|line| line.strip_prefix(name));
         found.unwrap_or_else(|| panic!("no {name:?} in {lines:#?}")).trim()
+    }
+
+    #[test]
+    fn who_asked_what_of_a_release_and_which_execution_it_is_are_told() {
+        let world = World::new();
+        let mut plan = plan();
+        plan["strategy"] =
+            serde_json::json!({"steps": [{"gate": {"name": "QA", "within": "2h"}}, {"weight": "50%", "bake": "5m"}]});
+        let mut machine = Machine::new(&world, "r-1", plan);
+        machine.run_until(|next| next == State::AwaitApproval);
+        let release = machine.release().clone();
+        world.ask(&release, Ask::Approve { stage: 0 });
+        machine.finish();
+        let story = world.state().stories[&release].clone();
+        let lines = lines(&world.record(&release).unwrap(), &story);
+        assert!(field(&lines, "asked").contains("user/ada"), "{lines:#?}");
+        assert!(field(&lines, "execution").contains("r-1 (who started it: CloudTrail"), "{lines:#?}");
     }
 
     #[test]

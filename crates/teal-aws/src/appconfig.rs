@@ -76,7 +76,7 @@ impl Aws {
                 return Err(in_the_way(flag, newest.number));
             }
             if !brings_it && newest.serves() {
-                self.stop_deployment(flag, newest).await?;
+                self.stop_turning(flag, newest).await?;
                 ended.get_or_insert_with(|| {
                     format!(
                         "deployment {} of configuration profile {} was under way in the environment of {flag}, which has one \
@@ -175,7 +175,7 @@ impl Aws {
                 }
                 other => other,
             })?;
-        let started = answer.document();
+        let started = answer.members(START_DEPLOYMENT)?;
         started["DeploymentNumber"].as_u64().ok_or_else(|| PortError::Unavailable {
             call: START_DEPLOYMENT,
             message: format!("the answer names no deployment (for {flag})"),
@@ -198,7 +198,7 @@ impl Aws {
         let path = format!("{}/{number}", deployments_path(flag));
         let what = format!("deployment {number} of {flag}");
         let answer = self.read_appconfig(GET_DEPLOYMENT, &what, path).await?;
-        Deployment::read(&answer.document()).ok_or(PortError::NotFound { what })
+        Deployment::read(&answer.members(GET_DEPLOYMENT)?).ok_or(PortError::NotFound { what })
     }
 }
 

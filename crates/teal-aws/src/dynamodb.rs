@@ -6,8 +6,9 @@
 //! | `release#<id>`  | `story#<revision>#<n>`    | a line of its story, with the write that it came with      |
 //! | `release#<id>`  | `story#<revision>#<name>` | a line of what runs beside its steps, by the function's name |
 //! | `request#<id>`  | what is asked             | what somebody asked of a release: people write only here   |
-//! | `lock#<key>`    | `lock`                    | the release that may act on a listener, rule or group      |
-//! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off         |
+//! | `hook#<id>`     | `<event>#<execution>`     | that a deployment asked a hook about the release, and waits to be told |
+//! | `lock#<key>`    | `lock`                    | the release that may act on a listener, rule or group; of another account's names `<account>/<name>` |
+//! | `watch#<alarm>` | `<id>`                    | that a release is put back when the alarm goes off; of another account's alarm `watch-in#<account>#<alarm>` |
 //! | `active`        | `<id>`                    | that a release holds locks, or has its ending yet to tell  |
 //! | `routes`        | `<arn>`                   | what the last release left on a listener or rule           |
 //! | `turn`          | `restoring`               | until when rollbacks come first at the load balancer's API |
@@ -17,15 +18,19 @@ mod item;
 mod tests;
 mod transaction;
 
+pub(crate) use item::Claim;
 pub use item::RECORD_KEPT_DAYS;
-pub(crate) use item::claim;
 
 use crate::Aws;
 use crate::error::port_error;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use item::{Item, Keyed, string};
 use std::collections::HashMap;
 use teal::drift::RouteLeft;
+use teal::hook::HookTicket;
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError, PortResult};
 use teal::release::{Release, ReleaseId, Summary};
@@ -94,7 +99,10 @@ impl Ledger for Aws {
             for left in RouteLeft::by(&next) {
                 items.push(self.put(item::left(&left)?));
             }
-            rest.extend(next.plan.judge.alarms.iter().map(|alarm| self.delete(&Keyed::watch(alarm, &next.id))));
+            let account = next.plan.account_number();
+            rest.extend(
+                next.plan.judge.alarms.iter().map(|alarm| self.delete(&Keyed::watch(account, alarm, &next.id))),
+            );
         }
         let room = TRANSACTION_LIMIT.saturating_sub(items.len()).min(rest.len());
         items.extend(rest.drain(..room));
@@ -125,21 +133,31 @@ impl Ledger for Aws {
     }
 
     async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()> {
-        let put = self
-            .dynamodb()
-            .put_item()
-            .table_name(&self.settings.table)
-            .set_item(Some(item::request(release, request)?))
-            .condition_expression("attribute_not_exists(pk)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            Err(error) => Err(port_error(PUT_ITEM, &self.table(), &error)),
-        }
+        self.put_once(item::request(release, request)?).await
     }
 
-    async fn watching(&self, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>> {
-        self.query_ids(&Keyed::alarm(alarm)).await
+    async fn keep_hook(&self, release: &ReleaseId, ticket: &HookTicket) -> PortResult<()> {
+        self.put_once(item::hook(release, ticket)?).await
+    }
+
+    async fn hooks(&self, release: &ReleaseId) -> PortResult<Vec<HookTicket>> {
+        let texts = self.query(&Keyed::hooks(release), "", "ticket").await?;
+        let read = texts.iter().map(|text| item::decode::<HookTicket>(QUERY, &format!("a hook of {release}"), text));
+        let mut hooks = read.collect::<PortResult<Vec<_>>>()?;
+        hooks.sort_by_key(|hook| hook.asked_at);
+        Ok(hooks)
+    }
+
+    async fn watching(&self, account: Option<&str>, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>> {
+        self.query_ids(&Keyed::alarm(account, alarm)).await
+    }
+
+    async fn holder(&self, key: &str) -> PortResult<Option<ReleaseId>> {
+        let Some(item) = self.get(&Keyed::lock(key)).await? else { return Ok(None) };
+        let holder = item::text(&item, "holder").unwrap_or_default();
+        let refused =
+            |problem| PortError::Refused { call: GET_ITEM, message: format!("the holder of lock {key}: {problem}") };
+        ReleaseId::new(holder).map(Some).map_err(refused)
     }
 
     async fn active(&self) -> PortResult<Vec<ReleaseId>> {
@@ -154,7 +172,7 @@ impl Ledger for Aws {
     async fn replace_left(&self, read: &RouteLeft, new: Option<&RouteLeft>) -> PortResult<()> {
         let write = match new {
             Some(new) => self.put_if_left(item::left(new)?, &item::left_text(read)?),
-            None => self.delete_if_left(&Keyed::route(&read.part), &item::left_text(read)?),
+            None => self.delete_if_left(&Keyed::route(read), &item::left_text(read)?),
         };
         match self.transact(&[write]).await {
             Ok(()) => Ok(()),
@@ -225,6 +243,21 @@ impl Aws {
         }
     }
 
+    /// Writes an item unless there is one in its place.
+    async fn put_once(&self, item: Item) -> PortResult<()> {
+        let put = self
+            .dynamodb()
+            .put_item()
+            .table_name(&self.settings.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) => Err(port_error(PUT_ITEM, &self.table(), &error)),
+        }
+    }
+
     fn table(&self) -> String {
         format!("table {}", self.settings.table)
     }
@@ -244,6 +277,26 @@ impl Aws {
     pub(crate) async fn claimed_until(&self) -> PortResult<Option<u64>> {
         let item = self.get(&Keyed::turn()).await?;
         Ok(item.as_ref().and_then(item::claimed_until))
+    }
+
+    /// Makes a claim, unless there is one by a release with more requests on green. Gives how many that one has.
+    pub(crate) async fn claim(&self, claim: Claim, now: u64) -> PortResult<Option<u64>> {
+        let put = self.dynamodb().put_item().table_name(&self.settings.table).set_item(Some(claim.item()));
+        let put = put
+            .condition_expression("attribute_not_exists(firstUntil) OR firstUntil < :now OR onGreen <= :mine")
+            .expression_attribute_values(":now", item::number(&now))
+            .expression_attribute_values(":mine", item::number(&claim.on_green))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let error = match put.send().await {
+            Ok(_) => return Ok(None),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(failed.item().and_then(item::claimed_for))
+            }
+            _ => Err(port_error(PUT_ITEM, "the claim of rollbacks", &error)),
+        }
     }
 
     /// Who holds a lock: as the refusal says, or as the lock itself says.

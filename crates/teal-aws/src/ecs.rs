@@ -2,11 +2,14 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html>
 
 mod copyable;
+mod deployments;
 mod description;
 mod service;
 mod settings;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use deployments::ServiceDeployments;
 
 use crate::Aws;
 use crate::json;

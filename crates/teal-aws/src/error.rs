@@ -2,7 +2,6 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 use teal::ports::PortError;
@@ -27,7 +26,16 @@ const THROTTLING: [&str; 14] = [
 ];
 
 /// Codes of faults that pass, where the HTTP status does not tell.
-const PASSING: [&str; 10] = [
+const PASSING: [&str; 17] = [
+    // The call's clock was off, which the SDK corrects by the service's own when it tries again.
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    // The next run has other credentials.
+    "ExpiredToken",
+    "ExpiredTokenException",
     "ConcurrentUpdateException",
     "InternalFailure",
     "InternalServerError",
@@ -51,7 +59,7 @@ where
 {
     let SdkError::ServiceError(answer) = error else {
         // No answer, or one that could not be read: the call may have had its effect.
-        return PortError::Unavailable { call, message: shortened(&DisplayErrorContext(error).to_string()) };
+        return PortError::Unavailable { call, message: shortened(&in_words(error)) };
     };
     let status = answer.raw().status().as_u16();
     let code = answer.err().code().unwrap_or("no code");
@@ -60,6 +68,18 @@ where
         None => format!("{code} (HTTP status {status})"),
     };
     from_code(call, what, code, status, message)
+}
+
+/// An error with what caused it, in the words of each. Not as `Debug` has them: that of an answer which could not be read holds the answer,
+/// and that of AWS STS holds credentials.
+fn in_words(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// At most [`LONGEST`] characters of a message: it goes into the record and into logs, and a service may quote every item of a
@@ -78,7 +98,7 @@ fn from_code(call: &'static str, what: &str, code: &str, status: u16, message: S
         PortError::Unavailable { call, message }
     } else if ["AccessDenied", "Unauthorized", "NotAuthorized"].iter().any(|denied| code.contains(denied)) {
         PortError::Denied { call, message }
-    } else if code.contains("NotFound") || code.starts_with("NoSuch") {
+    } else if code.contains("NotFound") || code.contains("DoesNotExist") || code.starts_with("NoSuch") {
         PortError::NotFound { what: what.to_owned() }
     } else {
         PortError::Refused { call, message: format!("{message} (for {what})") }
@@ -101,12 +121,20 @@ mod tests {
         assert_eq!(kind("SomethingNew", 429), throttled);
         assert!(matches!(kind("ServerException", 500), PortError::Unavailable { .. }), "ECS");
         assert!(matches!(kind("ConcurrentUpdateException", 400), PortError::Unavailable { .. }), "Auto Scaling");
+        for (code, status) in [("ExpiredToken", 403), ("ExpiredTokenException", 400), ("SignatureDoesNotMatch", 403)] {
+            assert!(matches!(kind(code, status), PortError::Unavailable { .. }), "{code}: nobody is called for it");
+        }
         assert!(matches!(kind("AccessDenied", 403), PortError::Denied { .. }));
         assert!(matches!(kind("AccessDeniedException", 400), PortError::Denied { .. }));
         assert!(matches!(kind("UnauthorizedOperation", 403), PortError::Denied { .. }));
-        for code in
-            ["TargetGroupNotFound", "RuleNotFound", "ServiceNotFoundException", "ObjectNotFoundException", "NoSuchKey"]
-        {
+        for code in [
+            "TargetGroupNotFound",
+            "RuleNotFound",
+            "ServiceNotFoundException",
+            "ObjectNotFoundException",
+            "NoSuchKey",
+            "DeploymentDoesNotExistException",
+        ] {
             assert_eq!(kind(code, 400), PortError::NotFound { what: "the service".to_owned() });
         }
         let refused = PortError::Refused {

@@ -34,6 +34,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 use teal::ports::{PortError, PortResult};
 use teal::time::Timestamp;
+use teal::units::Span;
 
 /// The members of a document.
 pub(crate) type Members = Map<String, Value>;
@@ -121,6 +122,11 @@ pub(crate) fn time_of(value: &Value) -> Option<Timestamp> {
     Timestamp::from_millisecond(milliseconds as i64).ok()
 }
 
+/// A number of minutes, if it is one.
+pub(crate) fn minutes(value: &Value) -> Option<Span> {
+    value.as_u64().map(|minutes| Span::minutes(u32::try_from(minutes).unwrap_or(u32::MAX)))
+}
+
 /// The elements of the member `list` of all pages.
 pub(crate) fn elements(pages: Vec<Value>, list: &str) -> Vec<Value> {
     let lists = pages.into_iter().filter_map(|mut page| match page.get_mut(list).map(Value::take) {
@@ -142,17 +148,18 @@ pub(crate) async fn pages(
     let mut pages = Vec::new();
     loop {
         let mut page = one(&input).await?;
-        let token = page.get_mut(NEXT_TOKEN).map(Value::take);
+        let next = NEXT_TOKEN.into_iter().find_map(|name| Some((name, page.get_mut(name)?.take())));
         pages.push(page);
-        let Some(token) = token else { return Ok(pages) };
-        if input.get(NEXT_TOKEN) == Some(&token) {
+        let Some((name, token)) = next else { return Ok(pages) };
+        if input.get(name) == Some(&token) {
             return Err(PortError::Unavailable { call, message: "a page of its answer leads to itself".to_owned() });
         }
-        input[NEXT_TOKEN] = token;
+        input[name] = token;
     }
 }
 
-const NEXT_TOKEN: &str = "NextToken";
+/// What leads to the next page, as services write it.
+const NEXT_TOKEN: [&str; 2] = ["NextToken", "nextToken"];
 
 /// What every call of a service needs besides the shape of its requests: the SDK's runtime, as its generated clients have it.
 pub(crate) fn runtime(config: &SdkConfig, service: &'static Service) -> OperationBuilder {
@@ -258,7 +265,11 @@ fn read(response: &HttpResponse) -> Result<Value, OrchestratorError<ServiceError
     if body.is_empty() {
         return Ok(Value::Object(Members::new()));
     }
-    serde_json::from_slice(body).map(without_nulls).map_err(OrchestratorError::other)
+    match serde_json::from_slice(body).map_err(OrchestratorError::other)? {
+        document @ Value::Object(_) => Ok(without_nulls(document)),
+        // Members are all that is read of an answer.
+        _ => Err(OrchestratorError::other("what it answered is no object")),
+    }
 }
 
 /// A document in which what is absent is absent: a service may say null for it.

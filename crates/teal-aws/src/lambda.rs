@@ -19,7 +19,8 @@ const GET_ALIAS: &str = "lambda:GetAlias";
 const UPDATE_ALIAS: &str = "lambda:UpdateAlias";
 const GET_CONFIGURATION: &str = "lambda:GetFunctionConfiguration";
 
-/// The whole of an alias's traffic: its weights are read and written in permille.
+/// The whole of an alias's traffic: its weights are read and written in permille. Lambda takes any number from 0 to 1.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_AliasRoutingConfiguration.html>
 const WHOLE: u16 = 1000;
 
 /// An alias as it was read last.
@@ -108,7 +109,7 @@ impl Functions<'_> {
         let path = format!("{}/configuration?Qualifier={}", function_path(version.function()), version.number());
         let what = format!("function version {version}");
         let answer = self.0.lambda().call(GET_CONFIGURATION, &what, Request::get(path)).await?;
-        Ok(answer.document())
+        answer.members(GET_CONFIGURATION)
     }
 }
 
@@ -157,7 +158,9 @@ fn read_alias(alias: &FunctionAlias, found: &Value) -> Result<(AliasSeen, Vec<Ac
     for (number, weight) in found["RoutingConfig"]["AdditionalVersionWeights"].as_object().into_iter().flatten() {
         let weight = weight.as_f64().filter(|weight| (0.0..=1.0).contains(weight));
         let weight = weight.ok_or_else(|| format!("the weight of version {number} is not from 0 to 1"))?;
-        let permille = (weight * f64::from(WHOLE)).round() as u16;
+        // However little somebody has given it, it is not nothing.
+        let least = u16::from(weight > 0.0);
+        let permille = ((weight * f64::from(WHOLE)).round() as u16).max(least);
         rest = rest.checked_sub(permille).ok_or("its additional weights are more than the whole")?;
         groups.push(WeightedDestination { destination: alias.version(number)?.into(), weight: permille });
     }

@@ -3,15 +3,19 @@
 //! [`Aws`] implements every port. It makes the client of a service when that service is first called, so that a function
 //! neither pays at its start for services that it does not use, nor carries their code.
 
+mod account;
 mod appconfig;
 mod autoscaling;
 mod beanstalk;
 mod client;
 mod clock;
 mod cloudwatch;
+mod codedeploy;
 mod codepipeline;
 mod config;
+mod deployments;
 mod dynamodb;
+mod ec2;
 mod ec2_autoscaling;
 mod ecs;
 mod elb;
@@ -22,10 +26,13 @@ mod http;
 mod json;
 mod lambda;
 mod logs;
+mod looking;
 mod plans;
 mod query;
 mod rest;
 mod router;
+#[cfg(test)]
+mod spoilt;
 mod stepfunctions;
 mod testers;
 #[cfg(test)]
@@ -36,6 +43,7 @@ mod weights;
 pub use clock::Clock;
 pub use config::{AwsSettings, sdk_config};
 pub use dynamodb::RECORD_KEPT_DAYS;
+pub use looking::session_policy;
 pub use plans::{KeptPlan, LONGEST_PARAMETER_VALUE};
 pub use stepfunctions::{Execution, Started, execution_arn};
 pub use turn::Urgency;
@@ -43,7 +51,7 @@ pub use turn::Urgency;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use teal::route::FunctionAlias;
 
 /// AWS as the world that a release runs against.
@@ -59,14 +67,20 @@ pub struct Aws {
     beanstalk_once: OnceLock<query::Client>,
     cloudwatch: OnceLock<json::Client>,
     cloudwatch_logs: OnceLock<json::Client>,
+    codedeploy: OnceLock<json::Client>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     ec2_autoscaling: OnceLock<query::Client>,
     ecs: OnceLock<json::Client>,
     elb: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     eventbridge: OnceLock<json::Client>,
     lambda: OnceLock<rest::Client>,
+    /// What sessions in other accounts may do at most; what the role may where there is none.
+    session_policy: Option<String>,
+    /// The service's accounts that this run has reached.
+    sides: Mutex<account::Sides>,
     step_functions: OnceLock<aws_sdk_sfn::Client>,
-    turn: turn::Turn,
+    sts: OnceLock<query::Client>,
+    turn: Arc<turn::Turn>,
 }
 
 impl Aws {
@@ -78,6 +92,12 @@ impl Aws {
     pub async fn from_env() -> Result<Self, String> {
         let settings = AwsSettings::from_env()?;
         Ok(Self::new(&config::function_config()?, settings))
+    }
+
+    /// The same for a function of this name: one that only looks can do no more in other accounts either.
+    #[must_use]
+    pub fn for_function(self, function: &str) -> Self {
+        Self { session_policy: session_policy(function), ..self }
     }
 
     /// AWS as `config` reaches it.
@@ -93,14 +113,18 @@ impl Aws {
             beanstalk_once: OnceLock::new(),
             cloudwatch: OnceLock::new(),
             cloudwatch_logs: OnceLock::new(),
+            codedeploy: OnceLock::new(),
             dynamodb: OnceLock::new(),
             ec2_autoscaling: OnceLock::new(),
             ecs: OnceLock::new(),
             elb: OnceLock::new(),
             eventbridge: OnceLock::new(),
             lambda: OnceLock::new(),
+            session_policy: None,
+            sides: Mutex::default(),
             step_functions: OnceLock::new(),
-            turn: turn::Turn::default(),
+            sts: OnceLock::new(),
+            turn: Arc::default(),
         }
     }
 
@@ -135,6 +159,10 @@ impl Aws {
 
     fn cloudwatch_logs(&self) -> &json::Client {
         self.cloudwatch_logs.get_or_init(|| json::Client::new(&self.config, &logs::LOGS))
+    }
+
+    fn codedeploy(&self) -> &json::Client {
+        self.codedeploy.get_or_init(|| json::Client::new(&self.config, &codedeploy::CODEDEPLOY))
     }
 
     fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {

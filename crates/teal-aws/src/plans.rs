@@ -48,14 +48,14 @@ impl Aws {
         let what = format!("the SSM parameter {selected}");
         let answer = self.ssm().call(CALL, &what, &json!({"Name": selected})).await?;
         let found = &answer["Parameter"];
-        let refused = |message: String| PortError::Refused { call: CALL, message };
+        let not_taken = |message: String| PortError::Refused { call: CALL, message };
         if found["Type"] != "String" {
             let kind = found["Type"].as_str().unwrap_or("of no type");
-            return Err(refused(format!(
+            return Err(not_taken(format!(
                 "{what} is {kind}, and a plan is kept as a String. It holds no secrets; `teal plan put` keeps it so"
             )));
         }
-        let text = found["Value"].as_str().ok_or_else(|| refused(format!("{what} has no value")))?.to_owned();
+        let text = found["Value"].as_str().ok_or_else(|| not_taken(format!("{what} has no value")))?.to_owned();
         Ok(StoredPlan { text, version: found["Version"].as_u64().map(|version| version.to_string()) })
     }
 
@@ -73,14 +73,14 @@ impl Aws {
             body: Vec::new(),
         };
         let Answer { headers, body } = self.s3(action, &what, request).await?;
-        let refused = |message: String| PortError::Refused { call: action, message };
+        let not_taken = |message: String| PortError::Refused { call: action, message };
         if body.len() > MAX_STORED_PLAN {
-            return Err(refused(format!(
+            return Err(not_taken(format!(
                 "{what} is larger than {} KiB, the most that a plan has",
                 MAX_STORED_PLAN / 1024
             )));
         }
-        let text = String::from_utf8(body).map_err(|_| refused(format!("{what} is not UTF-8 text")))?;
+        let text = String::from_utf8(body).map_err(|_| not_taken(format!("{what} is not UTF-8 text")))?;
         Ok(StoredPlan { text, version: version_of(&headers) })
     }
 

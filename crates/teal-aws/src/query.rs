@@ -106,13 +106,20 @@ fn read(response: &HttpResponse) -> Result<Value, OrchestratorError<ServiceError
     let document = parse(body);
     if !response.status().is_success() {
         let text = |path: &str| document.as_ref().ok().and_then(|document| document.pointer(path)?.as_str());
-        return Err(OrchestratorError::operation(ServiceError::of(text("/Error/Code"), text("/Error/Message"))));
+        // EC2 has them in a list, and its answers no result: they are it.
+        // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html
+        let of = |name: &str| text(&format!("/Error/{name}")).or_else(|| text(&format!("/Errors/Error/{name}")));
+        return Err(OrchestratorError::operation(ServiceError::of(of("Code"), of("Message"))));
     }
-    let Value::Object(parts) = document.map_err(OrchestratorError::other)? else {
+    let Value::Object(mut parts) = document.map_err(OrchestratorError::other)? else {
         return Ok(Value::Object(Members::new()));
     };
-    let result = parts.into_iter().find(|(name, _)| name.ends_with("Result"));
-    Ok(result.map_or_else(|| Value::Object(Members::new()), |(_, result)| result))
+    let result = parts.keys().find(|name| name.ends_with("Result")).cloned();
+    if let Some(result) = result.and_then(|name| parts.remove(&name)) {
+        return Ok(result);
+    }
+    parts.retain(|name, _| !["ResponseMetadata", "requestId"].contains(&name.as_str()));
+    Ok(Value::Object(parts))
 }
 
 /// An element that is open: its name, its children so far and its text.
@@ -137,11 +144,17 @@ impl Open<'_> {
     }
 }
 
+/// The most elements within elements: far more than any answer has.
+const DEEPEST: usize = 100;
+
 /// What the outermost element of a text holds.
 fn parse(xml: &str) -> Result<Value, String> {
     let mut open: Vec<Open<'_>> = Vec::new();
     for token in Tokenizer::from(xml) {
         match token.map_err(|error| error.to_string())? {
+            Token::ElementStart { .. } if open.len() >= DEEPEST => {
+                return Err(format!("it is nested deeper than {DEEPEST}"));
+            }
             Token::ElementStart { local, .. } => open.push(Open { name: local.as_str(), ..Open::default() }),
             Token::ElementEnd { end: ElementEnd::Open, .. } => {}
             Token::ElementEnd { .. } => {

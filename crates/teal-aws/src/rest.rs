@@ -11,7 +11,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use teal::ports::PortResult;
+use teal::ports::{PortError, PortResult};
 
 /// A client of one service.
 #[derive(Debug)]
@@ -52,6 +52,17 @@ impl Answer {
     /// The body as JSON; null where it is none.
     pub(crate) fn document(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as a JSON document with members.
+    ///
+    /// # Errors
+    /// That it is none, for `call`.
+    pub(crate) fn members(&self, call: &'static str) -> PortResult<Value> {
+        match self.document() {
+            document @ Value::Object(_) => Ok(document),
+            _ => Err(PortError::Unavailable { call, message: "what it answered is no object".to_owned() }),
+        }
     }
 }
 

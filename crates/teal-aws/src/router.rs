@@ -51,6 +51,10 @@ impl Router for Aws {
         }
     }
 
+    fn restoring_for(&self, requests: u64) {
+        self.turn.restoring_for(requests);
+    }
+
     async fn destination(&self, destination: &Destination) -> PortResult<DestinationReading> {
         match destination {
             Destination::TargetGroup(arn) => LoadBalancers(self).target_group(arn).await,

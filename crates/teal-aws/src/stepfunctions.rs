@@ -3,7 +3,7 @@
 use crate::Aws;
 use crate::error::port_error;
 use aws_sdk_sfn::types::ExecutionStatus;
-use teal::ports::{Executions, PortError, PortResult};
+use teal::ports::{EXECUTION_GONE, Executions, PortError, PortResult};
 use teal::release::ReleaseId;
 
 /// What starting an execution came to.
@@ -42,19 +42,15 @@ impl Executions for Aws {
         Ok(match self.execution(execution).await? {
             Execution::Running => None,
             Execution::Ended { status, .. } => Some(status),
-            Execution::Unknown => Some("GONE".to_owned()),
+            Execution::Unknown => Some(EXECUTION_GONE.to_owned()),
         })
     }
 }
 
 /// Step Functions forgets executions after 90 days, and with their machine.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>
-fn is_gone(error: &PortError) -> bool {
-    match error {
-        PortError::NotFound { .. } => true,
-        PortError::Refused { message, .. } => message.starts_with("ExecutionDoesNotExist"),
-        _ => false,
-    }
+const fn is_gone(error: &PortError) -> bool {
+    matches!(error, PortError::NotFound { .. })
 }
 
 impl Aws {

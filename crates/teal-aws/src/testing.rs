@@ -25,6 +25,8 @@ pub(crate) struct Script {
 #[derive(Debug, Default)]
 struct Inner {
     answers: VecDeque<Option<Answer>>,
+    /// The answer to every request beyond those.
+    always: Option<Answer>,
     requests: Vec<Sent>,
 }
 
@@ -83,8 +85,25 @@ impl Script {
 
     /// Adds an answer of status 201 with a header.
     pub(crate) fn with_header(self, name: &'static str, value: &'static str) -> Self {
-        self.inner.lock().unwrap().answers.push_back(Some((201, Some((name, value)), Vec::new())));
+        self.answers_with(201, (name, value), Vec::new())
+    }
+
+    /// Adds an answer with a header.
+    pub(crate) fn answers_with(
+        self,
+        status: u16,
+        header: (&'static str, &'static str),
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.inner.lock().unwrap().answers.push_back(Some((status, Some(header), body.into())));
         self
+    }
+
+    /// The same answer to every request, of status 200.
+    pub(crate) fn always(body: impl Into<Vec<u8>>) -> Self {
+        let script = Self::default();
+        script.inner.lock().unwrap().always = Some((200, None, body.into()));
+        script
     }
 
     /// Adds an answer of status 200 in JSON.
@@ -135,6 +154,11 @@ impl Script {
         inner.requests.clone()
     }
 
+    /// How many requests were made so far.
+    pub(crate) fn count(&self) -> usize {
+        self.inner.lock().unwrap().requests.len()
+    }
+
     /// The operations so far.
     pub(crate) fn operations(&self) -> Vec<String> {
         self.sent().into_iter().map(|sent| sent.operation).collect()
@@ -152,7 +176,8 @@ impl HttpConnector for Script {
             headers,
             body,
         });
-        let answer = match inner.answers.pop_front() {
+        let always = inner.always.clone().map(Some);
+        let answer = match inner.answers.pop_front().or(always) {
             None => Err(ConnectorError::user("the script has no answer left".into())),
             Some(None) => Err(ConnectorError::io("the connection broke off".into())),
             Some(Some(answer)) => Ok(answer),

@@ -4,11 +4,14 @@
 //! begin (the state machine tries them again), and those under way make longer pauses. Nothing of it is needed for a release to be
 //! right: where the table cannot be read or written, everybody simply has the same right.
 //!
+//! Among those that restore, the one goes first with most requests on green: it says how many, and who has fewer pauses, the longer the
+//! fewer they are, for some seconds at most.
+//!
 //! A run that can wait and is turned away at its first call comes back later, too, instead of competing with those that were
 //! served already: with many of them the API would answer everybody a little and nobody enough.
 
 use crate::Aws;
-use crate::error::port_error;
+use crate::dynamodb::Claim;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use teal::ports::{PortError, PortResult};
@@ -19,6 +22,16 @@ const CLAIM: Duration = Duration::from_secs(10);
 
 /// How old a claim is when it is made again.
 const CLAIM_AGAIN: Duration = Duration::from_secs(3);
+
+/// How long a claim keeps those with fewer requests on green back after it was last made. It is made again before that.
+const FIRST: Duration = Duration::from_secs(4);
+
+/// The pause of who has hardly any requests on green, beside a restoring with many. Elastic Load Balancing's buckets do not overflow in that
+/// time (40 calls, 10 a second), so that no call is lost by waiting.
+const LONGEST_YIELD: Duration = Duration::from_secs(4);
+
+/// How long one restoring lets others go first in all.
+const MOST_YIELDED: Duration = Duration::from_secs(10);
 
 /// How long a call is repeated at most by who has no other deadline.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -42,6 +55,8 @@ pub enum Urgency {
 pub(crate) enum Pace {
     Soon,
     LetOthersGoFirst,
+    /// A restoring of more requests goes first.
+    Yield(Duration),
     NotNow,
 }
 
@@ -57,6 +72,20 @@ struct Run {
     /// Whether one of its calls was answered.
     served: bool,
     claimed: Option<Instant>,
+    /// How many requests wait for what it restores; see [`teal::release::Release::on_green`].
+    on_green: u64,
+    /// How long it has let restorings of more go first.
+    yielded: Duration,
+}
+
+impl Run {
+    /// How long it lets a restoring of `ahead` requests go first: the longer, the fewer it has itself, within what is left of its time.
+    fn pause_for(&self, ahead: u64) -> Duration {
+        let fewer = 1.0 - self.on_green as f64 / ahead.max(1) as f64;
+        let left = MOST_YIELDED.saturating_sub(self.yielded);
+        let time = self.until.saturating_duration_since(Instant::now()) / 2;
+        LONGEST_YIELD.mul_f64(fewer.clamp(0.0, 1.0)).min(left).min(time)
+    }
 }
 
 impl Turn {
@@ -67,9 +96,21 @@ impl Turn {
         }
     }
 
+    /// Notes for how many requests the run restores from now on.
+    pub(crate) fn restoring_for(&self, requests: u64) {
+        if let Some(run) = self.run().as_mut().filter(|run| run.on_green != requests) {
+            (run.on_green, run.claimed, run.yielded) = (requests, None, Duration::ZERO);
+        }
+    }
+
     /// Until when a call that began at `begun` is repeated.
     pub(crate) fn patient_until(&self, begun: Instant) -> Instant {
         self.run().map_or(begun + PATIENCE, |run| run.until)
+    }
+
+    /// Until when a restoring run repeats what it cannot do without; `None` for others.
+    pub(crate) fn restores_until(&self) -> Option<Instant> {
+        self.run().filter(|run| run.urgency == Urgency::Restores).map(|run| run.until)
     }
 
     fn run(&self) -> MutexGuard<'_, Option<Run>> {
@@ -83,8 +124,10 @@ impl Aws {
     /// # Errors
     /// [`PortError::Throttled`] when others are to go first.
     pub async fn begin_run(&self, urgency: Urgency, left: Duration) -> PortResult<()> {
+        self.forget_sides();
         let until = Instant::now() + left.mul_f64(FOR_CALLS);
-        *self.turn.run() = Some(Run { urgency, until, served: false, claimed: None });
+        *self.turn.run() =
+            Some(Run { urgency, until, served: false, claimed: None, on_green: 0, yielded: Duration::ZERO });
         match urgency == Urgency::Waits && self.others_go_first().await {
             true => Err(PortError::Throttled { call: "elasticloadbalancing (rollbacks come first)" }),
             false => Ok(()),
@@ -98,15 +141,17 @@ impl Aws {
             return Pace::Soon;
         }
         match run.urgency {
+            Urgency::Restores if run.claimed.is_some_and(|at| at.elapsed() <= CLAIM_AGAIN) => Pace::Soon,
             Urgency::Restores => {
-                if run.claimed.is_none_or(|at| at.elapsed() > CLAIM_AGAIN) {
-                    if let Some(run) = self.turn.run().as_mut() {
-                        run.claimed = Some(Instant::now());
-                    }
-                    // Without it everybody has the same right.
-                    let _ = self.claim().await;
+                // Without it everybody has the same right.
+                let ahead = self.claim_for(run.on_green).await.ok().flatten();
+                let pause = ahead.map_or(Duration::ZERO, |ahead| run.pause_for(ahead));
+                if let Some(run) = self.turn.run().as_mut() {
+                    run.yielded += pause;
+                    // Who has let others go first asks again before it does so once more.
+                    run.claimed = pause.is_zero().then(Instant::now);
                 }
-                Pace::Soon
+                if pause.is_zero() { Pace::Soon } else { Pace::Yield(pause) }
             }
             Urgency::Waits if !run.served => Pace::NotNow,
             Urgency::Waits if self.others_go_first().await => Pace::LetOthersGoFirst,
@@ -114,11 +159,11 @@ impl Aws {
         }
     }
 
-    async fn claim(&self) -> PortResult<()> {
-        let put = self.dynamodb().put_item().table_name(&self.settings.table);
-        let put = put.set_item(Some(crate::dynamodb::claim(unix_millis(SystemTime::now() + CLAIM))));
-        let done = put.send().await;
-        done.map(drop).map_err(|error| port_error("dynamodb:PutItem", "the claim of rollbacks", &error))
+    /// Gives how many requests are on green where a restoring of more goes first.
+    async fn claim_for(&self, on_green: u64) -> PortResult<Option<u64>> {
+        let now = SystemTime::now();
+        let [until, first_until] = [CLAIM, FIRST].map(|held| unix_millis(now + held));
+        self.claim(Claim { until, on_green, first_until }, unix_millis(now)).await
     }
 
     /// Whether a function that restores a route was throttled in the last seconds.
@@ -176,6 +221,59 @@ mod tests {
         let until: u64 = item["until"]["N"].as_str().unwrap().parse().unwrap();
         assert!(until > unix_millis(SystemTime::now()), "{item}");
         assert!(item["expiresAt"]["N"].is_string(), "{item}");
+    }
+
+    /// A claim that is refused because of another one.
+    fn behind(on_green: u64) -> String {
+        let item = json!({"pk": {"S": "turn"}, "sk": {"S": "restoring"}, "onGreen": {"N": on_green.to_string()}});
+        json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item}).to_string()
+    }
+
+    #[tokio::test]
+    async fn a_restoring_lets_one_of_more_requests_go_first_for_some_seconds_at_most() {
+        let refused = |script: Script| script.answers(400, behind(1_000));
+        let script = (0..5).fold(Script::default(), |script, _| refused(script));
+        let aws = script.aws();
+        aws.begin_run(Urgency::Restores, Duration::from_secs(120)).await.unwrap();
+        aws.turn.restoring_for(250);
+        let three_quarters = LONGEST_YIELD.mul_f64(0.75);
+        assert_eq!(
+            [aws.pace(true).await, aws.pace(true).await, aws.pace(true).await],
+            [Pace::Yield(three_quarters); 3]
+        );
+        assert_eq!(aws.pace(true).await, Pace::Yield(MOST_YIELDED - 3 * three_quarters));
+        assert_eq!([aws.pace(true).await, aws.pace(true).await], [Pace::Soon; 2], "it was patient for long enough");
+        let sent = script.sent();
+        assert_eq!(sent.len(), 5, "and says so no more");
+        let put = sent[0].json();
+        assert_eq!(
+            (&put["Item"]["onGreen"]["N"], &put["ExpressionAttributeValues"][":mine"]["N"]),
+            (&json!("250"), &json!("250"))
+        );
+        assert!(put["ConditionExpression"].as_str().unwrap().contains("onGreen <= :mine"), "{put}");
+    }
+
+    #[tokio::test]
+    async fn another_release_of_the_run_is_patient_anew_and_equals_do_not_wait() {
+        let script = Script::default().answers(400, behind(1_000)).answers(400, behind(1_000)).json(&json!({}));
+        let aws = script.aws();
+        aws.begin_run(Urgency::Restores, Duration::from_secs(120)).await.unwrap();
+        aws.turn.restoring_for(1_000);
+        assert_eq!(aws.pace(true).await, Pace::Soon);
+        aws.turn.restoring_for(500);
+        assert_eq!(aws.pace(true).await, Pace::Yield(LONGEST_YIELD / 2));
+        assert_eq!(aws.pace(true).await, Pace::Soon, "the other one has ended");
+        script.sent();
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_nearly_over_does_not_spend_its_time_on_others() {
+        let script = Script::default().answers(400, behind(1_000));
+        let aws = script.aws();
+        aws.begin_run(Urgency::Restores, Duration::from_secs(2)).await.unwrap();
+        let Pace::Yield(pause) = aws.pace(true).await else { panic!("it yields") };
+        assert!(pause < Duration::from_secs(1), "{pause:?}");
+        script.sent();
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! For whom a feature flag is on.
 //!
-//! AWS AppConfig hands out a flag as `{"enabled": true, "percentage": 5, "users": ["ann"], "salt": "1"}`; who evaluates it is the service.
+//! AWS AppConfig hands out a flag as `{"enabled": true, "percentage": 5, "users": ["ann"], "salt": "1"}`, and one that is not enabled as
+//! `{"enabled": false}`, with or without its attributes; who evaluates it is the service.
 //! The rule is small enough to be written again in any language (docs/ways/flags.md has it in four more), and `vectors.json` beside this
 //! crate's manifest tells whether that was done right:
 //!

@@ -124,3 +124,75 @@ console.log(v.buckets.filter((x) => bucket(x.salt, x.key, x.user) === x.bucket).
         assert_eq!(agreed, all());
     }
 }
+
+/// Reads a vector a line, its texts in hexadecimal: a bucket (salt, key, user, bucket) or a flag (enabled, percentage, users, salt, key,
+/// user, on). Java has no JSON of its own.
+const JAVA: &str = r#"
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
+import java.util.stream.Stream;
+
+public class Vectors {
+    static String text(String hex) {
+        return new String(HexFormat.of().parseHex(hex), StandardCharsets.UTF_8);
+    }
+
+    static boolean agrees(String line) {
+        String[] x = line.split(" ", -1);
+        if (x[0].equals("bucket")) {
+            return Flag.bucket(text(x[1]), text(x[2]), text(x[3])) == Integer.parseInt(x[4]);
+        }
+        var users = Stream.of(x[3].split(",")).map(Vectors::text).toList();
+        var flag = new Flag(Boolean.parseBoolean(x[1]), Double.parseDouble(x[2]), users, text(x[4]));
+        return flag.isOn(text(x[5]), text(x[6])) == Boolean.parseBoolean(x[7]);
+    }
+
+    public static void main(String[] arguments) {
+        var lines = new java.io.BufferedReader(new java.io.InputStreamReader(System.in, StandardCharsets.US_ASCII)).lines();
+        System.out.println(lines.filter(Vectors::agrees).count());
+    }
+}
+"#;
+
+fn hex(value: &str) -> String {
+    value.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The vectors as [`JAVA`] reads them. What AppConfig leaves out is as the rule says.
+fn lines() -> String {
+    let vectors = vectors();
+    let buckets = vectors["buckets"].as_array().unwrap().iter().map(|vector| {
+        let [salt, key, user] = ["salt", "key", "user"].map(|name| hex(text(vector, name)));
+        format!("bucket {salt} {key} {user} {}\n", vector["bucket"])
+    });
+    let flags = vectors["flags"].as_array().unwrap().iter().map(|vector| {
+        let flag = &vector["flag"];
+        let users: Vec<String> =
+            flag["users"].as_array().into_iter().flatten().map(|user| hex(user.as_str().unwrap())).collect();
+        // A list of none would read as one of a user without a name.
+        let users = if users.is_empty() { hex("nobody at all") } else { users.join(",") };
+        let enabled = flag["enabled"].as_bool().unwrap_or_default();
+        let percentage = flag["percentage"].as_f64().unwrap_or(100.0);
+        let salt = hex(flag["salt"].as_str().unwrap_or_default());
+        let [key, user] = ["key", "user"].map(|name| hex(text(vector, name)));
+        format!("flag {enabled} {percentage} {users} {salt} {key} {user} {}\n", vector["on"])
+    });
+    buckets.chain(flags).collect()
+}
+
+#[test]
+fn java_agrees_where_its_compiler_is_there() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("flag-java");
+    std::fs::create_dir_all(&folder).unwrap();
+    let harness = folder.join("Vectors.java");
+    std::fs::write(&harness, JAVA).unwrap();
+    let snippet = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/ways/flags/Flag.java");
+    let Ok(compiled) = Command::new("javac").arg("-d").arg(&folder).args([&harness, &snippet]).output() else { return };
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let mut java = Command::new("java");
+    java.arg("-cp").arg(&folder).arg("Vectors").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = java.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(lines().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), all());
+}

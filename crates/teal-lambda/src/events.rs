@@ -12,6 +12,9 @@ use teal::time::Timestamp;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmChange {
+    /// The number of the account that the alarm is in: EventBridge writes it, also where the event was forwarded from another account's bus.
+    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>
+    pub account: Option<String>,
     pub alarm: AlarmName,
     /// The state is ALARM now.
     pub raised: bool,
@@ -86,24 +89,25 @@ struct ExecutionDetail {
 ///
 /// # Errors
 /// What is not as CloudWatch sends it; the event itself is not repeated.
-pub fn decode_alarm_change(event: Value) -> TealResult<AlarmChange> {
+pub fn decode_alarm_change(event: &Value) -> TealResult<AlarmChange> {
     let event: EventBridgeEvent<Value> = read(event, "an event of EventBridge")?;
-    let detail: AlarmDetail = read(event.detail, "the detail of a CloudWatch Alarm State Change")?;
+    let detail: AlarmDetail = read(&event.detail, "the detail of a CloudWatch Alarm State Change")?;
     let AlarmDetailState { value, reason, timestamp } = detail.state;
+    let account = event.account;
     // An event without its time is read all the same: rolling back does not wait for it.
-    Ok(AlarmChange { alarm: detail.alarm_name, raised: value == "ALARM", reason, at: timestamp.parse().ok() })
+    Ok(AlarmChange { account, alarm: detail.alarm_name, raised: value == "ALARM", reason, at: timestamp.parse().ok() })
 }
 
 /// Reads one of Teal's own events, or a schedule's.
 ///
 /// # Errors
 /// What is not as either is sent; the event itself is not repeated.
-pub fn decode_weights_due(event: Value) -> TealResult<WeightsDue> {
+pub fn decode_weights_due(event: &Value) -> TealResult<WeightsDue> {
     let event: EventBridgeEvent<Value> = read(event, "an event of EventBridge")?;
     match event.source.as_str() {
         SCHEDULE => Ok(WeightsDue::Everywhere),
         TEAL => {
-            let detail: PhaseDetail = read(event.detail, "the detail of a Teal Release Phase Change")?;
+            let detail: PhaseDetail = read(&event.detail, "the detail of a Teal Release Phase Change")?;
             Ok(WeightsDue::Of(detail.release))
         }
         other => Err(TealError::new(
@@ -117,9 +121,9 @@ pub fn decode_weights_due(event: Value) -> TealResult<WeightsDue> {
 ///
 /// # Errors
 /// What is not as Step Functions sends it; the event itself is not repeated.
-pub fn decode_execution_change(event: Value) -> TealResult<ExecutionChange> {
+pub fn decode_execution_change(event: &Value) -> TealResult<ExecutionChange> {
     let event: EventBridgeEvent<Value> = read(event, "an event of EventBridge")?;
-    let detail: ExecutionDetail = read(event.detail, "the detail of a Step Functions Execution Status Change")?;
+    let detail: ExecutionDetail = read(&event.detail, "the detail of a Step Functions Execution Status Change")?;
     Ok(ExecutionChange {
         release: detail.name,
         execution: detail.execution_arn,
@@ -129,14 +133,15 @@ pub fn decode_execution_change(event: Value) -> TealResult<ExecutionChange> {
     })
 }
 
-fn read<T: serde::de::DeserializeOwned>(value: Value, what: &str) -> TealResult<T> {
-    serde_json::from_value(value)
+fn read<T: serde::de::DeserializeOwned>(value: &Value, what: &str) -> TealResult<T> {
+    teal::json::read(&value.to_string())
         .map_err(|problem| TealError::new(ErrorName::Internal, format!("the input is not {what}: {problem}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::any_json;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -153,18 +158,19 @@ mod tests {
                 "previousState": {"value": "OK"},
             },
         });
-        let change = decode_alarm_change(event).unwrap();
+        let change = decode_alarm_change(&event).unwrap();
         assert_eq!(
             (change.alarm.as_str(), change.raised, change.reason.as_str()),
             ("checkout-5xx", true, "Threshold Crossed")
         );
         assert_eq!(change.at, Some("2019-10-02T17:04:40.985Z".parse().unwrap()));
+        assert_eq!(change.account.as_deref(), Some("123456789012"));
     }
 
     #[test]
     fn what_is_missing_is_named_and_the_event_is_not_repeated() {
         let event = json!({"detail-type": "x", "source": "aws.cloudwatch", "detail": {"state": {"value": "a secret"}}});
-        let error = decode_alarm_change(event).unwrap_err();
+        let error = decode_alarm_change(&event).unwrap_err();
         assert!(error.message.contains("alarmName"), "{error}");
         assert!(!error.message.contains("secret"), "{error}");
     }
@@ -178,7 +184,7 @@ mod tests {
                 "error": null, "cause": null,
             },
         });
-        let change = decode_execution_change(event).unwrap();
+        let change = decode_execution_change(&event).unwrap();
         assert_eq!((change.release.as_str(), change.status.as_str()), ("r-1", "ABORTED"));
     }
 
@@ -189,12 +195,12 @@ mod tests {
             "detail": {"id": "r-1-7", "release": "r-1", "state": "Bake", "greenShare": "100%"},
         });
         let id = ReleaseId::new("r-1").unwrap();
-        assert_eq!(decode_weights_due(phase), Ok(WeightsDue::Of(id)));
+        assert_eq!(decode_weights_due(&phase), Ok(WeightsDue::Of(id)));
         let schedule = json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
-        assert_eq!(decode_weights_due(schedule), Ok(WeightsDue::Everywhere));
+        assert_eq!(decode_weights_due(&schedule), Ok(WeightsDue::Everywhere));
         for (source, detail, named) in [("teal", json!({}), "release"), ("aws.s3", json!({}), "aws.s3")] {
             let event = json!({"detail-type": "x", "source": source, "detail": detail});
-            let error = decode_weights_due(event).unwrap_err();
+            let error = decode_weights_due(&event).unwrap_err();
             assert!(error.message.contains(named), "{error}");
         }
     }
@@ -213,42 +219,52 @@ mod tests {
         })
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            ".{0,300}".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(4, 32, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::hash_map("(detail|state|value|name|alarmName|.{0,4})", inner, 0..4)
-                    .prop_map(|map| map.into_iter().collect()),
-            ]
-        })
+    fn any_event() -> impl Strategy<Value = Value> {
+        any_json("(detail|state|value|name|alarmName|.{0,4})", ".{0,300}".prop_map(Value::from))
     }
 
     proptest! {
         #[test]
-        fn any_event_is_read_or_refused(event in any_json()) {
-            let _ = decode_alarm_change(event.clone());
-            let _ = decode_weights_due(event.clone());
-            let _ = decode_execution_change(event);
+        fn any_event_is_read_or_refused(event in any_event()) {
+            let _ = decode_alarm_change(&event);
+            let _ = decode_weights_due(&event);
+            let _ = decode_execution_change(&event);
         }
 
         #[test]
         fn a_field_with_something_else_in_it_is_named_or_read(
             place in prop::sample::select(vec!["alarmName", "state"]),
-            other in any_json(),
+            other in any_event(),
         ) {
             let mut event = alarm_event();
             event["detail"][place] = other;
-            if let Err(error) = decode_alarm_change(event) {
+            if let Err(error) = decode_alarm_change(&event) {
                 prop_assert_eq!(error.name, ErrorName::Internal);
                 prop_assert!(error.message.contains("CloudWatch Alarm State Change"), "{}", error);
+                prop_assert!(error.message.contains(place), "{}", error);
             }
         }
+
+        #[test]
+        fn a_field_of_an_execution_with_something_else_in_it_is_named_or_read(
+            place in prop::sample::select(vec!["executionArn", "name", "status", "error", "cause"]),
+            other in any_event(),
+        ) {
+            let mut event = execution_event();
+            event["detail"][place] = other;
+            if let Err(error) = decode_execution_change(&event) {
+                prop_assert!(error.message.contains("Step Functions Execution Status Change"), "{}", error);
+                prop_assert!(error.message.contains(place), "{}", error);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_not_repeated() {
+        let mut event = alarm_event();
+        event["detail"]["state"] = json!("wJalrXUtnFEMI-secret");
+        let error = decode_alarm_change(&event).unwrap_err();
+        assert!(error.message.contains("state: invalid type") && !error.message.contains("secret"), "{error}");
     }
 
     #[test]
@@ -256,12 +272,12 @@ mod tests {
         for field in ["alarmName", "state"] {
             let mut event = alarm_event();
             event["detail"].as_object_mut().unwrap().remove(field);
-            assert!(decode_alarm_change(event).unwrap_err().message.contains(field), "{field}");
+            assert!(decode_alarm_change(&event).unwrap_err().message.contains(field), "{field}");
         }
         for field in ["executionArn", "name", "status"] {
             let mut event = execution_event();
             event["detail"].as_object_mut().unwrap().remove(field);
-            assert!(decode_execution_change(event).unwrap_err().message.contains(field), "{field}");
+            assert!(decode_execution_change(&event).unwrap_err().message.contains(field), "{field}");
         }
     }
 }

@@ -115,6 +115,7 @@ mod tests {
             function: "sweep".into(),
             now: "2026-11-22T10:00:00Z".parse().unwrap(),
             act_by: "2026-11-22T10:01:00Z".parse().unwrap(),
+            account: None,
         };
         let failed = ReleaseId::new("checkout-7").unwrap();
         let table = [

@@ -63,7 +63,7 @@ mod tests {
 
     fn call() -> Invocation {
         let now = Timestamp::from_millisecond(1_700_000_000_000).unwrap();
-        Invocation { id: "request-1".to_owned(), function: "roll-back".to_owned(), now, act_by: now }
+        Invocation { id: "request-1".to_owned(), function: "roll-back".to_owned(), now, act_by: now, account: None }
     }
 
     fn entry(fact: Fact) -> (ReleaseId, StoryEntry) {

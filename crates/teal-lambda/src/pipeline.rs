@@ -29,6 +29,7 @@ pub fn decode_pipeline_job(event: &Value) -> TealResult<PipelineJob> {
 mod tests {
     use super::*;
     use crate::logs::Labels;
+    use crate::testing::any_json;
     use proptest::prelude::*;
     use serde_json::json;
     use teal::steps::Invocation;
@@ -65,12 +66,25 @@ mod tests {
     #[test]
     fn nothing_that_is_logged_about_a_job_holds_its_credentials() {
         let now = Timestamp::UNIX_EPOCH;
-        let call = Invocation { id: "r".into(), function: "on-pipeline-job".into(), now, act_by: now };
+        let call = Invocation { id: "r".into(), function: "on-pipeline-job".into(), now, act_by: now, account: None };
         let labels = format!("{:?}", Labels::of(&event(), &call));
         assert!(labels.contains("on-pipeline-job") && !labels.contains(SECRET), "{labels}");
     }
 
+    fn any_event() -> impl Strategy<Value = Value> {
+        let names =
+            "(CodePipeline.job|id|data|actionConfiguration|configuration|UserParameters|continuationToken|.{0,4})";
+        any_json(names, ".{0,300}".prop_map(Value::from))
+    }
+
     proptest! {
+        #[test]
+        fn any_event_is_read_or_refused_with_the_field_that_is_missing(event in any_event()) {
+            if let Err(error) = decode_pipeline_job(&event) {
+                prop_assert!(error.message.contains("CodePipeline.job.id"), "{error}");
+            }
+        }
+
         #[test]
         fn an_event_with_a_piece_missing_is_read_or_refused_without_being_repeated(
             path in prop::sample::select(vec!["", "/CodePipeline.job", "/CodePipeline.job/id", "/CodePipeline.job/data",

@@ -26,7 +26,7 @@ where
 {
     logs::start();
     let clock = Clock::from_env()?;
-    let aws = Aws::from_env().await?;
+    let aws = Aws::from_env().await?.for_function(function);
     let (aws, clock, step) = (&aws, &clock, &step);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let left = time_left(&event);
@@ -48,7 +48,13 @@ fn invocation(function: &str, clock: &Clock, event: &LambdaEvent<Value>, left: D
         function: function.to_owned(),
         now: clock.now(),
         act_by: clock.after_real(left + ACT_MARGIN),
+        account: account_of(&event.context.invoked_function_arn).map(str::to_owned),
     }
+}
+
+/// The number of the account in an ARN.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|number| number.len() == 12 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 async fn answer<I, O, F>(
@@ -66,7 +72,7 @@ where
     let labels = logs::Labels::of(&payload, call);
     let mut run = Step::new(aws, call);
     // Boxed: the futures of a step with its SDK calls nest too deep for the compiler to lay out in one.
-    let result = match (decode(payload), Box::pin(aws.begin_run(urgency, left)).await) {
+    let result = match (decode(&payload), Box::pin(aws.begin_run(urgency, left)).await) {
         (Ok(input), Ok(())) => Box::pin(step(&mut run, input)).await,
         (Err(error), _) => Err(error),
         (_, Err(error)) => Err(error.into()),
@@ -87,8 +93,8 @@ where
     }
 }
 
-fn decode<I: DeserializeOwned>(payload: Value) -> TealResult<I> {
-    serde_json::from_value(payload).map_err(|problem| {
+fn decode<I: DeserializeOwned>(payload: &Value) -> TealResult<I> {
+    teal::json::read(&payload.to_string()).map_err(|problem| {
         TealError::new(
             ErrorName::PlanInvalid,
             format!("the function's input cannot be read: {problem}. Start releases with the state machine and a plan as input"),
@@ -108,5 +114,19 @@ pub struct Failure(TealError);
 impl From<Failure> for Diagnostic {
     fn from(Failure(error): Failure) -> Self {
         Diagnostic { error_type: error.name.as_str().to_owned(), error_message: error.message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account_of;
+
+    #[test]
+    fn a_function_knows_its_account_by_its_arn() {
+        let arn = "arn:aws:lambda:eu-central-1:123456789012:function:teal-on-alarm:live";
+        assert_eq!(account_of(arn), Some("123456789012"));
+        for other in ["", "teal-on-alarm", "arn:aws:lambda:eu-central-1::function:x", "a:b:c:d:12345678901x:f"] {
+            assert_eq!(account_of(other), None, "{other}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::link::{Op, OpKind, Who};
 use crate::matrix::Matrix;
 use crate::place::Place;
 use crate::planned::Planned;
+use crate::simulation::Setting;
 use crate::watch::SKEW_MILLIS;
 use fastrand::Rng;
 use teal::state::State;
@@ -39,8 +40,8 @@ impl Chaos {
     }
 
     /// What a seed lets go wrong.
-    pub(crate) fn of_seed(seed: u64, mut rng: Rng, alarming: bool) -> Self {
-        let planned = Planned::of_seed(seed, &mut rng, alarming);
+    pub(crate) fn of_seed(seed: u64, mut rng: Rng, setting: Setting) -> Self {
+        let planned = Planned::of_seed(seed, &mut rng, setting);
         let throttled = if rng.u8(0..10) == 0 { 0.15 } else { 0.0 };
         let slow = rng.u8(0..5) == 0;
         Self { throttled, slow, points: None, ..Self::scripted(rng, planned) }

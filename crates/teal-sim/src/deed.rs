@@ -6,6 +6,7 @@ use std::fmt;
 use teal::fleet::GreenOrder;
 use teal::ports::{CapacityHold, PortError, PortResult};
 use teal::route::{Action, ActionKind, PartRef};
+use teal::time::Timestamp;
 
 /// A write to a listener or a service.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(crate) enum Deed {
     SetActions {
         part: PartRef,
         actions: Vec<Action>,
+        /// When its run had read the part before it sent this off.
+        based_on: Timestamp,
     },
     BringUp(Box<GreenOrder>),
     ScaleIn {
@@ -51,7 +54,7 @@ impl World {
         self.log(|| format!("{} does: {deed}", who.invocation));
         let mut state = self.state();
         match deed {
-            Deed::SetActions { part, actions } => {
+            Deed::SetActions { part, actions, .. } => {
                 if state.denied {
                     let message = "no identity-based policy allows it".to_owned();
                     return Err(PortError::Denied { call: "ModifyListener", message });
@@ -121,7 +124,7 @@ impl World {
 impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Deed::SetActions { part, actions } => {
+            Deed::SetActions { part, actions, .. } => {
                 write!(f, "{} forwards", short(part.key()))?;
                 for group in actions.iter().flat_map(Action::groups) {
                     write!(f, " {}={}", group.destination.name(), group.weight)?;

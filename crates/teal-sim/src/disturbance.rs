@@ -3,6 +3,7 @@
 use crate::course::FaultKind;
 use crate::function::Function;
 use crate::place::Place;
+use crate::simulation::Setting;
 use fastrand::Rng;
 use std::fmt;
 
@@ -78,6 +79,16 @@ pub enum Happening {
     ClockJump,
     /// A sweep comes just now.
     SweepNow,
+    /// The deployment that moves the traffic fails by itself.
+    DeploymentFails,
+    /// Somebody stops it.
+    DeploymentStopped,
+    /// It does at once whatever it would have waited with.
+    DeploymentHurries,
+    /// It takes its traffic back slowly, or leaves it where it is.
+    DeploymentSlow,
+    /// Teal's role in the service's account is taken away for a while.
+    RoleLost,
 }
 
 impl Happening {
@@ -115,9 +126,24 @@ impl Happening {
         (Happening::SweepNow, 3),
     ];
 
+    /// What happens to deployments that move the traffic, besides.
+    const OF_DEPLOYMENTS: [(Happening, u32); 4] = [
+        (Happening::DeploymentFails, 3),
+        (Happening::DeploymentStopped, 3),
+        (Happening::DeploymentHurries, 2),
+        (Happening::DeploymentSlow, 4),
+    ];
+    /// What happens to services in other accounts, besides.
+    const OF_ACCOUNTS: [(Happening, u32); 1] = [(Happening::RoleLost, 1)];
+
+    /// Whether it happens to deployments alone.
+    pub(crate) fn is_of_deployments(self) -> bool {
+        Self::OF_DEPLOYMENTS.iter().any(|(happening, _)| *happening == self)
+    }
+
     /// Everything that can happen.
     pub fn all() -> impl Iterator<Item = Happening> {
-        Self::WEIGHTED.iter().map(|(happening, _)| *happening)
+        Self::WEIGHTED.iter().chain(&Self::OF_DEPLOYMENTS).chain(&Self::OF_ACCOUNTS).map(|(happening, _)| *happening)
     }
 
     /// Whether it happens to a running function rather than to the world.
@@ -153,7 +179,15 @@ fn drawn<T: Copy>(rng: &mut Rng, weighted: &[(T, u32)]) -> T {
 }
 
 impl Disturbance {
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
+    pub(crate) fn draw(rng: &mut Rng, setting: Setting) -> Self {
+        let besides: &[(Happening, u32)] = match (setting.is_deployed(), setting.in_account) {
+            (true, _) => &Happening::OF_DEPLOYMENTS,
+            (false, true) => &Happening::OF_ACCOUNTS,
+            (false, false) => &[],
+        };
+        if !besides.is_empty() && rng.u8(0..4) == 0 {
+            return Disturbance::World(drawn(rng, besides));
+        }
         if rng.bool() {
             Disturbance::Call(drawn(rng, &CALL_FAULTS))
         } else {
@@ -175,7 +209,9 @@ impl Disturbance {
             (Disturbance::World(happening), Place::Waits(_)) => !happening.is_of_a_run(),
             // What changes neither a listener nor a service has no late effect; what reads no listener reads nothing old.
             (Disturbance::Call(FaultKind::LateEffect), Place::Runs(function)) => function.acts(),
-            (Disturbance::Call(FaultKind::StaleRead), Place::Runs(function)) => function != Function::ValidateGreen,
+            (Disturbance::Call(FaultKind::StaleRead), Place::Runs(function)) => {
+                !matches!(function, Function::ValidateGreen | Function::OnLifecycleHook)
+            }
             (_, Place::Runs(_)) => true,
         }
     }

@@ -4,6 +4,7 @@ use crate::link::Link;
 use std::fmt;
 use std::rc::Rc;
 use teal::error::TealResult;
+use teal::hook::HookAsked;
 use teal::release::ReleaseId;
 use teal::state::State;
 use teal::steps::{self, AcceptInput, Answer, Invocation, RaisedAlarm, RollBackInput, Step, StepInput};
@@ -22,6 +23,7 @@ pub enum Function {
     OnAlarm,
     OnExecutionEnd,
     Sweep,
+    OnLifecycleHook,
 }
 
 /// How long after its timeout a call that a function had begun may still have its effect: the margin of `actBy`, in milliseconds.
@@ -29,7 +31,7 @@ pub(crate) const ACT_MARGIN_MILLIS: i64 = 2_000;
 
 impl Function {
     /// Every function.
-    pub const ALL: [Function; 11] = [
+    pub const ALL: [Function; 12] = [
         Function::Accept,
         Function::PrepareGreen,
         Function::ValidateGreen,
@@ -41,6 +43,7 @@ impl Function {
         Function::OnAlarm,
         Function::OnExecutionEnd,
         Function::Sweep,
+        Function::OnLifecycleHook,
     ];
 
     /// The function that runs in a state.
@@ -61,13 +64,16 @@ impl Function {
 
     /// Whether it writes to listeners or services.
     pub(crate) const fn acts(self) -> bool {
-        !matches!(self, Function::Accept | Function::ValidateGreen | Function::EvaluateHealth)
+        !matches!(
+            self,
+            Function::Accept | Function::ValidateGreen | Function::EvaluateHealth | Function::OnLifecycleHook
+        )
     }
 
     /// Its timeout in `template.yaml`.
     pub(crate) const fn timeout_millis(self) -> i64 {
         match self {
-            Function::ValidateGreen => 300_000,
+            Function::ValidateGreen | Function::OnLifecycleHook => 300_000,
             Function::PrepareGreen | Function::EvaluateHealth | Function::Sweep => 60_000,
             Function::Accept
             | Function::ShiftTraffic
@@ -95,6 +101,7 @@ pub(crate) enum Input {
     Alarm(RaisedAlarm),
     ExecutionEnd { release: ReleaseId, status: String, error: Option<String>, cause: Option<String> },
     Sweep,
+    Hook(HookAsked),
 }
 
 impl Input {
@@ -106,6 +113,7 @@ impl Input {
             Input::Alarm(_) => Function::OnAlarm,
             Input::ExecutionEnd { .. } => Function::OnExecutionEnd,
             Input::Sweep => Function::Sweep,
+            Input::Hook(_) => Function::OnLifecycleHook,
         }
     }
 }
@@ -133,6 +141,7 @@ pub(crate) async fn invoke(link: Link<'_>, call: Invocation, input: Rc<Input>) -
             let (error, cause) = (error.as_deref(), cause.as_deref());
             return steps::on_execution_end(&mut step, release, status, error, cause).await.map(|_| None);
         }
+        Input::Hook(hook) => return steps::lifecycle_hook(&mut step, hook, "teal").await.map(|_| None),
         Input::Sweep => {
             let swept = steps::sweep(&mut step).await?;
             world.watch.borrow_mut().swept(&world.state(), &swept.drifted, &who);
@@ -147,10 +156,16 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
+    use crate::chaos::Chaos;
     use crate::link::{Who, later};
-    use crate::{ALARM, Fault, FaultKind, Machine, World, plan};
-    use std::pin::pin;
+    use crate::ports::own_account;
+    use crate::world::Waiting;
+    use crate::{
+        ALARM, Disturbance, Fault, FaultKind, GROUP_B, LISTENER, Machine, Place, Planned, SECOND_LISTENER, World, plan,
+    };
+    use std::pin::{Pin, pin};
     use std::task::{Context, Poll, Waker};
+    use teal::error::ErrorName;
 
     #[test]
     fn an_alarm_that_could_not_restore_a_release_says_which() {
@@ -161,14 +176,109 @@ mod tests {
         world.inject(Fault { at_call: world.calls() + 2, kind: FaultKind::Throttle });
         let now = world.now();
         let act_by = later(now, Function::OnAlarm.timeout_millis());
-        let call = Invocation { id: "alarm-1".to_owned(), function: "on-alarm".to_owned(), now, act_by };
+        let call = Invocation {
+            id: "alarm-1".to_owned(),
+            function: "on-alarm".to_owned(),
+            now,
+            act_by,
+            account: own_account(),
+        };
         let who = Who { invocation: call.id.clone(), function: Function::OnAlarm, started: now };
         let link = Link::new(&world, who);
         let mut step = Step::new(&link, &call);
-        let alarm = RaisedAlarm { name: ALARM.parse().unwrap(), reason: "5 errors".to_owned(), at: Some(now) };
+        let alarm =
+            RaisedAlarm { account: None, name: ALARM.parse().unwrap(), reason: "5 errors".to_owned(), at: Some(now) };
         let run = Box::pin(steps::on_alarm(&mut step, &alarm));
         let answered = pin!(run).poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(answered, Poll::Ready(Err(_))), "{answered:?}");
         assert_eq!(step.failed(), Some(machine.release()));
+    }
+
+    /// Lets a function go on until it is done, or something has come about.
+    fn drive<T>(world: &World, mut run: Pin<&mut impl Future<Output = T>>, until: impl Fn() -> bool) -> Option<T> {
+        while !until() {
+            if let Poll::Ready(result) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return Some(result);
+            }
+            match world.waiting.get() {
+                Waiting::ForEffect(at) | Waiting::ForAnswer(at) => world.pass_until(at),
+                Waiting::ForEver | Waiting::Crashed => return None,
+            }
+        }
+        None
+    }
+
+    fn begin<'w>(world: &'w World, id: &str, function: Function) -> (Link<'w>, Invocation) {
+        let now = world.now();
+        let act_by = later(now, function.timeout_millis());
+        let call =
+            Invocation { id: id.to_owned(), function: function.to_string(), now, act_by, account: own_account() };
+        (Link::new(world, Who { invocation: id.to_owned(), function, started: now }), call)
+    }
+
+    fn raised(world: &World) -> Input {
+        let reason = "5 errors".to_owned();
+        Input::Alarm(RaisedAlarm { account: None, name: ALARM.parse().unwrap(), reason, at: Some(world.now()) })
+    }
+
+    /// After how many milliseconds of one run of on-alarm nobody is on green any more, where its first write goes like this.
+    fn restored_after(seed: u64, fault: Option<FaultKind>) -> i64 {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::Bake);
+        let place = Place::Runs(Function::OnAlarm);
+        let planned = fault.map(|kind| Planned::at_write(place, 0, Disturbance::Call(kind)));
+        let rng = fastrand::Rng::with_seed(seed);
+        *world.chaos.borrow_mut() = Some(Chaos::scripted(rng, planned.into_iter().collect()));
+        let began = world.now();
+        let (link, call) = begin(&world, "alarm-1", Function::OnAlarm);
+        let mut run = pin!(invoke(link, call, Rc::new(raised(&world))));
+        assert!(drive(&world, run.as_mut(), || world.weight(LISTENER, GROUP_B) == Some(0)).is_none(), "seed {seed}");
+        let after = world.now().duration_since(began).as_millis();
+        let done = drive(&world, run, || false);
+        assert!(matches!(done, Some(Ok(None))), "seed {seed}: {done:?}");
+        i64::try_from(after).unwrap()
+    }
+
+    /// The next delivery of the event would come after a minute, the next look after as much.
+    #[test]
+    fn a_write_that_fails_costs_a_second_round_of_calls_and_no_minute() {
+        let sorted = |fault| {
+            let mut times: Vec<i64> = (0..1_000).map(|seed| restored_after(seed, fault)).collect();
+            times.sort_unstable();
+            times
+        };
+        let (well, failed) = (sorted(None), sorted(Some(FaultKind::NoEffect)));
+        let show = |times: &[i64]| format!("median {} ms, longest {} ms", times[500], times[999]);
+        println!("all well: {}; the first write failed: {}", show(&well), show(&failed));
+        assert!(failed[500] < well[500] + 1_000 && failed[999] < 20_000, "{}", show(&failed));
+    }
+
+    /// An alarm restores the one listener that a shift has written already; the shift goes on to the other one, and finds its work undone.
+    #[test]
+    fn a_shift_that_finds_a_part_of_its_work_undone_gives_the_rest_back() {
+        let world = World::new();
+        let mut plan = plan();
+        plan["traffic"]["alb"]["listeners"] = serde_json::json!([LISTENER, SECOND_LISTENER]);
+        let actions = world.state().parts[LISTENER].clone();
+        world.state().parts.insert(SECOND_LISTENER.to_owned(), actions);
+        let mut machine = Machine::new(&world, "r-1", plan);
+        machine.run_until(|state| state == State::ShiftTraffic);
+        // From now on calls take time.
+        *world.chaos.borrow_mut() = Some(Chaos::scripted(fastrand::Rng::with_seed(1), Vec::new()));
+        let has_green = |listener| world.weight(listener, GROUP_B).is_some_and(|weight| weight > 0);
+        let (link, call) = begin(&world, "shift-1", Function::ShiftTraffic);
+        let input = Input::Step(Function::ShiftTraffic, machine.release().clone());
+        let mut shift = pin!(invoke(link, call, Rc::new(input)));
+        assert!(drive(&world, shift.as_mut(), || has_green(LISTENER) || has_green(SECOND_LISTENER)).is_none());
+
+        let (link, call) = begin(&world, "alarm-1", Function::OnAlarm);
+        let restored = drive(&world, pin!(invoke(link, call, Rc::new(raised(&world)))), || false);
+        assert!(matches!(restored, Some(Ok(None))), "{restored:?}");
+        assert!(!has_green(LISTENER) && !has_green(SECOND_LISTENER));
+
+        let shifted = drive(&world, shift, || false).unwrap().unwrap_err();
+        assert_eq!(shifted.name, ErrorName::AlarmRaised);
+        assert!(!has_green(LISTENER) && !has_green(SECOND_LISTENER), "no part is left on green until the next try");
     }
 }

@@ -8,6 +8,7 @@ mod campaign;
 mod chaos;
 mod course;
 mod deed;
+mod deployment;
 mod disturbance;
 mod function;
 mod link;
@@ -28,6 +29,7 @@ pub use asl::{Doing, Execution};
 pub use beside::Ran;
 pub use campaign::Campaign;
 pub use course::{Fault, FaultKind};
+pub use deployment::{Cause, DEPLOYMENT, Deployment, Move, ROLLBACK};
 pub use disturbance::{Disturbance, Happening};
 pub use function::Function;
 pub use machine::{Ending, Machine};
@@ -37,7 +39,9 @@ pub use place::Place;
 pub use planned::Planned;
 pub use promise::{Breach, Promise};
 pub use simulation::{Report, rehearse, replay, simulate};
-pub use state::{ALARM, GROUP_A, GROUP_B, LISTENER, SECOND_LISTENER, Service, State, TEST_LISTENER, forward};
+pub use state::{
+    ALARM, GROUP_A, GROUP_B, LISTENER, SECOND_LISTENER, Service, State, TEAL_ACCOUNT, TEST_LISTENER, forward,
+};
 pub use world::World;
 
 /// A plan to start from: two stages (10 %, 50 %), one alarm, limits, a test listener.

@@ -1,6 +1,6 @@
 //! One run of a function, as the world sees it: every call it makes goes through its link.
 
-use crate::course::Course;
+use crate::course::{Course, Failure};
 use crate::deed::{Deed, Late};
 use crate::function::Function;
 use crate::mutation::Remembered;
@@ -9,7 +9,7 @@ use crate::world::{Waiting, World};
 use jiff::SignedDuration;
 use std::cell::RefCell;
 use std::rc::Rc;
-use teal::ports::PortResult;
+use teal::ports::{PortError, PortResult};
 use teal::time::Timestamp;
 
 /// Who calls.
@@ -29,6 +29,21 @@ pub(crate) struct Op {
     pub(crate) kind: OpKind,
 }
 
+/// What Teal asks of its own account, or of none.
+const OWN: [&str; 11] = [
+    "AssumeRole",
+    "DescribeExecution",
+    "GET /health",
+    "GetItem",
+    "PutEvents",
+    "PutItem",
+    "PutJobSuccessResult",
+    "Query",
+    "StartExecution",
+    "StoredPlan",
+    "TransactWriteItems",
+];
+
 /// What a call can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpKind {
@@ -44,6 +59,11 @@ impl Op {
     pub(crate) const fn other(name: &'static str) -> Self {
         Self { name, kind: OpKind::Other }
     }
+
+    /// Whether it asks the account that the service is in, and not Teal's own or nobody's.
+    fn is_of_service(self) -> bool {
+        !OWN.contains(&self.name)
+    }
 }
 
 /// A function's link to the world.
@@ -51,6 +71,8 @@ impl Op {
 pub(crate) struct Link<'w> {
     pub(crate) world: &'w World,
     pub(crate) who: Who,
+    /// The account whose side it is; `None` for Teal's own.
+    pub(crate) account: Option<String>,
     /// What this run was told: the promises are checked by it. Shared with the simulation, which looks when the run is over.
     pub(crate) seen: Rc<RefCell<Seen>>,
     /// What a mutated world keeps in mind.
@@ -63,7 +85,7 @@ pub(crate) fn later(at: Timestamp, millis: i64) -> Timestamp {
 
 impl<'w> Link<'w> {
     pub(crate) fn new(world: &'w World, who: Who) -> Self {
-        Self { world, who, seen: Rc::default(), remembered: RefCell::default() }
+        Self { world, who, account: None, seen: Rc::default(), remembered: RefCell::default() }
     }
 
     /// One call: it travels, has its effect, and the answer travels back.
@@ -83,8 +105,19 @@ impl<'w> Link<'w> {
         self.run(op, course, |_| self.world.perform(&deed, &self.who)).await
     }
 
+    /// The same function's link to another account.
+    pub(crate) fn in_account(&self, account: &str) -> Self {
+        let account = Some(account.to_owned());
+        let (who, seen) = (self.who.clone(), Rc::clone(&self.seen));
+        Self { world: self.world, who, account, seen, remembered: RefCell::default() }
+    }
+
     async fn run<T>(&self, op: Op, course: Course, effect: impl FnOnce(&Course) -> PortResult<T>) -> PortResult<T> {
         let world = self.world;
+        if op.is_of_service() && world.state().home != self.account {
+            let message = format!("{} is another account's", op.name);
+            return Err(PortError::Denied { call: op.name, message });
+        }
         let mut result = None;
         if let Some(millis) = course.effect {
             world.wait(Waiting::ForEffect(later(world.now(), millis))).await;
@@ -106,6 +139,7 @@ impl<'w> Link<'w> {
         world.wait(Waiting::ForAnswer(later(world.now(), millis))).await;
         if let Some(failure) = course.error {
             self.seen.borrow_mut().disturbed = true;
+            self.seen.borrow_mut().failed_calls += u32::from(matches!(failure, Failure::Unavailable(_)));
             let error = failure.error(op.name);
             world.log(|| format!("{} {error}", self.who.invocation));
             return Err(error);

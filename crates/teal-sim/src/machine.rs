@@ -3,6 +3,7 @@
 use crate::asl::{Doing, Execution};
 use crate::function::{ACT_MARGIN_MILLIS, Function, Input, invoke};
 use crate::link::{Link, Who, later};
+use crate::ports::own_account;
 use crate::world::World;
 use serde_json::Value;
 use std::pin::pin;
@@ -132,7 +133,7 @@ impl<'w> Machine<'w> {
         let now = self.world.now();
         let id = format!("{}-{}", self.release, self.runs);
         let act_by = later(now, function.timeout_millis() + ACT_MARGIN_MILLIS);
-        let call = Invocation { id: id.clone(), function: state.to_string(), now, act_by };
+        let call = Invocation { id: id.clone(), function: state.to_string(), now, act_by, account: own_account() };
         let link = Link::new(self.world, Who { invocation: id, function, started: now });
         let input = match function {
             Function::Accept => Input::Accept(Box::new(AcceptInput {

@@ -66,6 +66,7 @@ fn short(name: &str) -> String {
         "EvaluateHealth" => "Evaluate",
         "RetireBlue" => "Retire",
         "OnExecutionEnd" => "OnExecEnd",
+        "OnLifecycleHook" => "OnHook",
         "WaitForGreen" => "w.Green",
         "AwaitApproval" => "w.Gate",
         "Bake" => "w.Bake",

@@ -5,7 +5,8 @@ use crate::function::Function;
 use crate::link::Link;
 use crate::state::State;
 use std::collections::BTreeMap;
-use teal::ports::{Scaling, Target, TargetHealth};
+use teal::hook::HookTicket;
+use teal::ports::{DeploymentReading, DeploymentState, PortError, PortResult, Scaling, Target, TargetHealth};
 use teal::release::{Act, Intent, Phase, Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::route::{Action, Destination, PartRef, RuleAhead};
@@ -66,6 +67,16 @@ pub enum Mutation {
     AcceptNotTold,
     /// What automatic scaling may do with blue is read before the lock is held.
     ScalingReadBeforeLock,
+    /// Rolling back does not stop the deployment that moves the traffic.
+    DeploymentNotStopped,
+    /// A hook takes green that is being prepared for validated.
+    HookAnsweredEarly,
+    /// Hooks that were kept are not read.
+    HooksForgotten,
+    /// A deployment that takes its traffic back is taken for one that is over.
+    TakingBackOverlooked,
+    /// That a write got no answer is forgotten once the route was read again.
+    LostWriteForgotten,
 }
 
 /// How old an entry is before the index shows it, in seconds.
@@ -76,14 +87,17 @@ const INDEX_LAG_SECONDS: u64 = 20;
 pub(crate) struct Remembered {
     targets: BTreeMap<String, Vec<Target>>,
     pub(crate) scaling: BTreeMap<String, Scaling>,
-    active_read: bool,
     pub(crate) written: BTreeMap<String, Vec<Action>>,
     pub(crate) lost_a_race: bool,
+    /// A write to a listener got no answer.
+    lost_write: bool,
+    /// The listener was read after that.
+    read_since: bool,
 }
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Mutation; 26] = [
+    pub const ALL: [Mutation; 31] = [
         Mutation::NoIntent,
         Mutation::LockFreedEarly,
         Mutation::WatchersFromIndex,
@@ -110,6 +124,11 @@ impl Mutation {
         Mutation::BlueHealthNotRead,
         Mutation::AcceptNotTold,
         Mutation::ScalingReadBeforeLock,
+        Mutation::DeploymentNotStopped,
+        Mutation::HookAnsweredEarly,
+        Mutation::HooksForgotten,
+        Mutation::TakingBackOverlooked,
+        Mutation::LostWriteForgotten,
     ];
 }
 
@@ -134,6 +153,9 @@ impl Link<'_> {
         }
         if self.is(Mutation::NothingPassedOver) && self.who.function == Function::OnAlarm {
             record.alarming_since_start.clear();
+        }
+        if self.is(Mutation::HookAnsweredEarly) && self.who.function == Function::OnLifecycleHook {
+            record.phase = Phase::ShiftTraffic { stage: 0 };
         }
         if self.is(Mutation::CompensationWithoutIntent) && self.remembered.borrow().lost_a_race {
             let (invocation, act_by) = (me.clone(), after(self.who.started, 30));
@@ -160,10 +182,37 @@ impl Link<'_> {
         if self.is(Mutation::NoIntent) {
             record.intents.clear();
         }
+        let remembered = self.remembered.borrow();
+        if self.is(Mutation::LostWriteForgotten) && remembered.lost_write && remembered.read_since {
+            record.intents.retain(|intent| intent.invocation != self.who.invocation);
+        }
         if self.is(Mutation::PassedOverForGood) && !stored.alarming_since_start.is_empty() {
             record.alarming_since_start.clone_from(&stored.alarming_since_start);
         }
         record
+    }
+
+    /// Keeps in mind how a write to a listener went.
+    pub(crate) fn remember_write(&self, written: &PortResult<()>) {
+        let mut remembered = self.remembered.borrow_mut();
+        remembered.lost_write |= matches!(written, Err(PortError::Unavailable { .. }));
+        remembered.read_since = false;
+    }
+
+    /// Keeps in mind that a listener was read.
+    pub(crate) fn remember_read(&self) {
+        self.remembered.borrow_mut().read_since = true;
+    }
+
+    pub(crate) fn mutated_hooks(&self, found: Vec<HookTicket>) -> Vec<HookTicket> {
+        if self.is(Mutation::HooksForgotten) { Vec::new() } else { found }
+    }
+
+    pub(crate) fn mutated_deployment(&self, mut found: DeploymentReading) -> DeploymentReading {
+        if self.is(Mutation::TakingBackOverlooked) && found.state == DeploymentState::TakingBack {
+            found.state = DeploymentState::GaveUp;
+        }
+        found
     }
 
     pub(crate) fn mutated_requests(&self, mut found: Vec<Request>) -> Vec<Request> {
@@ -173,11 +222,10 @@ impl Link<'_> {
         found
     }
 
-    /// Releases under way. Sweep reads them once for what it recovers, and again for each part of a route that has drifted.
-    pub(crate) fn mutated_active(&self, found: Vec<ReleaseId>) -> Vec<ReleaseId> {
-        let read_before = std::mem::replace(&mut self.remembered.borrow_mut().active_read, true);
-        let overlooks = self.is(Mutation::HeldRouteDrifts) && self.who.function == Function::Sweep && read_before;
-        if overlooks { Vec::new() } else { found }
+    /// The release that holds a lock. Sweep asks for it where a route has drifted.
+    pub(crate) fn mutated_holder(&self, found: Option<ReleaseId>) -> Option<ReleaseId> {
+        let overlooks = self.is(Mutation::HeldRouteDrifts) && self.who.function == Function::Sweep;
+        if overlooks { None } else { found }
     }
 
     pub(crate) fn mutated_scaling(&self, service: &str, found: Option<Scaling>) -> Option<Scaling> {

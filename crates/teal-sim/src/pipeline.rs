@@ -2,6 +2,7 @@
 
 use crate::function::{ACT_MARGIN_MILLIS, Function};
 use crate::link::{Link, Who, later};
+use crate::ports::own_account;
 use crate::world::World;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -22,7 +23,13 @@ impl World {
         // It writes to no route, so that the simulation need not know it; it has the time that triggers have.
         let function = Function::OnExecutionEnd;
         let act_by = later(now, function.timeout_millis() + ACT_MARGIN_MILLIS);
-        let call = Invocation { id: job.id.clone(), function: "on-pipeline-job".to_owned(), now, act_by };
+        let call = Invocation {
+            id: job.id.clone(),
+            function: "on-pipeline-job".to_owned(),
+            now,
+            act_by,
+            account: own_account(),
+        };
         let link = Link::new(self, Who { invocation: job.id.clone(), function, started: now });
         let mut step = Step::new(&link, &call);
         let run =

@@ -3,6 +3,7 @@
 use crate::disturbance::{Disturbance, Happening};
 use crate::function::Function;
 use crate::place::Place;
+use crate::simulation::Setting;
 use fastrand::Rng;
 use std::fmt;
 use std::sync::LazyLock;
@@ -38,20 +39,27 @@ impl Planned {
         Self { at_write: true, ..Self::at_call(place, nth, what) }
     }
 
-    /// What a seed plans, where releases may start while an alarm is raised or not. Every second seed is aimed at one cell of the matrix, all of them in turn; the rest is drawn.
-    pub(crate) fn of_seed(seed: u64, rng: &mut Rng, alarming: bool) -> Vec<Self> {
+    /// The cell of the matrix that every second seed is aimed at, all of them in turn.
+    pub(crate) fn aimed(seed: u64) -> Option<(Place, Disturbance)> {
+        let index = usize::try_from(seed / 2).unwrap_or_default() % CELLS.len();
+        (seed % 2 == 1).then(|| CELLS[index])
+    }
+
+    /// What a seed plans: the cell that it is aimed at, if it is; the rest is drawn.
+    pub(crate) fn of_seed(seed: u64, rng: &mut Rng, setting: Setting) -> Vec<Self> {
         let count = [0, 1, 1, 2, 2, 3, 3, 4, 5, 7][rng.usize(0..10)];
         let mut planned: Vec<Planned> = Vec::with_capacity(count);
-        if seed % 2 == 1 {
-            let index = usize::try_from(seed / 2).unwrap_or_default() % CELLS.len();
-            let (place, what) = CELLS[index];
-            planned.push(Self::at_call(place, rng.u32(0..4), what));
+        if let Some((place, what)) = Self::aimed(seed) {
+            let nth = rng.u32(0..4);
+            // Many a wait comes once only.
+            let nth = if matches!(place, Place::Waits(_)) { nth.saturating_sub(2) } else { nth };
+            planned.push(Self::at_call(place, nth, what));
         }
         for _ in 0..count {
             let near = planned.last().copied().filter(|_| rng.u8(0..10) < 4);
-            planned.push(Self::draw(rng, near));
+            planned.push(Self::draw(rng, near, setting));
         }
-        if alarming && rng.bool() {
+        if setting.alarming && rng.bool() {
             // Just when it is decided whether the alarm is passed over.
             let flaps = Disturbance::World(Happening::AlarmFlaps);
             planned.push(Self::at_call(Place::Runs(Function::Accept), rng.u32(4..12), flaps));
@@ -78,8 +86,10 @@ impl Planned {
         Some(Self::at_call(place, rng.u32(0..15), what))
     }
 
-    fn draw(rng: &mut Rng, near: Option<Planned>) -> Self {
-        let place = near.map_or_else(|| Place::ALL[rng.usize(0..Place::COUNT)], |near| near.place);
+    fn draw(rng: &mut Rng, near: Option<Planned>, setting: Setting) -> Self {
+        let is_there = |place: &Place| setting.is_asked() || *place != Place::Runs(Function::OnLifecycleHook);
+        let places: Vec<Place> = Place::ALL.into_iter().filter(is_there).collect();
+        let place = near.map_or_else(|| places[rng.usize(0..places.len())], |near| near.place);
         let most = match place {
             Place::Runs(Function::EvaluateHealth | Function::PrepareGreen | Function::Sweep) => 40,
             Place::Runs(Function::ShiftTraffic | Function::RollBack) => 20,
@@ -92,9 +102,9 @@ impl Planned {
             _ if at_write => rng.u32(0..4),
             _ => rng.u32(0..most),
         };
-        let mut what = Disturbance::draw(rng);
+        let mut what = Disturbance::draw(rng, setting);
         while !what.can_happen_in(place) {
-            what = Disturbance::draw(rng);
+            what = Disturbance::draw(rng, setting);
         }
         Self { place, nth, at_write, what, met: false }
     }

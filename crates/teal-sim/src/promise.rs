@@ -13,12 +13,20 @@ pub enum Promise {
     GreenReadyFirst,
     /// 3: green has no more weight than the stage that was reached.
     WeightOfStage,
-    /// 3: weight goes to groups with healthy targets only, and green's health is read again after the weights are set.
+    /// 3: weight goes to groups with healthy targets only, and their health is read again after the weights are set.
     HealthyWhenWeighted,
     /// 3: blue keeps its capacity until the point of no return.
     BlueKeepsCapacity,
     /// Weights that are given back go to blue only where it serves no worse than green, and stay only where it would.
     LesserEvil,
+    /// A hook of a deployment is answered Succeeded only for what the record says.
+    HookToldTruth,
+    /// A hook that asked and was heard is answered before its hour is over.
+    HookAnswered,
+    /// A release that was rolled back leaves nothing of its deployment that may still move traffic.
+    StoppedForGood,
+    /// What the record says of green's share is what it was when it was read.
+    WeightOnRecord,
     /// 4: a release under way holds all its locks; nobody else acts on its route.
     OneHolder,
     /// 4: a newer release that is to take a route over gets it in the end, from an older one and from no newer.
@@ -37,7 +45,7 @@ pub enum Promise {
     PassedOver,
     /// 6: on-alarm rolls back every release that watches the alarm, itself.
     AlarmActs,
-    /// 6: at most three requests to a listener until it is restored.
+    /// 6: at most three requests to a listener until it is restored, and three more for each call that failed, of which two count.
     RequestBudget,
     /// 7: no data is not good data.
     NoDataNoAdvance,

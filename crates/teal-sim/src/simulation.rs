@@ -1,5 +1,6 @@
 //! One simulated world from a seed: releases, everything that goes wrong, and one scheduler that decides what happens next.
 
+mod deploying;
 mod executions;
 mod happenings;
 mod queue;
@@ -20,8 +21,9 @@ use executions::Exec;
 use fastrand::Rng;
 use queue::{Event, Queue};
 use runs::{Invoke, Run};
-use setting::Setting;
-use std::collections::BTreeMap;
+pub(crate) use setting::Setting;
+use std::collections::{BTreeMap, BTreeSet};
+use teal::hook::HookEvent;
 use teal::release::{Phase, Release};
 use teal::time::Timestamp;
 
@@ -71,10 +73,10 @@ pub fn replay(seed: u64, mutation: Option<Mutation>) -> Report {
 
 fn run(seed: u64, planned: Option<Vec<Planned>>, mutation: Option<Mutation>, tell: bool) -> Report {
     let mut rng = Rng::with_seed(seed);
-    let setting = Setting::draw(&mut rng);
+    let setting = Setting::of_seed(seed, &mut rng);
     let chaos = match planned {
         Some(planned) => Chaos::scripted(rng.fork(), planned),
-        None => Chaos::of_seed(seed, rng.fork(), setting.alarming),
+        None => Chaos::of_seed(seed, rng.fork(), setting),
     };
     let world = World::with(Some(chaos), mutation);
     if tell {
@@ -98,6 +100,10 @@ pub(crate) struct Simulation<'w> {
     sweeps: u32,
     quiet_sweeps: u32,
     alarm_raised_at: Option<Timestamp>,
+    /// When the deployment was last found to move next.
+    moves_at: Option<Timestamp>,
+    /// The hooks that were called, by the deployment's id.
+    hooks_called: BTreeSet<(String, HookEvent)>,
     over: bool,
 }
 
@@ -114,6 +120,8 @@ impl<'w> Simulation<'w> {
             sweeps: 0,
             quiet_sweeps: 0,
             alarm_raised_at: None,
+            moves_at: None,
+            hooks_called: BTreeSet::new(),
             over: false,
         }
     }
@@ -138,6 +146,7 @@ impl<'w> Simulation<'w> {
             world.pass_until(at);
             world.observe();
             self.handle(event);
+            self.follow_deployment();
             events += 1;
             if events > MAX_EVENTS {
                 world.watch.borrow_mut().breach(Promise::AlwaysEnds, "it goes in circles".to_owned());
@@ -158,6 +167,9 @@ impl<'w> Simulation<'w> {
             Event::Heal(heal) => self.heal(heal),
             Event::Approve { release, stage } => self.approve(&release, stage),
             Event::Sweep => self.sweep(),
+            Event::Deploy => self.deploy(),
+            // It has come so far with the time.
+            Event::Move => {}
         }
     }
 
@@ -196,7 +208,10 @@ impl<'w> Simulation<'w> {
     /// Every five minutes; and the moment to see whether all is over.
     fn sweep(&mut self) {
         self.sweeps += 1;
-        let busy = self.alive > 0 || self.executions.iter().any(Exec::is_running) || self.queue.has_work();
+        let busy = self.alive > 0
+            || self.executions.iter().any(Exec::is_running)
+            || self.queue.has_work()
+            || self.is_deploying();
         if busy {
             self.quiet_sweeps = 0;
         } else {
@@ -205,6 +220,9 @@ impl<'w> Simulation<'w> {
                 self.calm_down();
             }
             let calm_sweeps = self.quiet_sweeps.saturating_sub(CALM_AFTER_SWEEPS);
+            if calm_sweeps > 0 {
+                self.answer_calls();
+            }
             if calm_sweeps > 2 && (self.is_settled() || calm_sweeps > 12) {
                 self.world.watch.borrow_mut().at_the_end(&self.world.state());
                 self.over = true;

@@ -1,8 +1,10 @@
 //! What there is: listeners, target groups, services, alarms, metrics, and Teal's table.
 
+use crate::deployment::{Deployment, Move};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use teal::drift::RouteLeft;
+use teal::hook::HookTicket;
 use teal::pipeline::JobAnswer;
 use teal::plan::AlarmName;
 use teal::ports::{AlarmReading, AlarmState, BuildOrder, BuildState, Scaling, Target, TargetHealth};
@@ -30,6 +32,8 @@ pub const GROUP_B: &str =
 /// One that is no release's business.
 pub(crate) const GROUP_C: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/checkout-c/93e2d6bc24d8a069";
+/// The account that Teal is installed in.
+pub const TEAL_ACCOUNT: &str = "999999999999";
 /// The alarm that plans watch.
 pub const ALARM: &str = "checkout-5xx";
 
@@ -54,10 +58,20 @@ pub struct State {
     pub locks: BTreeMap<String, ReleaseId>,
     pub watches: BTreeSet<(String, ReleaseId)>,
     pub requests: BTreeMap<ReleaseId, Vec<Request>>,
+    /// Hooks that were kept.
+    pub hooks: BTreeMap<ReleaseId, Vec<HookTicket>>,
     pub stories: BTreeMap<ReleaseId, Vec<StoryEntry>>,
     pub announced: Vec<Announcement>,
     /// What releases left on listeners.
     pub left: BTreeMap<String, RouteLeft>,
+    /// The deployment that moves the traffic of the listener.
+    pub deployment: Option<Deployment>,
+    /// Those before it.
+    pub past_deployments: BTreeMap<String, Deployment>,
+    /// When deployments last changed a listener.
+    pub(crate) moved: BTreeMap<String, Timestamp>,
+    /// What one that is begun does.
+    pub to_deploy: Vec<Move>,
     /// SSM parameters by name.
     pub parameters: BTreeMap<String, String>,
     /// The rules of each listener, which are tried before its default action.
@@ -92,6 +106,12 @@ pub struct State {
     pub plans: BTreeMap<String, String>,
     /// Executions that have ended, with their status.
     pub ended: BTreeMap<String, String>,
+    /// The account that the service is in, where that is not Teal's own: it answers nobody without a role there.
+    pub home: Option<String>,
+    /// The external id that a role there asks for.
+    pub external_id: Option<String>,
+    /// When somebody last took that role away, or gave it back.
+    pub(crate) role_changed: Option<Timestamp>,
     /// Whether Teal may not modify listeners.
     pub denied: bool,
     /// Whether Teal may not write parameters.

@@ -4,6 +4,7 @@
 mod alarms;
 mod capacity;
 mod deeds;
+mod deployments;
 mod drift;
 mod endings;
 mod records;
@@ -32,6 +33,8 @@ use teal::time::Timestamp;
 pub(crate) struct Seen {
     /// One of its calls failed.
     pub(crate) disturbed: bool,
+    /// How many calls failed without being turned away: on-alarm begins to restore anew then.
+    pub(crate) failed_calls: u32,
     /// Requests to each listener.
     pub(crate) requests: BTreeMap<String, u32>,
     pub(crate) alarms: Option<AlarmsSeen>,
@@ -90,6 +93,9 @@ struct Opened {
 /// How long the watch remembers what listeners had: longer than any function runs.
 const REMEMBERED_MILLIS: i64 = 400_000;
 
+/// How often on-alarm begins to restore anew at most because a call failed.
+const ROUNDS_AFTER_FAILURES: u32 = 2;
+
 /// What the watch keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -102,9 +108,8 @@ pub(crate) struct Watch {
     announced: BTreeMap<ReleaseId, BTreeMap<String, Timestamp>>,
     written: Vec<Written>,
     teal_wrote: BTreeMap<String, Timestamp>,
-    /// When each run read each part of a route last; and, where it then sent a write off, when it had read it before that.
+    /// When each run read each part of a route last.
     read_at: BTreeMap<(String, String), Timestamp>,
-    based_on: BTreeMap<(String, String), Timestamp>,
     /// What listeners had before, each with the moment at which it was replaced.
     replaced: BTreeMap<String, Vec<(Timestamp, Vec<Action>)>>,
     opened: BTreeMap<ReleaseId, Opened>,
@@ -124,6 +129,12 @@ pub(crate) struct Watch {
     began_at: BTreeMap<ReleaseId, Timestamp>,
     superseding: BTreeSet<ReleaseId>,
     abort_asked_at: BTreeMap<ReleaseId, Timestamp>,
+    /// Releases as they were when they were set back, and when that was.
+    before_setback: BTreeMap<ReleaseId, (Timestamp, Release)>,
+    /// The hooks that Teal was asked and did not fail at, by the deployment's id and the hook's.
+    hooks_heard: BTreeSet<(String, String)>,
+    /// Releases that ended while the role in their service's account was away.
+    closed_at_end: BTreeSet<ReleaseId>,
     /// Releases whose execution has taken longer than it may.
     pub(crate) timed_out: BTreeSet<ReleaseId>,
 }
@@ -164,8 +175,12 @@ impl Watch {
     }
 
     /// A function is about to ask a listener something.
-    pub(crate) fn requested(&mut self, who: &Who, part: &PartRef, requests: u32) {
-        if who.function == crate::Function::OnAlarm && requests > 3 {
+    pub(crate) fn requested(&mut self, who: &Who, part: &PartRef, requests: u32, failed_calls: u32, deployed: bool) {
+        let rounds = 1 + failed_calls.min(ROUNDS_AFTER_FAILURES);
+        // How far a deployment has taken back is read once, and again when it is over; or, where that has left blue on no listener, right before
+        // blue is attached, which is a request, too.
+        let each = if deployed { 6 } else { 3 };
+        if who.function == crate::Function::OnAlarm && requests > each * rounds {
             let what = format!("{} made request {requests} to {}", who.invocation, short(part.key()));
             self.breach(Promise::RequestBudget, what);
         }
@@ -178,26 +193,14 @@ impl Watch {
         }
     }
 
-    /// A run sends a write off, which may have its effect later.
-    pub(crate) fn sends(&mut self, who: &Who, part: &PartRef) {
-        let read_at = self.last_read(who, part.key());
-        self.based_on.insert((who.invocation.clone(), part.key().to_owned()), read_at);
-    }
-
     /// When a run read a part of a route last; of one that it did not read, when it began.
-    fn last_read(&self, who: &Who, part: &str) -> Timestamp {
+    pub(crate) fn last_read(&self, who: &Who, part: &str) -> Timestamp {
         let key = (who.invocation.clone(), part.to_owned());
         self.read_at.get(&key).copied().unwrap_or(who.started)
     }
 
-    /// When a run had read a part of a route before it sent its last write off.
-    fn basis(&self, who: &Who, part: &str) -> Timestamp {
-        let key = (who.invocation.clone(), part.to_owned());
-        self.based_on.get(&key).copied().unwrap_or(who.started)
-    }
-
-    /// Whether somebody else has changed a listener since a moment, or so shortly before it that a read might not have told.
+    /// Whether somebody else, or a deployment, has changed a listener since a moment, or so shortly before it that a read might not have told.
     fn changed_by_others(state: &State, part: &str, since: Timestamp) -> bool {
-        state.outside.get(part).is_some_and(|at| *at + READ_LAG >= since)
+        [&state.outside, &state.moved].iter().any(|changed| changed.get(part).is_some_and(|at| *at + READ_LAG >= since))
     }
 }

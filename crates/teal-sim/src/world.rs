@@ -5,7 +5,7 @@ use crate::course::{Course, Fault};
 use crate::deed::Late;
 use crate::link::{Op, Who};
 use crate::mutation::Mutation;
-use crate::state::State;
+use crate::state::{LISTENER, State};
 use crate::watch::Watch;
 use std::cell::{Cell, RefCell, RefMut};
 use std::future::poll_fn;
@@ -23,6 +23,7 @@ pub struct World {
     now: Cell<Timestamp>,
     calls: Cell<usize>,
     faults: RefCell<Vec<Fault>>,
+    changes: RefCell<Vec<Change>>,
     pub(crate) chaos: RefCell<Option<Chaos>>,
     pub(crate) watch: RefCell<Watch>,
     pub(crate) late: RefCell<Vec<Late>>,
@@ -30,6 +31,13 @@ pub struct World {
     pub(crate) waiting: Cell<Waiting>,
     pub(crate) mutation: Option<Mutation>,
     log: RefCell<Option<Vec<String>>>,
+}
+
+/// What somebody changes just before a call.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    at_call: usize,
+    what: fn(&mut State),
 }
 
 /// What a function waits for.
@@ -58,6 +66,7 @@ impl World {
             now: Cell::new(after(Timestamp::UNIX_EPOCH, 1_700_000_000)),
             calls: Cell::new(0),
             faults: RefCell::default(),
+            changes: RefCell::default(),
             chaos: RefCell::new(chaos),
             watch: RefCell::default(),
             late: RefCell::default(),
@@ -80,11 +89,29 @@ impl World {
     /// Lets time pass.
     pub fn pass(&self, seconds: u64) {
         self.now.set(after(self.now.get(), seconds));
+        self.moving(|_| ());
     }
 
     /// Lets time pass until a moment; it never goes back.
     pub(crate) fn pass_until(&self, at: Timestamp) {
         self.now.set(self.now.get().max(at));
+        self.moving(|_| ());
+    }
+
+    /// Lets the deployment come as far as it comes by now, before something happens to it and after that.
+    pub(crate) fn moving<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+        let now = self.now();
+        let mut state = self.state();
+        let before = state.deployment.is_some().then(|| state.parts.get(LISTENER).cloned()).flatten();
+        state.move_deployment(now);
+        let result = what(&mut state);
+        state.move_deployment(now);
+        if let Some(before) = before.filter(|before| state.parts.get(LISTENER) != Some(before)) {
+            let mut watch = self.watch.borrow_mut();
+            watch.before_replacing(LISTENER, &before, now);
+            watch.part_changed(&state, LISTENER);
+        }
+        result
     }
 
     /// Calls made so far.
@@ -98,9 +125,17 @@ impl World {
         self.faults.borrow_mut().push(fault);
     }
 
+    /// Lets somebody change something just before a later call, while a function runs.
+    pub fn change_at(&self, at_call: usize, what: fn(&mut State)) {
+        self.changes.borrow_mut().push(Change { at_call, what });
+    }
+
     /// Counts a call and tells how it goes.
     pub(crate) fn course(&self, who: &Who, op: Op) -> Course {
         let call = self.calls.replace(self.calls.get() + 1);
+        for change in self.changes.borrow().iter().filter(|change| change.at_call == call) {
+            (change.what)(&mut self.state());
+        }
         if let Some(chaos) = self.chaos.borrow_mut().as_mut() {
             return chaos.course(who, op, self.now());
         }

@@ -1,9 +1,26 @@
 //! Alarms that go off at the same time, or just when something else decides.
 
-use teal_sim::{Disturbance, Function, Happening, Place, Planned, rehearse};
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use teal::error::ErrorName;
+use teal::ports::AlarmState;
+use teal::release::ReleaseId;
+use teal::state::State;
+use teal_sim::{
+    ALARM, Disturbance, Fault, FaultKind, Function, GROUP_A, GROUP_B, Happening, LISTENER, Machine, Place, Planned,
+    TEAL_ACCOUNT, World, plan, rehearse,
+};
 
 fn at(function: Function, nth: u32, happening: Happening) -> Planned {
     Planned::at_call(Place::Runs(function), nth, Disturbance::World(happening))
+}
+
+/// A release whose first weight bakes.
+fn baking(world: &World) -> Machine<'_> {
+    let mut machine = Machine::new(world, "r-1", plan());
+    machine.run_until(|state| state == State::Bake);
+    machine.enter();
+    machine
 }
 
 /// A bad release sets off several alarms at once. Each restores the route in three requests to a listener, whoever else does the same.
@@ -29,5 +46,125 @@ fn an_alarm_that_goes_off_while_it_is_decided_whether_it_is_passed_over_is_not_l
         ];
         let report = rehearse(seed, planned);
         assert!(report.breaches.is_empty(), "seed {seed}: {:?}", report.breaches);
+    }
+}
+
+/// The event of an alarm that went off while green was prepared was lost.
+#[test]
+fn green_gets_no_first_weight_while_an_alarm_is_raised() {
+    let mut plan = plan();
+    plan["strategy"] = serde_json::json!({"allAtOnce": {}});
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan);
+    machine.run_until(|state| state == State::ValidateGreen);
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    while machine.state() != State::RolledBack {
+        machine.enter();
+        assert_eq!(world.weight(LISTENER, GROUP_B), Some(0), "in {}", machine.state());
+    }
+    let ending = machine.finish();
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmRaised)));
+    assert!(ending.cause.is_some_and(|cause| cause.contains(ALARM)));
+}
+
+/// Some of the events are lost, or late.
+#[test]
+fn an_alarm_while_green_comes_up_is_read_before_its_first_weight() {
+    for seed in 0..60 {
+        for function in [Function::PrepareGreen, Function::ValidateGreen] {
+            let report = rehearse(seed, vec![at(function, (seed % 4) as u32, Happening::AlarmRaised)]);
+            assert!(report.breaches.is_empty(), "seed {seed}: {:?}", report.breaches);
+        }
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_keeps_no_other_release_from_blue() {
+    let world = World::new();
+    let _machine = baking(&world);
+    // Read before the other one, after the question who watches.
+    world.state().watches.insert((ALARM.to_owned(), ReleaseId::new("r-0").unwrap()));
+    world.inject(Fault { at_call: world.calls() + 1, kind: FaultKind::Throttle });
+    let error = world.alarm_raised(Some(TEAL_ACCOUNT), ALARM).unwrap().unwrap_err();
+    assert_eq!(error.name, ErrorName::Throttled, "the event is to be delivered again");
+    assert_eq!([world.weight(LISTENER, GROUP_A), world.weight(LISTENER, GROUP_B)], [Some(100), Some(0)]);
+}
+
+#[test]
+fn a_call_that_fails_or_loses_its_answer_leaves_nobody_on_green_until_the_next_delivery() {
+    for kind in [FaultKind::NoEffect, FaultKind::LostAnswer] {
+        // After the questions who watches and what the record says; the last ones are beyond the restoring.
+        for nth in 2..14 {
+            let world = World::new();
+            let _machine = baking(&world);
+            world.inject(Fault { at_call: world.calls() + nth, kind });
+            let effects = world.alarm_raised(Some(TEAL_ACCOUNT), ALARM).unwrap().unwrap();
+            assert_eq!(effects.len(), 1, "{kind:?} at call {nth}");
+            let split = [world.weight(LISTENER, GROUP_A), world.weight(LISTENER, GROUP_B)];
+            assert_eq!(split, [Some(100), Some(0)], "{kind:?} at call {nth}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_fails_again_and_again_is_left_to_the_next_delivery() {
+    let world = World::new();
+    let _machine = baking(&world);
+    for nth in 3..40 {
+        world.inject(Fault { at_call: world.calls() + nth, kind: FaultKind::NoEffect });
+    }
+    assert_eq!(world.alarm_raised(Some(TEAL_ACCOUNT), ALARM).unwrap().unwrap_err().name, ErrorName::Unavailable);
+}
+
+/// The write that got no answer may come after everything was read back: whoever wants the route next waits until it cannot any more.
+#[test]
+fn the_intent_of_a_write_without_an_answer_stays_until_its_time_is_over() {
+    // The only writes among on-alarm's calls, found by trying: where nothing failed, nothing stays.
+    let mut stayed = Vec::new();
+    for nth in 2..14 {
+        let world = World::new();
+        let mut machine = baking(&world);
+        world.inject(Fault { at_call: world.calls() + nth, kind: FaultKind::LateEffect });
+        world.alarm_raised(Some(TEAL_ACCOUNT), ALARM).unwrap().unwrap();
+        let record = world.record(machine.release()).unwrap();
+        assert!(record.restored_at.is_some(), "call {nth}");
+        let Some(settled_at) = record.settled_at() else { continue };
+        stayed.push(nth);
+        let ending = machine.finish();
+        assert_eq!(ending.state, State::RolledBack, "call {nth}");
+        assert!(world.now() >= settled_at, "call {nth}: the lock was given up before the write's time was over");
+    }
+    assert!(!stayed.is_empty());
+}
+
+/// A shift's write gets no answer, and comes when everything was taken back: the release still has it announced then, and holds the route.
+#[test]
+fn a_shift_that_took_back_what_it_wrote_may_still_be_writing() {
+    let shift = Place::Runs(Function::ShiftTraffic);
+    for kind in [FaultKind::LateEffect, FaultKind::LostAnswer] {
+        for seed in 0..200 {
+            let planned = vec![
+                Planned::at_write(shift, 0, Disturbance::World(Happening::AlarmRaised)),
+                Planned::at_write(shift, 0, Disturbance::Call(kind)),
+            ];
+            let report = rehearse(seed, planned);
+            assert!(report.breaches.is_empty(), "{kind:?}, seed {seed}: {:?}", report.breaches);
+        }
+    }
+}
+
+/// The same of on-alarm's own writes, to each listener.
+#[test]
+fn an_alarm_that_begins_anew_may_still_be_writing() {
+    let alarm = Place::Runs(Function::OnAlarm);
+    for seed in 0..200 {
+        for nth in 0..2 {
+            let planned = vec![
+                at(Function::EvaluateHealth, 2, Happening::AlarmRaised),
+                Planned::at_write(alarm, nth, Disturbance::Call(FaultKind::LateEffect)),
+            ];
+            let report = rehearse(seed, planned);
+            assert!(report.breaches.is_empty(), "write {nth}, seed {seed}: {:?}", report.breaches);
+        }
     }
 }

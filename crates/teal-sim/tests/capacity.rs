@@ -7,7 +7,11 @@ use teal::ports::{AlarmState, Scaling};
 use teal::request::Ask;
 use teal::state::State;
 use teal::story::Fact;
-use teal_sim::{ALARM, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
+use teal::time::seconds_until;
+use teal_sim::{
+    ALARM, Disturbance, Function, GROUP_A, GROUP_B, Happening, LISTENER, Machine, Place, Planned, World, forward, plan,
+    rehearse,
+};
 
 const FOUND: Scaling = Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false };
 const HELD: Scaling = Scaling { min_capacity: 3, max_capacity: 10, scale_in_suspended: true };
@@ -123,4 +127,29 @@ fn a_blue_that_could_not_be_taken_in_scales_as_before() {
     assert_eq!(world.state().services["checkout-a"].desired, 3, "it has the traffic again");
     assert_eq!(world.state().scaling["checkout-a"], FOUND, "the next release finds the owner's setting");
     assert_eq!(world.state().scaling["checkout-b"], FOUND);
+}
+
+/// Blue keeps weight on every step but the last, so its health counts when the weights are read back.
+#[test]
+fn a_shift_that_finds_blue_sick_when_it_reads_back_does_not_bake() {
+    for seed in 0..60 {
+        let sick = Disturbance::World(Happening::BlueSick);
+        let planned = Planned::at_write(Place::Runs(Function::ShiftTraffic), (seed % 3) as u32, sick);
+        let report = rehearse(seed, vec![planned]);
+        assert!(report.breaches.is_empty(), "seed {seed}: {:?}", report.breaches);
+    }
+}
+
+/// Not all of the load balancer knows at once that green has no weight any more.
+#[test]
+fn after_a_rollback_green_answers_until_all_of_the_load_balancer_knows() {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::Bake);
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    machine.run_until(|_| world.weight(LISTENER, GROUP_B) == Some(0));
+    let restored_at = world.now();
+    machine.run_until(|_| world.state().services["checkout-b"].desired == 0);
+    assert!(seconds_until(restored_at, world.now()) >= 15);
+    assert_eq!(machine.finish().state, State::RolledBack);
 }

@@ -286,6 +286,47 @@ fn a_gate_waits_for_a_yes_and_a_no_rolls_back() {
 }
 
 #[test]
+fn no_approval_counts_while_an_alarm_is_silent() {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", gated());
+    machine.run_until(|state| state == State::AwaitApproval);
+    world.set_alarm("checkout-5xx", AlarmState::InsufficientData);
+    ask(&world, Ask::Approve { stage: 1 });
+    for _ in 0..10 {
+        machine.enter();
+    }
+    assert!(matches!(world.record(&id()).unwrap().phase, Phase::AwaitApproval { stage: 1 }), "it holds");
+    let looked = world.state().stories[&id()].last().unwrap().fact.to_string();
+    assert!(looked.contains("checkout-5xx"), "the person is told: {looked}");
+    world.set_alarm("checkout-5xx", AlarmState::Ok);
+    assert_eq!(machine.finish().state, State::Promoted);
+
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", gated());
+    machine.run_until(|state| state == State::AwaitApproval);
+    world.set_alarm("checkout-5xx", AlarmState::InsufficientData);
+    ask(&world, Ask::Approve { stage: 1 });
+    expect_rolled_back(&world, &machine.finish(), ErrorName::ApprovalExpired, "was approved");
+}
+
+#[test]
+fn before_greens_first_weight_an_alarm_may_have_no_data_yet() {
+    let world = World::new();
+    let plan = edited(|plan| {
+        plan["strategy"] =
+            json!({"steps": [{"gate": {"name": "QA", "within": "2h"}}, {"weight": "10%", "bake": "5m"}]});
+    });
+    let mut machine = Machine::new(&world, "r-1", plan);
+    machine.run_until(|state| state == State::AwaitApproval);
+    world.set_alarm("checkout-5xx", AlarmState::InsufficientData);
+    ask(&world, Ask::Approve { stage: 0 });
+    machine.run_until(|state| state == State::Bake);
+    assert_eq!(world.weight(LISTENER, GROUP_B), Some(100));
+    world.set_alarm("checkout-5xx", AlarmState::Ok);
+    assert_eq!(machine.finish().state, State::Promoted);
+}
+
+#[test]
 fn an_abort_ends_on_blue() {
     let world = World::new();
     let mut machine = Machine::new(&world, "r-1", plan());

@@ -1,10 +1,11 @@
 //! What a release left on its route, and whether that is still there: between releases Teal does not hold a route, and whoever else writes
 //! weights (a stack update with the old numbers, a person) may send users to a colour without tasks.
 
-use crate::plan::ParameterPath;
+use crate::plan::{Account, ParameterPath};
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::{Action, Colour, Destination, PartRef, weight_in};
+use crate::route::{Action, Colour, Destination, PartRef, key_in, weight_in};
 use crate::time::{Timestamp, after};
+use crate::units::Share;
 use serde::{Deserialize, Serialize};
 
 /// What the last release left on one part of its route.
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct RouteLeft {
     pub part: PartRef,
+    /// The account that it is in, where that is not Teal's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
     pub release: ReleaseId,
     pub at: Timestamp,
     /// Whether the release was promoted, so that before it the other destination served.
@@ -26,17 +30,53 @@ pub struct RouteLeft {
     /// Since when every sweep that read the part was told that there is no such listener or rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
+    /// When it was last told that the role by which the part is reached cannot be assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_told_at: Option<Timestamp>,
 }
 
 /// How long a part of a route must have been missing before it is forgotten, in seconds: a day, in which sweep has asked for it many
 /// times. ARNs of listeners and rules do not come back.
 const FORGOTTEN_AFTER_SECONDS: u64 = 86_400;
 
+/// How often it is told that a role cannot be assumed, in seconds: once a day.
+const CLOSED_TOLD_EVERY_SECONDS: u64 = 86_400;
+
 impl RouteLeft {
+    /// The number of the account that it is in; `None` where that is Teal's own.
+    #[must_use]
+    pub fn account_number(&self) -> Option<&str> {
+        self.account.as_ref().map(Account::number)
+    }
+
+    /// What names the part among those of all accounts.
+    #[must_use]
+    pub fn key(&self) -> String {
+        key_in(self.account_number(), self.part.key())
+    }
+
     /// Whether its part of the route, missing now, has been so for long enough to be forgotten.
     #[must_use]
     pub fn is_long_missing(&self, now: Timestamp) -> bool {
         self.missing_since.is_some_and(|since| now >= after(since, FORGOTTEN_AFTER_SECONDS))
+    }
+
+    /// Whether somebody is to be told, now, that the role cannot be assumed.
+    #[must_use]
+    pub fn is_closed_to_be_told(&self, now: Timestamp) -> bool {
+        self.closed_told_at.is_none_or(|told| now >= after(told, CLOSED_TOLD_EVERY_SECONDS))
+    }
+
+    /// The same, and that was told now.
+    #[must_use]
+    pub fn closed(&self, now: Timestamp) -> RouteLeft {
+        Self { closed_told_at: Some(now), ..self.clone() }
+    }
+
+    /// The same, there and reached.
+    #[must_use]
+    pub fn reached(&self) -> RouteLeft {
+        Self { missing_since: None, closed_told_at: None, ..self.clone() }
     }
 
     /// The same, missing since then, or there.
@@ -50,12 +90,15 @@ impl RouteLeft {
     pub fn by(release: &Release) -> Vec<RouteLeft> {
         let serving = match release.phase {
             Phase::Promoted => Colour::Green,
+            // A person left everything there, since blue could not serve.
+            Phase::RolledBack if release.green_share == Share::ALL => Colour::Green,
             Phase::RolledBack => Colour::Blue,
             _ => return Vec::new(),
         };
         let idle = if serving == Colour::Green { Colour::Blue } else { Colour::Green };
         let left = |part: &PartRef| RouteLeft {
             part: part.clone(),
+            account: release.plan.account.clone(),
             release: release.id.clone(),
             at: release.phase_since,
             promoted: serving == Colour::Green,
@@ -63,6 +106,7 @@ impl RouteLeft {
             idle: release.colours.of(idle).clone(),
             weight_parameters: release.plan.traffic.weight_parameters.clone(),
             missing_since: None,
+            closed_told_at: None,
         };
         let kept = release.route.iter().filter(|part| part.part.kind().is_kept_between_releases());
         kept.map(|part| left(&part.part)).collect()

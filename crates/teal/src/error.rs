@@ -70,6 +70,8 @@ error_names! {
     ValidationFailed: RollBack,
     /// Live metrics say that green is worse than the plan allows.
     Regression: RollBack,
+    /// The deployment that moves the traffic failed, was stopped, or takes its traffic back.
+    DeploymentFailed: RollBack,
     /// An alarm went off.
     AlarmRaised: RollBack,
     /// There was not enough traffic to judge green by.

@@ -1,10 +1,13 @@
 //! The decisions of Teal: plan, strategy, route, release, verdict. No I/O, no clock: `now` is passed in.
 
 pub mod compare;
+pub mod deployment;
 pub mod document;
 pub mod drift;
 pub mod error;
 pub mod fleet;
+pub mod hook;
+pub mod json;
 pub mod judge;
 pub mod pipeline;
 pub mod plan;

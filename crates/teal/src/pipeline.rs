@@ -190,6 +190,20 @@ pub fn release_of_token(token: &str) -> Result<ReleaseId, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_user_parameters_and_tokens_are_read_or_refused(
+            text in prop_oneof![".{0,120}", r#"\{"(planRef|version|until|abort|.{0,4})": ?["\[{]?(ssm:/p|baked|r-1|.{0,9})["\]}]{0,2}"#],
+        ) {
+            if let Err(invalid) = Wish::read(&text) {
+                prop_assert!(invalid.reason.starts_with("UserParameters: ") && !invalid.remedy.is_empty(), "{invalid}");
+            }
+            let _ = release_of_token(&text);
+            let _ = release_of(&text);
+        }
+    }
 
     #[test]
     fn a_release_is_asked_for_by_the_name_of_its_plan() {

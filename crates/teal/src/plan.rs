@@ -4,6 +4,7 @@
 //! serde alone checks each value but no rule that spans several: it is meant for plans that were checked before, such
 //! as the one in a release's record.
 
+mod account;
 mod afterwards;
 mod alias;
 mod arn;
@@ -20,11 +21,13 @@ mod name;
 mod parameter;
 mod problem;
 mod reference;
+mod shifted;
 mod texts;
 mod traffic;
 mod url;
 mod validate;
 
+pub use account::{Account, ExternalId, ReleaseRoleArn};
 pub use afterwards::Afterwards;
 pub use alias::{AliasName, AliasRoute, LambdaFunctionName};
 pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
@@ -47,8 +50,10 @@ pub use metrics::{Metric, MetricName, MetricSource, Noise, XRayGroups};
 pub use name::{ServiceName, Version};
 pub use parameter::ParameterPath;
 pub use problem::{Path, Problem, Problems, Segment};
+pub(crate) use reference::deployment_of;
 pub use reference::{PlanRef, StoredStart};
-pub use traffic::{AlbRoute, CnameRoute, NlbRoute, RoutePlan, TestRoute, Traffic};
+pub use shifted::{AppSpec, CodeDeployName, CodeDeployShift, EcsShift, ShiftedBy};
+pub use traffic::{AlbRoute, CnameRoute, InstanceTest, NlbRoute, RoutePlan, TestRoute, Traffic};
 pub use url::{BaseUrl, why_refused};
 pub use validate::{
     CheckPath, CodeBuildCheck, Expectation, FunctionName, HeaderName, HeaderValue, HttpCheck, LambdaCheck, Method,
@@ -58,7 +63,7 @@ pub use validate::{
 use crate::route::Named;
 use crate::strategy::Strategy;
 use crate::units::Span;
-use arn::Home;
+use arn::{Home, home_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +75,9 @@ pub struct Plan {
     pub service: ServiceName,
     /// The version that is released. Write it in quotes: 2.10 without them is the number 2.1.
     pub version: Version,
+    /// The account that the service runs in, where that is not the one that Teal is installed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
     /// What runs the new version.
     pub green: Green,
     /// What splits the traffic between blue and green.
@@ -100,6 +108,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The number of the account that the service runs in; `None` where that is Teal's own.
+    #[must_use]
+    pub fn account_number(&self) -> Option<&str> {
+        self.account.as_ref().map(Account::number)
+    }
+
     /// What the plan says of the two destinations that share the traffic.
     #[must_use]
     pub fn named(&self) -> Named {

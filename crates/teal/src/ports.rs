@@ -3,20 +3,27 @@
 //! The futures need not be `Send`: a function serves one event at a time on one thread.
 #![allow(async_fn_in_trait, reason = "no caller needs to name these futures or send them to another thread")]
 
+mod account;
+mod deployments;
 mod fleet;
+mod hooks;
 mod plans;
 mod router;
 mod testers;
 
+pub use account::{Held, Side};
+pub use deployments::{DeploymentReading, DeploymentStage, DeploymentState, Deployments, Hearing};
 pub use fleet::{CapacityHold, Fleet, Progress, RunnerReading, Scaling, Survey};
+pub use hooks::Hooks;
 pub use plans::{MAX_STORED_PLAN, PlanStore, StoredPlan};
 pub use router::{DestinationReading, Endpoint, Entrance, Router, Target, TargetHealth};
 pub use testers::{BuildOrder, BuildReading, BuildState, Testers};
 
 use crate::drift::RouteLeft;
 use crate::error::{ErrorName, TealError};
+use crate::hook::HookTicket;
 use crate::pipeline::JobAnswer;
-use crate::plan::{AlarmName, HttpCheck};
+use crate::plan::{Account, AlarmName, HttpCheck};
 use crate::release::{Release, ReleaseId, Summary};
 use crate::request::Request;
 use crate::story::{Announcement, StoryEntry};
@@ -35,6 +42,12 @@ pub enum PortError {
     Unavailable { call: &'static str, message: String },
     #[error("{call} was denied: {message}. Give the function's role this permission")]
     Denied { call: &'static str, message: String },
+    /// The role of the service's account could not be assumed: nothing there was read or changed. What to do comes first, since an execution's
+    /// cause may be cut off.
+    #[error(
+        "the role {role} could not be assumed. Its trust policy must let the roles of Teal's functions in, the external id that it asks for must be account.externalId of the plan, and the parameter ReleaseRoles of Teal's stack must match its ARN. sts:AssumeRole: {message}"
+    )]
+    NotAssumed { role: String, message: String },
     #[error("{what} does not exist")]
     NotFound { what: String },
     /// The record is not as it was read.
@@ -49,7 +62,7 @@ impl From<PortError> for TealError {
         let name = match &error {
             PortError::Throttled { .. } => ErrorName::Throttled,
             PortError::Unavailable { .. } => ErrorName::Unavailable,
-            PortError::Denied { .. } => ErrorName::AccessDenied,
+            PortError::Denied { .. } | PortError::NotAssumed { .. } => ErrorName::AccessDenied,
             PortError::NotFound { .. } => ErrorName::NotFound,
             PortError::Stale { .. } => ErrorName::RecordChanged,
             PortError::Refused { .. } => ErrorName::CallRefused,
@@ -61,9 +74,22 @@ impl From<PortError> for TealError {
 /// What a call to the world gives.
 pub type PortResult<T> = Result<T, PortError>;
 
-/// Everything at once: what a step runs against.
-pub trait World: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore + Testers {}
-impl<T: Ledger + Router + Fleet + Signals + Logs + Prober + Announcer + PlanStore + Testers> World for T {}
+/// Everything at once: what a step runs against. What is Teal's own is asked of the world itself; what belongs to the service, of its
+/// side ([`World::side`]), which may be another account.
+pub trait World: Ledger + Prober + Announcer + PlanStore {
+    /// What belongs to a service.
+    type Side: Side;
+
+    /// The side of services in Teal's own account: for what is in no other one.
+    fn own_side(&self) -> &Self::Side;
+
+    /// The side of the service that a release is about: Teal's own account, or another one by a role there. `release` is whom calls are
+    /// made for, as the other account's trail shows it.
+    ///
+    /// # Errors
+    /// [`PortError::NotAssumed`] when the role may not be assumed; [`PortError::Throttled`], [`PortError::Unavailable`].
+    async fn side(&self, account: Option<&Account>, release: &ReleaseId) -> PortResult<Held<'_, Self::Side>>;
+}
 
 /// What opening a release came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,8 +132,18 @@ pub trait Ledger {
     /// Writes a request; asking the same again changes nothing.
     async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()>;
 
-    /// The releases under way that watch an alarm, by the alarm's name.
-    async fn watching(&self, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>>;
+    /// Keeps a hook that waits for its answer, whether there is a record of the release yet or not; kept again it changes nothing.
+    async fn keep_hook(&self, release: &ReleaseId, ticket: &HookTicket) -> PortResult<()>;
+
+    /// The hooks that were kept for a release, answered or not.
+    async fn hooks(&self, release: &ReleaseId) -> PortResult<Vec<HookTicket>>;
+
+    /// The releases under way that watch an alarm, by the alarm's name: one of Teal's own account, or of another one by its number. Two
+    /// accounts may have alarms of one name.
+    async fn watching(&self, account: Option<&str>, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>>;
+
+    /// The release that holds a lock, by its key ([`Release::lock_keys`]).
+    async fn holder(&self, key: &str) -> PortResult<Option<ReleaseId>>;
 
     /// Every release that holds a lock now, or whose ending nobody was told of yet.
     async fn active(&self) -> PortResult<Vec<ReleaseId>>;
@@ -245,9 +281,12 @@ pub struct LogLine {
     pub request: Option<String>,
 }
 
+/// The status of an execution that Step Functions does not know: it does not exist any more, or was started a moment ago.
+pub const EXECUTION_GONE: &str = "GONE";
+
 /// Executions of the state machine.
 pub trait Executions {
-    /// The status that an execution has ended with (`FAILED`, `ABORTED`, …), `GONE` when it does not exist any more; `None` while it runs.
+    /// The status that an execution has ended with (`FAILED`, `ABORTED`, …), [`EXECUTION_GONE`] where there is none; `None` while it runs.
     async fn ended_with(&self, execution: &str) -> PortResult<Option<String>>;
 }
 

@@ -1,5 +1,6 @@
 //! The record: the truth about a release. The state machine carries only its id.
 
+mod hurt;
 mod intent;
 mod judged;
 mod passed_over;
@@ -11,11 +12,12 @@ pub use passed_over::PassedOver;
 pub use phase::{Event, Illegal, Phase};
 
 use crate::compare::{Compared, judge_config};
+use crate::deployment::DeploymentUnderWay;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::judge::JudgeConfig;
 use crate::plan::Plan;
-use crate::route::{Colours, PartRef, RoutePart};
+use crate::route::{Colours, PartRef, RoutePart, key_in};
 use crate::state::State;
 use crate::story::Announcement;
 use crate::strategy::{Stage, Timeline};
@@ -82,6 +84,7 @@ pub struct Release {
     pub plan: Plan,
     pub timeline: Timeline,
     pub phase: Phase,
+    /// Since when; of a bake whose weight a deployment has yet to reach, since the last look at it.
     pub phase_since: Timestamp,
     pub started_at: Timestamp,
     /// When its execution was started: of two releases that want one route, the later one is the newer.
@@ -109,6 +112,9 @@ pub struct Release {
     /// When green was about to get production traffic for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_shift_at: Option<Timestamp>,
+    /// The deployment that moves the traffic in Teal's place, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentUnderWay>,
     /// The build that tests green, once it was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildUnderWay>,
@@ -137,6 +143,9 @@ pub struct Release {
     pub intents: Vec<Intent>,
     /// Why it rolls back, once that is decided; never changed afterwards.
     pub setback: Option<Setback>,
+    /// Since when looks cannot reach the account that the service is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_reach_since: Option<Timestamp>,
     /// Since when the route is not given back because blue could not serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_on_green_since: Option<Timestamp>,
@@ -243,6 +252,15 @@ impl Release {
         self.apply(&Event::RollBackDecided, now)
     }
 
+    /// Nothing of the route is green's any more.
+    pub fn expect_original(&mut self) {
+        for part in self.route.iter_mut().chain(&mut self.test_route).chain(&mut self.flags) {
+            part.expected = part.original.clone();
+        }
+        self.green_share = Share::NONE;
+        self.kept_on_green_since = None;
+    }
+
     /// Everything that an act of this release may still be changing is settled: no `actBy` lies ahead.
     #[must_use]
     pub fn settled_at(&self) -> Option<Timestamp> {
@@ -269,12 +287,14 @@ impl Release {
         }
     }
 
-    /// What two releases may not both act on: every part of the route, the two destinations, and flags.
+    /// What two releases may not both act on: every part of the route, the two destinations, flags, and whose deployment moves the traffic.
     #[must_use]
     pub fn lock_keys(&self) -> Vec<String> {
-        let parts = self.parts().map(|part| part.key().to_owned());
-        let destinations = [&self.colours.blue, &self.colours.green].map(ToString::to_string);
-        let mut keys: Vec<String> = parts.chain(destinations).collect();
+        let account = self.plan.account_number();
+        let parts = self.parts().map(|part| key_in(account, part.key()));
+        let destinations = [&self.colours.blue, &self.colours.green].map(|one| key_in(account, one.as_str()));
+        let shifted_by = self.plan.traffic.shifted_by.iter().map(|by| key_in(account, &by.key()));
+        let mut keys: Vec<String> = parts.chain(destinations).chain(shifted_by).collect();
         keys.sort();
         keys.dedup();
         keys

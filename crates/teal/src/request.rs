@@ -21,7 +21,12 @@ impl Request {
     #[must_use]
     pub fn as_cause(&self) -> String {
         let note = self.note.as_ref().map_or(String::new(), |note| format!(": {note}"));
-        let verb = if self.ask == Ask::Abort { "aborted the release" } else { "said no at the gate" };
+        let verb = match self.ask {
+            Ask::Abort => "aborted the release",
+            Ask::GiveUp => "gave up what is missing of the route",
+            Ask::LeaveOnGreen => "left the traffic on green",
+            Ask::Approve { .. } | Ask::Reject { .. } => "said no at the gate",
+        };
         format!("{} {verb}{note}", self.by)
     }
 }
@@ -36,6 +41,10 @@ pub enum Ask {
     Reject { stage: usize },
     /// Roll back wherever the release is.
     Abort,
+    /// End a release that called for a person without those parts of its route that blue cannot be put back on.
+    GiveUp,
+    /// End a release that called for a person because blue cannot serve, with all the traffic on green.
+    LeaveOnGreen,
 }
 
 impl Ask {
@@ -46,6 +55,8 @@ impl Ask {
             Ask::Approve { stage } => format!("approve#{stage}"),
             Ask::Reject { stage } => format!("reject#{stage}"),
             Ask::Abort => "abort".to_owned(),
+            Ask::GiveUp => "giveUp".to_owned(),
+            Ask::LeaveOnGreen => "leaveOnGreen".to_owned(),
         }
     }
 }

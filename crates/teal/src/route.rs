@@ -13,12 +13,12 @@ pub(crate) mod pattern;
 
 pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
 pub use ahead::{Condition, PartReading, RuleAhead};
-pub use colours::{Colour, Colours, Named, NotShiftable, attach, discover};
+pub use colours::{Colour, Colours, Named, NotShiftable, attach, attach_blue, discover};
 pub use destination::Destination;
-pub use difference::{Difference, differences};
+pub use difference::{Difference, differences, differences_beside_pair};
 pub use flag::{FlagRef, FlagState};
 pub use function::{FunctionAlias, FunctionVersion};
-pub use kind::{Granularity, RouteKind};
+pub use kind::{Granularity, RouteKind, WEIGHTS_KNOWN_WITHIN};
 pub use meter::{Meter, Outcome, RequestMetrics};
 
 use crate::plan::{EnvironmentDomain, EnvironmentName, ListenerArn, RuleArn};
@@ -75,7 +75,7 @@ impl PartRef {
         }
     }
 
-    /// What names it among all parts of all routes, for locks: the ARN of a listener or rule, a flag's whole name, a domain name,
+    /// What names it among all parts of all routes of one account, for locks (see [`key_in`]): the ARN of a listener or rule, a flag's whole name, a domain name,
     /// `function:alias`.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -86,6 +86,15 @@ impl PartRef {
             PartRef::Cname(cname) => cname.name.as_str(),
             PartRef::Alias(alias) => alias.as_str(),
         }
+    }
+}
+
+/// A key among those of all accounts: an ARN says which account it is of, any other name of another account gets its number before it.
+#[must_use]
+pub fn key_in(account: Option<&str>, key: &str) -> String {
+    match account {
+        Some(account) if !key.starts_with("arn:") => format!("{account}/{key}"),
+        Some(_) | None => key.to_owned(),
     }
 }
 
@@ -110,8 +119,8 @@ pub struct RoutePart {
     pub original: Vec<Action>,
     /// The whole action list as Teal expects to find it now.
     pub expected: Vec<Action>,
-    /// The rules that could take requests before this part when the release was accepted, by their ARNs. Not known of the test route,
-    /// nor in records of older versions.
+    /// The rules that could take requests before this part when the release was accepted, by their ARNs. Not known of flags that go with
+    /// a version, nor in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<BTreeSet<String>>,
 }
@@ -223,6 +232,15 @@ pub fn weight_in(actions: &[Action], destination: &Destination) -> Option<u16> {
 pub fn green_share(actions: &[Action], colours: &Colours) -> Option<Share> {
     let green = u32::from(weight_in(actions, &colours.green)?);
     let blue = u32::from(weight_in(actions, &colours.blue)?);
+    let permille = (green * 1000 + (green + blue) / 2).checked_div(green + blue)?;
+    Share::from_permille(u16::try_from(permille).ok()?).ok()
+}
+
+/// The same where either of the pair may be missing, which is as good as weight 0; `None` where neither has weight.
+#[must_use]
+pub fn pair_share(actions: &[Action], colours: &Colours) -> Option<Share> {
+    let weight = |destination| u32::from(weight_in(actions, destination).unwrap_or(0));
+    let (green, blue) = (weight(&colours.green), weight(&colours.blue));
     let permille = (green * 1000 + (green + blue) / 2).checked_div(green + blue)?;
     Share::from_permille(u16::try_from(permille).ok()?).ok()
 }

@@ -4,9 +4,14 @@
 mod accept;
 mod alarm;
 mod capacity;
+mod deployment;
 mod evaluate_health;
+mod give_up;
+mod intents;
+mod lifecycle_hook;
 mod look;
 mod moving;
+mod out_of_reach;
 mod pipeline_job;
 mod prepare_green;
 mod publish_weights;
@@ -19,6 +24,7 @@ mod validate_green;
 pub use accept::{AcceptInput, accept};
 pub use alarm::{AlarmEffect, AlarmOutcome, RaisedAlarm, on_alarm};
 pub use evaluate_health::evaluate_health;
+pub use lifecycle_hook::lifecycle_hook;
 pub use pipeline_job::{JobTold, pipeline_job};
 pub use prepare_green::prepare_green;
 pub use publish_weights::{PublishedWeights, publish_all_weights, publish_weights};
@@ -29,13 +35,15 @@ pub use shift_traffic::{promote, shift_traffic};
 pub use validate_green::validate_green;
 
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::{PortError, World};
+use crate::plan::Account;
+use crate::ports::{Held, PortError, PortResult, World};
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::PartRef;
+use crate::route::{PartRef, key_in};
 use crate::state::State;
 use crate::story::{Fact, StoryEntry};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One run of a function.
 #[derive(Clone, Debug)]
@@ -47,6 +55,8 @@ pub struct Invocation {
     pub now: Timestamp,
     /// After this moment nothing that this run began can happen any more: its deadline plus a margin.
     pub act_by: Timestamp,
+    /// The number of the account that the function runs in: Teal's own. Unknown where the platform does not say.
+    pub account: Option<String>,
 }
 
 /// What the state machine hands from state to state.
@@ -117,12 +127,14 @@ pub struct Step<'a, W> {
     unsaved: Vec<StoryEntry>,
     told: Vec<(ReleaseId, StoryEntry)>,
     failed: Option<ReleaseId>,
+    /// Releases for which a write to the route got no answer: it may still have its effect, so that this run's intent stays on record.
+    unanswered: BTreeSet<ReleaseId>,
 }
 
 impl<'a, W: World> Step<'a, W> {
     /// Begins a step.
     pub fn new(world: &'a W, call: &'a Invocation) -> Self {
-        Self { world, call, unsaved: Vec::new(), told: Vec::new(), failed: None }
+        Self { world, call, unsaved: Vec::new(), told: Vec::new(), failed: None, unanswered: BTreeSet::new() }
     }
 
     /// What happened in this step and is on record, with the release it happened to: for logs and metrics.
@@ -147,6 +159,21 @@ impl<'a, W: World> Step<'a, W> {
 
     fn now(&self) -> Timestamp {
         self.call.now
+    }
+
+    /// Whether an account is Teal's own, as far as can be told.
+    fn is_own(&self, account: &str) -> bool {
+        self.call.account.as_deref() == Some(account)
+    }
+
+    /// What belongs to the service that a release is about.
+    async fn side(&self, release: &Release) -> PortResult<Held<'a, W::Side>> {
+        self.side_of(release.plan.account.as_ref(), &release.id).await
+    }
+
+    /// The same before there is a record, or when it is gone.
+    async fn side_of(&self, account: Option<&Account>, release: &ReleaseId) -> PortResult<Held<'a, W::Side>> {
+        self.world.side(account, release).await
     }
 
     fn note(&mut self, fact: Fact) {
@@ -197,15 +224,9 @@ impl<'a, W: World> Step<'a, W> {
         self.told.push((release.clone(), entry));
     }
 
-    /// Whether a release that is under way may act on a listener or rule.
-    async fn is_held(&self, part: &PartRef) -> TealResult<bool> {
-        for id in self.world.active().await? {
-            let holder = self.world.load(&id).await?;
-            if holder.is_some_and(|holder| !holder.phase.is_terminal() && holder.parts().any(|held| held == part)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Whether a release that is under way may act on a part of a route in an account, Teal's own or the one with this number.
+    async fn is_held(&self, account: Option<&str>, part: &PartRef) -> TealResult<bool> {
+        Ok(self.world.holder(&key_in(account, part.key())).await?.is_some())
     }
 
     /// Notes the phase that the release has entered.

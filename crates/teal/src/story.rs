@@ -109,6 +109,8 @@ impl fmt::Display for Fact {
                     Ask::Approve { stage } => format!("approved the gate before stage {}", stage + 1),
                     Ask::Reject { stage } => format!("rejected the gate before stage {}", stage + 1),
                     Ask::Abort => "asked to abort".to_owned(),
+                    Ask::GiveUp => "asked to end it without what is missing of the route".to_owned(),
+                    Ask::LeaveOnGreen => "asked to end it with the traffic on green".to_owned(),
                 };
                 write!(f, "{by} {ask}")?;
                 note.as_ref().map_or(Ok(()), |note| write!(f, ": {note}"))

@@ -3,6 +3,7 @@
 use crate::error::ErrorName;
 use crate::judge::{self, Judgement};
 use crate::plan::AlarmName;
+use crate::units::Share;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -57,6 +58,8 @@ pub enum Reason {
     MessagesTooVarious { metric: String },
     /// The plan wants evidence that green is good enough, and there is not enough yet.
     AcceptWanted,
+    /// The deployment that moves the traffic has not come to the stage's weight.
+    DeploymentAwaited { share: Share, weight: Share },
     /// The bake is not over.
     StillBaking { seconds_left: u64 },
     /// Nothing in the plan judges by metrics, and no alarm is raised.
@@ -192,6 +195,9 @@ impl fmt::Display for Reason {
             }
             Reason::AcceptWanted => {
                 f.write_str("the plan advances on evidence that green is good enough (`advanceOn: accept`), of which there is too little")
+            }
+            Reason::DeploymentAwaited { share, weight } => {
+                write!(f, "the deployment has come to {share} of {weight}")
             }
             Reason::StillBaking { seconds_left } => write!(f, "the bake goes on for {seconds_left} s"),
             Reason::NothingAgainst => f.write_str("nothing speaks against green"),

@@ -5,11 +5,11 @@ use teal_lambda::Urgency;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     teal_lambda::serve("on-alarm", Urgency::Restores, async |step, event| {
-        let change = teal_lambda::decode_alarm_change(event)?;
+        let change = teal_lambda::decode_alarm_change(&event)?;
         if !change.raised {
             return Ok(Vec::new());
         }
-        let alarm = RaisedAlarm { name: change.alarm, reason: change.reason, at: change.at };
+        let alarm = RaisedAlarm { account: change.account, name: change.alarm, reason: change.reason, at: change.at };
         steps::on_alarm(step, &alarm).await
     })
     .await

@@ -1,5 +1,5 @@
-# A feature flag in AWS AppConfig as Teal turns it: an application, an environment, a profile with one flag that is off, and the policy by
-# which a service reads it. See docs/ways/flags.md.
+# A feature flag in AWS AppConfig as Teal turns it: an application, an environment, a profile with one flag that is off and one
+# that is none of Teal's, and the policy by which a service reads them. See docs/ways/flags.md.
 
 resource "aws_appconfig_application" "this" {
   name = var.name
@@ -34,9 +34,11 @@ resource "aws_appconfig_hosted_configuration_version" "initial" {
           salt       = { constraints = { type = "string" } }
         }
       }
+      search = { name = "Search" }
     }
     values = {
       new-checkout = { enabled = false, percentage = 0 }
+      search       = { enabled = true }
     }
   })
 

@@ -17,3 +17,8 @@ output "read_flags_policy_arn" {
   description = "The policy by which a service reads its flags."
   value       = aws_iam_policy.read_flags.arn
 }
+
+output "alarm_names" {
+  description = "The plan's judge.alarms."
+  value       = [for alarm in aws_cloudwatch_metric_alarm.failing : alarm.alarm_name]
+}

@@ -8,6 +8,14 @@ locals {
     }
     "aws:elasticbeanstalk:healthreporting:system" = {
       SystemType = "enhanced"
+      # What the dashboard shows: three custom metrics of each environment, at CloudWatch's price. Teal needs none of them.
+      ConfigDocument = jsonencode({
+        Version = 1
+        CloudWatchMetrics = {
+          Instance    = {}
+          Environment = { ApplicationRequestsTotal = 60, ApplicationRequests5xx = 60, ApplicationLatencyP99 = 60 }
+        }
+      })
     }
     "aws:elasticbeanstalk:environment:process:default" = {
       HealthCheckPath     = var.health_check_path

@@ -1,3 +1,7 @@
+output "url" {
+  value = "http://${var.name}.${data.aws_region.this.name}.elasticbeanstalk.com"
+}
+
 output "cname" {
   description = "The plan's traffic.cname.name."
   value       = "${var.name}.${data.aws_region.this.name}.elasticbeanstalk.com"

@@ -4,8 +4,8 @@ variable "name" {
   default     = "checkout"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,20}$", var.name))
-    error_message = "It must have 1 to 21 lower case letters, digits and hyphens, and begin with a letter."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,25}$", var.name))
+    error_message = "It must have 1 to 26 lower case letters, digits and hyphens, and begin with a letter."
   }
 }
 

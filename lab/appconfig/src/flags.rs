@@ -56,7 +56,8 @@ fn check_value(value: &Value, attributes: &Value) -> Result<(), String> {
 }
 
 /// What clients are handed of a configuration of feature flags: values without what AppConfig keeps of them for itself. Of a disabled flag
-/// nothing but that.
+/// nothing but that, as in AWS's second example of the format at retrieval; that its attributes are always left out is not written there.
+/// <https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-agent-how-to-use-local-development-samples.html>
 pub(crate) fn for_clients(content: &[u8]) -> Vec<u8> {
     let document: Value = serde_json::from_slice(content).unwrap_or_default();
     let handed = |value: &Value| -> Value {

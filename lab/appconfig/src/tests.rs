@@ -110,6 +110,31 @@ fn an_environment_has_one_deployment_at_a_time_and_clients_get_it_when_it_is_the
 }
 
 #[test]
+fn environments_of_one_application_have_their_flags_apart() {
+    let client = Client::new();
+    let (application, production, profile) = set_up(&client);
+    let environments = format!("/applications/{application}/environments");
+    let staging = client.post(&environments, &json!({"Name": "staging"})).body["Id"].as_str().unwrap().to_owned();
+    let versions = format!("/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions");
+    client.post(&versions, &document(&json!({"enabled": false, "percentage": 0})));
+    client.post(&versions, &document(&json!({"enabled": true, "percentage": 50})));
+    for (environment, version) in [(&production, "1"), (&staging, "2")] {
+        let deployment = json!({"ConfigurationProfileId": profile, "ConfigurationVersion": version,
+                                "DeploymentStrategyId": "atonce1"});
+        assert_eq!(client.post(&format!("{environments}/{environment}/deployments"), &deployment).status, 201);
+    }
+    client.pass(10);
+    let served = [&production, &staging].map(|environment| {
+        let session = json!({"ApplicationIdentifier": application, "EnvironmentIdentifier": environment,
+                             "ConfigurationProfileIdentifier": profile});
+        let session = client.post("/configurationsessions", &session);
+        let token = session.body["InitialConfigurationToken"].as_str().unwrap().to_owned();
+        client.get(&format!("/configuration?configuration_token={token}")).body["f"].clone()
+    });
+    assert_eq!(served, [json!({"enabled": false}), json!({"enabled": true, "percentage": 50})]);
+}
+
+#[test]
 fn what_is_stopped_rolls_back_and_what_is_complete_can_be_reverted() {
     let client = Client::new();
     let (application, environment, profile) = set_up(&client);

@@ -1,6 +1,6 @@
 //! Groups and the processes of their instances.
 
-use crate::model::{Activity, Instance, Lifecycle, State};
+use crate::model::{Activity, Application, Instance, Lifecycle, State};
 use crate::{AutoScalingOptions, InstanceView};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ pub(crate) struct Fleet {
     pub(crate) clock: LabClock,
     pub(crate) processes: Processes,
     pub(crate) instance_limit: usize,
-    registry: Arc<dyn TargetRegistry>,
+    pub(crate) registry: Arc<dyn TargetRegistry>,
     state: Mutex<State>,
     wake: Notify,
 }
@@ -117,7 +117,7 @@ impl Fleet {
         target.is_some_and(|target| instance.registered.iter().any(|group| self.registry.is_unhealthy(group, &target)))
     }
 
-    fn end_activity(state: &mut State, instance: &str, now: Millis, problem: Option<&str>) {
+    pub(crate) fn end_activity(state: &mut State, instance: &str, now: Millis, problem: Option<&str>) {
         let open = |activity: &&mut Activity| activity.instance == instance && activity.ended.is_none();
         if let Some(activity) = state.activities.iter_mut().rev().find(open) {
             activity.ended = Some(now);
@@ -143,6 +143,11 @@ impl Owner for Fleet {
         let State { instances, groups, .. } = &mut *state;
         let Some(instance) = instances.get_mut(id) else { return };
         instance.address = Some(address);
+        instance.application.send_replace(Application::Running);
+        if instance.lifecycle == Lifecycle::InService {
+            // Started again: whoever did registers it, too.
+            return;
+        }
         if let Some(group) = groups.get_mut(&instance.group) {
             group.failed = 0;
             if !group.is_suspended("AddToLoadBalancer") {
@@ -159,6 +164,10 @@ impl Owner for Fleet {
     fn deregister(&self, id: &str) {
         let mut state = self.state();
         let Some(instance) = state.instances.get_mut(id) else { return };
+        if instance.is_wanted() && *instance.application.borrow() == Application::Stopping {
+            // The instance stays: whoever stops its process says what becomes of its targets.
+            return;
+        }
         if let Some(target) = instance.target() {
             for group in &instance.registered {
                 // A group that is gone has no targets either.
@@ -184,11 +193,18 @@ impl Owner for Fleet {
     fn has_ended(&self, id: &str, _: Option<i32>, ending: Ending) {
         let now = self.clock.now_millis();
         let mut state = self.state();
-        let Some(instance) = state.instances.remove(id) else { return };
         let problem = match ending {
             Ending::NotStarted(problem) | Ending::NotUp(problem) => Some(problem),
             Ending::Exited(_) => None,
         };
+        if let Some(instance) = state.instances.get_mut(id)
+            && let Some(application) = instance.outlives_process(problem.as_deref())
+        {
+            instance.pid = None;
+            instance.application.send_replace(application);
+            return;
+        }
+        let Some(instance) = state.instances.remove(id) else { return };
         let problem = problem.filter(|_| instance.is_wanted());
         Self::end_activity(&mut state, id, now, problem.as_deref());
         if let Some(group) = state.groups.get_mut(&instance.group)

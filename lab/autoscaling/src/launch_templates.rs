@@ -3,6 +3,7 @@
 //! EC2 speaks a dialect of the Query protocol: lists are numbered without `member`, and come back as `item`s.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html>
 
+use crate::describe_instances;
 use crate::fleet::Fleet;
 use crate::model::{LaunchTemplate, State, TemplateVersion, hex, uuid};
 use http::StatusCode;
@@ -29,6 +30,7 @@ pub(crate) fn answer(fleet: &Fleet, request: &AwsRequest) -> AwsAnswer {
         "CreateLaunchTemplate" => create(&mut state, &params, now),
         "CreateLaunchTemplateVersion" => create_version(&mut state, &params, now),
         "DescribeLaunchTemplateVersions" => describe_versions(&state, &params),
+        "DescribeInstances" => describe_instances::answer(&state, &params),
         other => {
             Err(AwsFault::client("InvalidAction", format!("The action {other} is not valid for this web service.")))
         }

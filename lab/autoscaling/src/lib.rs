@@ -17,6 +17,8 @@
 //!   line (`export NAME='value'`). Nothing else of a launch template has an effect.
 //! * An instance that ends by itself, or that a load balancer finds unhealthy after the grace period where the group's
 //!   health checks include `ELB`, is replaced, unless that is suspended.
+//! * Where one of the group's target groups has a port that everybody may bind, each instance listens on it, on a loopback address of its own.
+//! * A deployment can end an instance's process and start another one at its address; the instance stays.
 //! * A changed launch template counts for new instances only.
 //! * The processes `Launch`, `Terminate`, `HealthCheck`, `ReplaceUnhealthy` and `AddToLoadBalancer` can be suspended with
 //!   effect; the others have none to suspend.
@@ -27,9 +29,11 @@
 //!
 //! # EC2
 //!
-//! CreateLaunchTemplate, CreateLaunchTemplateVersion and DescribeLaunchTemplateVersions.
+//! CreateLaunchTemplate, CreateLaunchTemplateVersion, DescribeLaunchTemplateVersions, and DescribeInstances for those of the groups.
 
 mod api;
+mod applications;
+mod describe_instances;
 mod fleet;
 mod launch_templates;
 mod model;
@@ -103,6 +107,53 @@ impl AutoScaling {
     #[must_use]
     pub fn instances(&self) -> Vec<InstanceView> {
         self.fleet.instances()
+    }
+
+    /// The instances of a group that are in service, oldest first; `None` if there is no such group.
+    #[must_use]
+    pub fn in_service(&self, group: &str) -> Option<Vec<String>> {
+        self.fleet.in_service(group)
+    }
+
+    /// Takes an instance out of a target group, or puts it in.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such instance or target group.
+    pub fn set_registered(&self, instance: &str, target_group: &str, wanted: bool) -> Result<(), String> {
+        self.fleet.set_registered(instance, target_group, wanted)
+    }
+
+    /// Whether an instance has left a target group with its last request.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such instance.
+    pub fn has_left(&self, instance: &str, target_group: &str) -> Result<bool, String> {
+        self.fleet.has_left(instance, target_group)
+    }
+
+    /// Whether the load balancer sends an instance of a target group requests.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such instance.
+    pub fn is_served(&self, instance: &str, target_group: &str) -> Result<bool, String> {
+        self.fleet.is_served(instance, target_group)
+    }
+
+    /// Ends an instance's process in order, and waits for that; the instance stays.
+    ///
+    /// # Errors
+    /// A sentence, if there is no such instance.
+    pub async fn stop_application(&self, instance: &str) -> Result<(), String> {
+        self.fleet.stop_application(instance).await
+    }
+
+    /// Starts a process on an instance that has none, at its address, with the variables that a script exports line by line; waits until it
+    /// listens.
+    ///
+    /// # Errors
+    /// A sentence, if it does not come up or there is no such instance.
+    pub async fn start_application(&self, instance: &str, script: &str) -> Result<(), String> {
+        self.fleet.start_application(instance, script).await
     }
 
     /// Kills an instance's process at once (SIGKILL), as a crash would; its group replaces it. Answers whether there is

@@ -121,6 +121,24 @@ impl Lifecycle {
     }
 }
 
+/// The process of an instance: on AWS the service that runs there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Application {
+    Starting,
+    Running,
+    Stopping,
+    Stopped,
+    /// It was started on an instance that is there, and did not come up; why.
+    Failed(String),
+}
+
+impl Application {
+    /// Whether there is a process, or about to be one.
+    pub(crate) fn has_process(&self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Stopping)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) id: String,
@@ -137,14 +155,34 @@ pub(crate) struct Instance {
     /// Where it is registered now.
     pub(crate) registered: BTreeSet<String>,
     pub(crate) in_service_since: Option<Millis>,
+    /// Where its process is to listen.
+    pub(crate) listen: SocketAddr,
+    pub(crate) launched: Millis,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) pid: Option<u32>,
+    /// Tells whoever waits for its process.
+    pub(crate) application: watch::Sender<Application>,
     pub(crate) control: watch::Sender<Control>,
 }
 
 impl Instance {
     pub(crate) fn is_wanted(&self) -> bool {
         self.lifecycle != Lifecycle::Terminating
+    }
+
+    /// What becomes of an instance's application whose process has ended, where the instance stays: one that was stopped, or started again
+    /// and did not come up. `None` where the instance ends with its process.
+    pub(crate) fn outlives_process(&self, problem: Option<&str>) -> Option<Application> {
+        if self.lifecycle != Lifecycle::InService {
+            return None;
+        }
+        match (&*self.application.borrow(), problem) {
+            (Application::Stopping, _) => Some(Application::Stopped),
+            (Application::Starting, problem) => {
+                Some(Application::Failed(problem.unwrap_or("it ended at once").to_owned()))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn target(&self) -> Option<TargetAddress> {

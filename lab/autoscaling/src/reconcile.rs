@@ -1,9 +1,10 @@
 //! One look at every group.
 
 use crate::fleet::Fleet;
-use crate::model::{Activity, Group, Instance, Lifecycle, State, hex, uuid};
+use crate::model::{Activity, Application, Group, Instance, Lifecycle, State, hex, uuid};
 use crate::user_data;
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use teal_lab_process::{Control, Launch, launch};
@@ -11,7 +12,7 @@ use teal_lab_wire::Millis;
 use tokio::sync::watch;
 
 /// How long a process may take to end itself once its targets have drained (lab time).
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many activities are kept in all.
 const ACTIVITIES_KEPT: usize = 2_000;
 
@@ -28,6 +29,7 @@ impl Fleet {
             self.replace_unhealthy(&mut state, name, now);
             self.follow_desired(&mut state, name, now);
         }
+        self.end_without_process(&mut state, now);
         let State { groups, instances, activities, .. } = &mut *state;
         groups.retain(|name, group| !group.deleting || instances.values().any(|instance| instance.group == *name));
         let too_many = activities.len().saturating_sub(ACTIVITIES_KEPT);
@@ -78,6 +80,36 @@ impl Fleet {
         }
     }
 
+    /// Those that are to go and have no process that could end.
+    fn end_without_process(&self, state: &mut State, now: Millis) {
+        let ended = |one: &&Instance| !one.is_wanted() && !one.application.borrow().has_process();
+        let ended: Vec<String> = state.instances.values().filter(ended).map(|instance| instance.id.clone()).collect();
+        for id in ended {
+            if let Some(mut instance) = state.instances.remove(&id) {
+                for group in instance.registered.clone() {
+                    self.take_out(&mut instance, &group);
+                }
+            }
+            Self::end_activity(state, &id, now, None);
+        }
+    }
+
+    /// Where an instance's process listens: on an address of its own, at the port of the group's targets, as instances do on AWS; without
+    /// such a port, and where not everybody may bind it, on any free one.
+    fn listen_address(&self, state: &State, group: &Group) -> SocketAddr {
+        let ports = group.target_groups.iter().filter_map(|arn| self.registry.port(arn));
+        let Some(port) = ports.into_iter().find(|port| *port >= 1024) else {
+            return SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        };
+        loop {
+            // Drawn at random, so that labs on one machine rarely meet.
+            let ip = IpAddr::V4(Ipv4Addr::new(127, fastrand::u8(1..), fastrand::u8(1..), fastrand::u8(1..255)));
+            if state.instances.values().all(|known| known.listen.ip() != ip) {
+                return SocketAddr::new(ip, port);
+            }
+        }
+    }
+
     fn launch_one(self: &Arc<Self>, state: &mut State, name: &str, now: Millis) {
         let Some(group) = state.groups.get(name) else { return };
         let reference = group.template.clone();
@@ -85,10 +117,12 @@ impl Fleet {
         let member = |name: &str| template.data.get(name).cloned();
         let kind = member("InstanceType").unwrap_or_else(|| "t3.micro".to_owned());
         let id = format!("i-{}", hex(17));
+        let listen = self.listen_address(state, group);
         let mut environment = vec![("TEAL_DEMO_VERSION".to_owned(), format!("{}:{version}", reference.name))];
         environment.extend(member("UserData").map(|data| user_data::environment(&data)).unwrap_or_default());
         // Last: of two with one name, the later counts.
         environment.extend(self.processes.environment(&id, name, group.launched));
+        environment.push(("TEAL_DEMO_LISTEN".to_owned(), listen.to_string()));
         let (control, told) = watch::channel(Control::Run);
         let instance = Instance {
             id: id.clone(),
@@ -103,8 +137,11 @@ impl Fleet {
             protected: group.protects_new,
             registered: BTreeSet::new(),
             in_service_since: None,
+            listen,
+            launched: now,
             address: None,
             pid: None,
+            application: watch::Sender::new(Application::Starting),
             control,
         };
         state.activities.push(Activity {

@@ -6,7 +6,11 @@ use base64::prelude::BASE64_STANDARD;
 /// The variables that the script exports, in order: lines such as `export NAME=value`, `export NAME='a value'`.
 pub(crate) fn environment(encoded: &str) -> Vec<(String, String)> {
     let Ok(bytes) = BASE64_STANDARD.decode(encoded) else { return Vec::new() };
-    let script = String::from_utf8_lossy(&bytes);
+    exports(&String::from_utf8_lossy(&bytes))
+}
+
+/// Those of a script as it is.
+pub(crate) fn exports(script: &str) -> Vec<(String, String)> {
     script.lines().filter_map(exported).collect()
 }
 

@@ -361,3 +361,39 @@ async fn inputs_are_checked_and_lists_come_in_pages() {
     let described = lab.ok("DescribeScheduledActions", &[named]).await;
     assert_eq!((text(&described, "Recurrence"), texts(&described, "MinSize")), ("0 22 * * *".into(), vec!["1".into()]));
 }
+
+#[tokio::test]
+async fn a_deployment_replaces_the_process_of_an_instance_that_stays() {
+    let lab = Lab::start().await;
+    lab.group("web", "1", "1", &[("TargetGroupARNs.member.1", BLUE)]).await.unwrap();
+    let first = lab.until_in_service(1).await.remove(0);
+    let (id, service) = (first.id.as_str(), &lab.service);
+    assert_eq!(service.in_service("web").unwrap(), [id]);
+    assert!(service.is_served(id, BLUE).unwrap() && !service.has_left(id, BLUE).unwrap());
+    service.set_registered(id, BLUE, false).unwrap();
+    assert!(!service.is_served(id, BLUE).unwrap() && service.has_left(id, BLUE).unwrap());
+    assert!(service.start_application(id, "").await.unwrap_err().contains("runs already"));
+    service.stop_application(id).await.unwrap();
+    assert_eq!(service.instances()[0].pid, None);
+    let problem = service.start_application(id, "export TASK_FAILS=3\n").await.unwrap_err();
+    assert!(problem.contains("told to fail"), "{problem}");
+    service.start_application(id, "export OTHER=1\n").await.unwrap();
+    service.set_registered(id, BLUE, true).unwrap();
+    let second = service.instances().remove(0);
+    assert!(second.pid.is_some() && second.pid != first.pid && second.id == first.id);
+    assert_eq!(lab.registry.ports(BLUE), [second.address.unwrap().port()]);
+    let described = body(&service.handle_ec2(request("DescribeInstances", &[("InstanceId.1", id)])).await);
+    assert_eq!(
+        (text(&described, "name"), text(&described, "privateIpAddress")),
+        ("running".into(), "127.0.0.1".into())
+    );
+    let other = service.handle_ec2(request("DescribeInstances", &[("InstanceId.1", "i-0123456789abcdef0")])).await;
+    assert_eq!(text(&body(&other), "Code"), "InvalidInstanceID.NotFound");
+
+    // One without a process ends, too.
+    service.stop_application(id).await.unwrap();
+    lab.ok("SetDesiredCapacity", &[("AutoScalingGroupName", "web"), ("DesiredCapacity", "0")]).await;
+    lab.until("it is gone", <[InstanceView]>::is_empty).await;
+    assert!(lab.registry.ports(BLUE).is_empty());
+    assert!(service.stop_application(id).await.is_err());
+}

@@ -1,7 +1,9 @@
 //! The lab's AWS Elastic Beanstalk.
 //!
 //! An environment is made of the lab's own resources, by their APIs: a target group, an Application Load Balancer and its listener of
-//! Elastic Load Balancing, and a launch template and a group of EC2 Auto Scaling, whose instances are real processes.
+//! Elastic Load Balancing, and a launch template and a group of EC2 Auto Scaling, whose instances are real processes. With
+//! `SharedLoadBalancer` it has a rule for its name on the shared one's listener instead; that a swap exchanges those rules is not
+//! documented, and not modelled.
 //!
 //! * It is `Launching` until its instances are healthy, then `Ready`; its colour is `Grey` until it is ready, and follows the health
 //!   of its targets from then on: `Green`, or `Red` where none is healthy. Yellow and enhanced health are not modelled.

@@ -12,6 +12,10 @@ const AUTOSCALING: &str = "autoscaling";
 const GROUP: &str = "aws:autoscaling:asg";
 const NETWORK: &str = "aws:ec2:vpc";
 const PROCESS: &str = "aws:elasticbeanstalk:environment:process:default";
+const BALANCER: &str = "aws:elbv2:loadbalancer";
+
+/// Rules of environments that share a load balancer come behind those with priorities up to this.
+const FIRST_RULE: u32 = 100;
 
 /// Where environments listen: ports below 1024 are not everybody's to bind.
 pub(crate) const PORT: u16 = 8080;
@@ -86,33 +90,10 @@ async fn make(inner: &Inner, environment: &Environment) -> Result<(), String> {
     let target_group = element(&made, "TargetGroupArn").ok_or("no target group")?;
     set(&|parts| parts.target_group = Some(target_group.clone()));
 
-    let mut fields = vec![("Name", own.clone()), ("Type", "application".to_owned())];
-    let subnets: Vec<&str> = options.get(NETWORK, "ELBSubnets", "subnet-1ab00001,subnet-1ab00002").split(',').collect();
-    let keys: Vec<String> = (1..=subnets.len()).map(|number| format!("Subnets.member.{number}")).collect();
-    fields.extend(keys.iter().map(String::as_str).zip(subnets.iter().map(|subnet| (*subnet).to_owned())));
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    let made = call(inner, ELB, "CreateLoadBalancer", &fields).await?;
-    let load_balancer = element(&made, "LoadBalancerArn").ok_or("no load balancer")?;
-    let endpoint = format!("{}:{PORT}", element(&made, "DNSName").ok_or("no load balancer")?);
-    let port = PORT.to_string();
-    set(&|parts| parts.load_balancer = Some(load_balancer.clone()));
-    let made = call(
-        inner,
-        ELB,
-        "CreateListener",
-        &[
-            ("LoadBalancerArn", &load_balancer),
-            ("Protocol", "HTTP"),
-            ("Port", &port),
-            ("DefaultActions.member.1.Type", "forward"),
-            ("DefaultActions.member.1.TargetGroupArn", &target_group),
-        ],
-    )
-    .await?;
-    set(&|parts| {
-        parts.endpoint = Some(endpoint.clone());
-        parts.listener = element(&made, "ListenerArn");
-    });
+    match options.get(BALANCER, "SharedLoadBalancer", "") {
+        "" => balance_alone(inner, environment, &own, &target_group).await?,
+        shared => share(inner, environment, shared, &target_group).await?,
+    }
 
     let data = user_data(inner, environment);
     call(
@@ -139,6 +120,75 @@ async fn make(inner: &Inner, environment: &Environment) -> Result<(), String> {
     )
     .await?;
     set(&|parts| parts.group = Some(own.clone()));
+    Ok(())
+}
+
+/// A load balancer of its own with one listener.
+async fn balance_alone(inner: &Inner, environment: &Environment, own: &str, target_group: &str) -> Result<(), String> {
+    let (name, options) = (&environment.name, &environment.options);
+    let set = |part: &dyn Fn(&mut Parts)| change(inner, name, |environment| part(&mut environment.parts));
+    let mut fields = vec![("Name", own.to_owned()), ("Type", "application".to_owned())];
+    let subnets: Vec<&str> = options.get(NETWORK, "ELBSubnets", "subnet-1ab00001,subnet-1ab00002").split(',').collect();
+    let keys: Vec<String> = (1..=subnets.len()).map(|number| format!("Subnets.member.{number}")).collect();
+    fields.extend(keys.iter().map(String::as_str).zip(subnets.iter().map(|subnet| (*subnet).to_owned())));
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let made = call(inner, ELB, "CreateLoadBalancer", &fields).await?;
+    let load_balancer = element(&made, "LoadBalancerArn").ok_or("no load balancer")?;
+    let endpoint = format!("{}:{PORT}", element(&made, "DNSName").ok_or("no load balancer")?);
+    let port = PORT.to_string();
+    set(&|parts| parts.load_balancer = Some(load_balancer.clone()));
+    let made = call(
+        inner,
+        ELB,
+        "CreateListener",
+        &[
+            ("LoadBalancerArn", &load_balancer),
+            ("Protocol", "HTTP"),
+            ("Port", &port),
+            ("DefaultActions.member.1.Type", "forward"),
+            ("DefaultActions.member.1.TargetGroupArn", target_group),
+        ],
+    )
+    .await?;
+    set(&|parts| {
+        parts.endpoint = Some(endpoint.clone());
+        parts.listener = element(&made, "ListenerArn");
+    });
+    Ok(())
+}
+
+/// A rule on a load balancer that others use, too: requests with the environment's name are its own.
+/// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/environments-cfg-alb-shared.html>
+async fn share(inner: &Inner, environment: &Environment, shared: &str, target_group: &str) -> Result<(), String> {
+    let set = |part: &dyn Fn(&mut Parts)| change(inner, &environment.name, |environment| part(&mut environment.parts));
+    let found = call(inner, ELB, "DescribeLoadBalancers", &[("LoadBalancerArns.member.1", shared)]).await?;
+    let endpoint = format!("{}:{PORT}", element(&found, "DNSName").ok_or("no load balancer")?);
+    let found = call(inner, ELB, "DescribeListeners", &[("LoadBalancerArn", shared)]).await?;
+    let ports = elements(&found, "Port").into_iter().zip(elements(&found, "ListenerArn"));
+    let port = PORT.to_string();
+    let listener = ports.into_iter().find(|(found, _)| *found == port).ok_or("no listener on the default port")?.1;
+    let found = call(inner, ELB, "DescribeRules", &[("ListenerArn", &listener)]).await?;
+    let last = elements(&found, "Priority").iter().filter_map(|priority| priority.parse::<u32>().ok()).max();
+    let priority = (last.unwrap_or_default().max(FIRST_RULE) + 1).to_string();
+    let made = call(
+        inner,
+        ELB,
+        "CreateRule",
+        &[
+            ("ListenerArn", &listener),
+            ("Priority", &priority),
+            ("Conditions.member.1.Field", "host-header"),
+            ("Conditions.member.1.HostHeaderConfig.Values.member.1", &environment.cname),
+            ("Actions.member.1.Type", "forward"),
+            ("Actions.member.1.TargetGroupArn", target_group),
+        ],
+    )
+    .await?;
+    set(&|parts| {
+        parts.load_balancer = Some(shared.to_owned());
+        parts.endpoint = Some(endpoint.clone());
+        parts.rule = element(&made, "RuleArn");
+    });
     Ok(())
 }
 
@@ -261,10 +311,13 @@ pub(crate) async fn terminate(inner: Arc<Inner>, name: String) {
     let Some(environment) = copy(&inner, &name) else { return };
     tell(&inner, &name, "INFO", "terminateEnvironment is starting.");
     let parts = environment.parts;
+    // One that it shares is others', too.
+    let own_load_balancer = parts.load_balancer.filter(|_| parts.rule.is_none());
     let calls = [
         (AUTOSCALING, "DeleteAutoScalingGroup", "AutoScalingGroupName", parts.group),
         (ELB, "DeleteListener", "ListenerArn", parts.listener),
-        (ELB, "DeleteLoadBalancer", "LoadBalancerArn", parts.load_balancer),
+        (ELB, "DeleteRule", "RuleArn", parts.rule),
+        (ELB, "DeleteLoadBalancer", "LoadBalancerArn", own_load_balancer),
         (ELB, "DeleteTargetGroup", "TargetGroupArn", parts.target_group),
     ];
     for (service, action, key, value) in calls {

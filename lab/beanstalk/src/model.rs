@@ -40,10 +40,14 @@ pub(crate) struct Environment {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) target_group: Option<String>,
+    /// Its own, or the one that it shares.
     pub(crate) load_balancer: Option<String>,
     /// Address and port of the load balancer's listener.
     pub(crate) endpoint: Option<String>,
+    /// Of a load balancer of its own.
     pub(crate) listener: Option<String>,
+    /// On a listener of one that it shares.
+    pub(crate) rule: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) instances: Vec<String>,
 }

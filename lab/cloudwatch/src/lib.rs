@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::Store;
-use teal_lab_wire::{AwsAnswer, AwsFault, AwsRequest, LabClock, MetricSample, MetricSink, Millis};
+use teal_lab_wire::{AlarmReader, AwsAnswer, AwsFault, AwsRequest, LabClock, MetricSample, MetricSink, Millis};
 
 pub use evaluation::AlarmState;
 
@@ -152,6 +152,15 @@ impl CloudWatch {
 impl MetricSink for CloudWatch {
     fn record(&self, sample: MetricSample) {
         lock(&self.store).record(sample);
+    }
+}
+
+impl AlarmReader for CloudWatch {
+    fn in_alarm(&self, names: &[String]) -> Vec<String> {
+        let mut alarms = lock(&self.alarms);
+        let mut fires =
+            |name: &String| alarms.get_mut(name).is_some_and(|alarm| alarm.standing.value == AlarmState::Alarm);
+        names.iter().filter(|name| fires(name)).cloned().collect()
     }
 }
 

@@ -70,6 +70,8 @@ struct Service {
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let socket = if settings.listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // What an earlier process has closed here may still wait for late packets: the next version is to have the port all the same.
+    socket.set_reuseaddr(true)?;
     socket.bind(settings.listen)?;
     let service = Arc::new(Service::new(settings)?);
     let address = socket.local_addr()?;

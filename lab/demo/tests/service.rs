@@ -217,6 +217,20 @@ fn on_sigterm_a_request_under_way_is_answered_and_new_ones_are_refused() {
 }
 
 #[test]
+fn the_next_version_listens_where_the_last_one_did() {
+    let mut first = Demo::start(&json!({}), &[("TEAL_DEMO_VERSION", "1")]);
+    // A connection that the service closes keeps its end of it for a while.
+    let mut connection = first.connect();
+    connection.get("/").unwrap();
+    drop(first.stdin.take());
+    first.wait();
+    let address = first.address.to_string();
+    let second = Demo::start(&json!({}), &[("TEAL_DEMO_VERSION", "2"), ("TEAL_DEMO_LISTEN", &address)]);
+    assert_eq!(second.address, first.address);
+    assert!(second.get("/").head.contains("x-version: 2"));
+}
+
+#[test]
 fn an_environment_that_cannot_be_understood_is_said_on_standard_error() {
     let mut command = command(&[("TEAL_DEMO_BEHAVIOUR", r#"{"phases": [{"errorRate": 7}]}"#)]);
     let output = command.output().unwrap();

@@ -5,8 +5,10 @@ mod service_settings;
 mod services;
 mod tags;
 mod task_definitions;
+mod task_sets;
 mod tasks;
 
+use crate::deployments::api as deployments;
 use crate::page::page;
 use crate::protocol::{Members, unknown_operation};
 use crate::scheduler::Fleet;
@@ -33,6 +35,15 @@ pub(crate) fn dispatch(fleet: &Fleet, operation: &str, members: &Members) -> Res
         "UpdateService" => services::update(&mut state, members, now),
         "DeleteService" => services::delete(&mut state, members),
         "ListServices" => services::list(&state, members),
+        "CreateTaskSet" => task_sets::create(&mut state, members, now),
+        "DescribeTaskSets" => task_sets::describe(&mut state, members),
+        "UpdateServicePrimaryTaskSet" => task_sets::set_primary(&mut state, members, now),
+        "DeleteTaskSet" => task_sets::delete(&mut state, members, now),
+        "DescribeServiceDeployments" => deployments::describe(&state, members),
+        "ListServiceDeployments" => deployments::list(&mut state, members),
+        "DescribeServiceRevisions" => deployments::describe_revisions(&state, members),
+        "StopServiceDeployment" => deployments::stop(&mut state, members, now),
+        "ContinueServiceDeployment" => deployments::go_on(&mut state, members, now),
         "ListTasks" => tasks::list(&mut state, members),
         "DescribeTasks" => tasks::describe(&state, members),
         "StopTask" => tasks::stop(&mut state, members),

@@ -1,13 +1,14 @@
 //! What exists, as the API gives it back.
 
+use crate::deployments;
 use crate::names;
 use crate::protocol::{Members, Tag, timestamp};
-use crate::state::{Cluster, Deployment, Service, ServiceStatus, State, Task, TaskDefinition};
+use crate::state::{Cluster, Deployment, Service, ServiceStatus, State, Task, TaskDefinition, TaskSet};
 use serde_json::{Value, json};
 use teal_lab_wire::{ACCOUNT, Millis};
 
 /// `members` with `more` put over them.
-fn merged(members: &Members, more: Value) -> Value {
+pub(crate) fn merged(members: &Members, more: Value) -> Value {
     let mut all = members.clone();
     if let Value::Object(more) = more {
         // What is null is absent in this protocol.
@@ -16,9 +17,13 @@ fn merged(members: &Members, more: Value) -> Value {
     Value::Object(all)
 }
 
-fn optional_timestamp(at: Option<Millis>) -> Value {
+pub(crate) fn optional_timestamp(at: Option<Millis>) -> Value {
     at.map_or(Value::Null, timestamp)
 }
+
+/// Kept with the service, but only given back by its deployments.
+const ONLY_IN_DEPLOYMENTS: [&str; 3] =
+    ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
 
 pub(crate) fn tags(tags: &[Tag]) -> Value {
     json!(tags)
@@ -63,11 +68,9 @@ fn root_arn() -> String {
 }
 
 pub(crate) fn service(state: &State, service: &Service, with_tags: bool) -> Value {
-    /// Kept with the service, but only given back by its deployments.
-    const ONLY_IN_DEPLOYMENTS: [&str; 3] =
-        ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
     let mut settings = service.settings.clone();
     settings.retain(|name, _| !ONLY_IN_DEPLOYMENTS.contains(&name.as_str()));
+    settings.extend(deployments::current(state, service));
     let of_service =
         || state.tasks.values().filter(|task| task.service == service.name && task.cluster == service.cluster);
     let last = service.primary().map(|it| &it.task_definition).or(service.last_completed.as_ref());
@@ -88,6 +91,9 @@ pub(crate) fn service(state: &State, service: &Service, with_tags: bool) -> Valu
                 .enumerate()
                 .map(|(index, it)| deployment(state, service, it, index == 0))
                 .collect::<Vec<_>>(),
+            "taskSets": service.has_task_sets().then(|| {
+                service.task_sets.iter().map(|set| task_set(state, service, set, with_tags)).collect::<Vec<_>>()
+            }),
             "events": service
                 .events
                 .iter()
@@ -109,7 +115,7 @@ fn deployment(state: &State, service: &Service, deployment: &Deployment, primary
             "id": deployment.id,
             "status": if primary { "PRIMARY" } else { "ACTIVE" },
             "taskDefinition": deployment.task_definition.arn(),
-            "desiredCount": if primary { service.desired_count } else { 0 },
+            "desiredCount": if deployment.wanted.unwrap_or(primary) { service.desired_count } else { 0 },
             "pendingCount": pending,
             "runningCount": running,
             "failedTasks": deployment.failed_tasks,
@@ -117,6 +123,39 @@ fn deployment(state: &State, service: &Service, deployment: &Deployment, primary
             "updatedAt": timestamp(deployment.updated_at),
             "rolloutState": deployment.rollout.name(),
             "rolloutStateReason": deployment.reason,
+        }),
+    )
+}
+
+pub(crate) fn task_set(state: &State, service: &Service, set: &TaskSet, with_tags: bool) -> Value {
+    let deployment = &set.deployment;
+    let running = state.tasks_of(&deployment.id).filter(|task| task.is_running()).count();
+    let pending = state.tasks_of(&deployment.id).filter(|task| task.is_pending()).count();
+    let mut settings = deployment.settings.clone();
+    // Given back by deployments only.
+    settings.retain(|name, _| !ONLY_IN_DEPLOYMENTS.contains(&name.as_str()));
+    merged(
+        &settings,
+        json!({
+            "id": deployment.id,
+            "taskSetArn": names::arn(&format!("task-set/{}/{}/{}", service.cluster, service.name, deployment.id)),
+            "serviceArn": service.arn(),
+            "clusterArn": names::cluster_arn(&service.cluster),
+            "startedBy": "CODE_DEPLOY",
+            "externalId": set.external_id,
+            "status": set.status.name(),
+            "taskDefinition": deployment.task_definition.arn(),
+            "computedDesiredCount": set.desired(service.desired_count),
+            "pendingCount": pending,
+            "runningCount": running,
+            "createdAt": timestamp(deployment.created_at),
+            "updatedAt": timestamp(deployment.updated_at),
+            "loadBalancers": deployment.load_balancers,
+            "serviceRegistries": [],
+            "scale": {"value": set.scale, "unit": "PERCENT"},
+            "stabilityStatus": if set.steady { "STEADY_STATE" } else { "STABILIZING" },
+            "stabilityStatusAt": timestamp(set.steady_at),
+            "tags": if with_tags { tags(&set.tags) } else { Value::Null },
         }),
     )
 }

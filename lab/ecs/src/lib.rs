@@ -19,9 +19,15 @@
 //! * A task that ends by itself is replaced, after a growing pause if that happens again and again.
 //! * A new deployment (other task definition, `forceNewDeployment`, other load balancers, ...) replaces tasks within
 //!   `minimumHealthyPercent` and `maximumPercent`; the deployment circuit breaker works on tasks that fail to start.
+//! * A service with the CODE_DEPLOY controller has task sets instead of deployments: one, and during a deployment of CodeDeploy its
+//!   replacement beside it. Each is steady when its tasks run and its load balancer finds them in order.
+//!
+//! * With the strategies BLUE_GREEN, LINEAR and CANARY a deployment brings the new tasks up beside the old ones, in the other target
+//!   group, and shifts traffic: see the module `deployments`.
 //!
 //! Not modelled: health checks (a RUNNING task counts as healthy, and one that fails its load balancer's checks is not
-//! replaced), placement, DAEMON services, RunTask, and ECS's own blue/green, linear and canary strategies.
+//! replaced), placement, DAEMON services, RunTask. Of deployments that shift traffic: Service Connect and VPC Lattice, what the roles of
+//! hooks and load balancers may do, the limit of a day for each stage, events.
 //!
 //! # Application Auto Scaling
 //!
@@ -30,6 +36,7 @@
 
 mod api;
 mod autoscaling;
+mod deployments;
 mod describe;
 mod names;
 mod page;
@@ -42,7 +49,9 @@ use crate::scheduler::Fleet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, LogSink, TargetRegistry};
+use teal_lab_wire::{
+    AlarmReader, AwsAnswer, AwsRequest, FunctionInvoker, LabClock, LogSink, TargetRegistry, TrafficShifter,
+};
 
 /// How the lab runs tasks.
 #[derive(Clone, Debug)]
@@ -59,13 +68,32 @@ pub struct EcsOptions {
     pub task_limit: usize,
     /// Where lines go that tasks print after their first one, if their container has the log driver `awslogs`.
     pub logs: Option<Arc<dyn LogSink>>,
+    /// Whom deployments ask that shift traffic.
+    pub neighbours: Neighbours,
+}
+
+/// The services that ECS calls for its own blue/green, canary and linear deployments. Without one of them what needs it fails.
+#[derive(Clone, Default)]
+pub struct Neighbours {
+    /// Invokes the functions of lifecycle hooks.
+    pub functions: Option<Arc<dyn FunctionInvoker>>,
+    /// Sets the weights of listeners and rules.
+    pub traffic: Option<Arc<dyn TrafficShifter>>,
+    /// Tells the states of a deployment's alarms. Without it none fires.
+    pub alarms: Option<Arc<dyn AlarmReader>>,
+}
+
+impl std::fmt::Debug for Neighbours {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Neighbours").finish_non_exhaustive()
+    }
 }
 
 impl EcsOptions {
     /// Tasks that run `task_binary`, at most 64 of them.
     #[must_use]
     pub fn new(task_binary: impl Into<PathBuf>) -> Self {
-        Self { task_binary: task_binary.into(), task_limit: 64, logs: None }
+        Self { task_binary: task_binary.into(), task_limit: 64, logs: None, neighbours: Neighbours::default() }
     }
 }
 

@@ -36,6 +36,22 @@ pub(crate) fn new_deployment_id() -> String {
     format!("ecs-svc/{:019}", fastrand::u64(..10_u64.pow(19)))
 }
 
+/// 21 letters and digits.
+pub(crate) fn new_service_deployment_id() -> String {
+    (0..21).map(|_| fastrand::alphanumeric()).collect()
+}
+
+/// 19 digits, of a service revision.
+pub(crate) fn new_revision_id() -> String {
+    format!("{:019}", fastrand::u64(10_u64.pow(18)..10_u64.pow(19)))
+}
+
+/// The id of a lifecycle hook that pauses.
+pub(crate) fn new_pause_id() -> String {
+    let random: String = (0..43).map(|_| fastrand::alphanumeric()).collect();
+    format!("ecs-pause-{random}")
+}
+
 /// What follows the last slash: the short name in an ARN or the name itself.
 pub(crate) fn last_part(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or(reference)

@@ -2,6 +2,8 @@
 
 mod plan;
 mod reconcile;
+mod revisions;
+mod task_sets;
 
 use crate::state::{Rollout, State, TaskStatus};
 use crate::{EcsOptions, TaskView};
@@ -23,8 +25,8 @@ const LONGEST_PAUSE: Millis = 32_000;
 /// Services, tasks and the processes behind them.
 pub(crate) struct Fleet {
     pub(crate) clock: LabClock,
-    registry: Arc<dyn TargetRegistry>,
-    options: EcsOptions,
+    pub(crate) registry: Arc<dyn TargetRegistry>,
+    pub(crate) options: EcsOptions,
     state: Mutex<State>,
     wake: Notify,
     processes: Processes,

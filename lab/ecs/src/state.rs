@@ -2,9 +2,11 @@
 
 mod service;
 mod task;
+mod task_set;
 
 pub(crate) use service::{Deployment, DeploymentBounds, LoadBalancer, Rollout, Service, ServiceStatus};
 pub(crate) use task::{Ending, Task, TaskStatus};
+pub(crate) use task_set::{MOST_TASK_SETS, TaskSet, TaskSetStatus};
 
 use crate::names;
 use crate::protocol::{Members, Tag};

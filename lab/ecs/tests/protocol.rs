@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::world::{hook, pause, shifting};
 use common::{GROUP, Lab, behind, decoded, request};
 use serde_json::{Value, json};
 
@@ -170,6 +171,25 @@ async fn what_update_and_delete_refuse() {
 }
 
 #[tokio::test]
+async fn another_capacity_provider_strategy_asks_for_a_new_deployment() {
+    let lab = Lab::start().await;
+    let definition = lab.define(&[]).await;
+    lab.create(&definition, 0, json!({})).await;
+    let body = |provider: &str| json!([{"capacityProvider": provider, "weight": 1, "base": 0}]);
+    let refused = json!({"cluster": "prod", "service": "web", "capacityProviderStrategy": body("cp")});
+    let (code, message) = lab.fault("UpdateService", refused).await;
+    assert!(code == "InvalidParameterException" && message.contains("must force a new deployment"), "{message}");
+
+    let change = |strategy: Value| json!({"capacityProviderStrategy": strategy, "forceNewDeployment": true});
+    let changed = lab.update(change(body("cp"))).await;
+    assert_eq!((&changed["capacityProviderStrategy"], changed.get("launchType")), (&body("cp"), None));
+    let unchanged = lab.update(json!({"capacityProviderStrategy": body("cp")})).await;
+    assert_eq!(unchanged["deployments"].as_array().map(Vec::len), changed["deployments"].as_array().map(Vec::len));
+    let back = lab.update(change(json!([]))).await;
+    assert_eq!((back.get("capacityProviderStrategy"), &back["launchType"]), (None, &json!("EC2")));
+}
+
+#[tokio::test]
 async fn a_service_that_codedeploy_deploys_is_changed_by_codedeploy_only() {
     let lab = Lab::start().await;
     let old = lab.define(&[]).await;
@@ -294,4 +314,63 @@ async fn what_is_not_a_request_is_refused() {
     assert_eq!(decoded(&lab.ecs.handle(garbled).await)["__type"], "SerializationException");
     let elsewhere = request("AnyScaleFrontendService", "ListClusters", &json!({}));
     assert_eq!(decoded(&lab.ecs.handle(elsewhere).await)["__type"], "UnknownOperationException");
+}
+
+#[tokio::test]
+async fn what_deployments_that_shift_traffic_cannot_be_is_refused() {
+    let lab = Lab::start().await;
+    let definition = lab.define(&[]).await;
+    let refused = async |more: Value| {
+        let mut body =
+            json!({"cluster": "prod", "serviceName": "web", "taskDefinition": definition, "desiredCount": 1});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (code, message) = lab.fault("CreateService", body).await;
+        assert_eq!(code, "InvalidParameterException", "{message}");
+        message
+    };
+    let hooked =
+        |hook: Value| shifting(&json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, "lifecycleHooks": [hook]}));
+    let with = |hook: Value, member: &str, value: Value| {
+        let mut hook = hook;
+        hook[member] = value;
+        hooked(hook)
+    };
+    let mut without_alternate = shifting(&json!({"strategy": "CANARY"}));
+    without_alternate["loadBalancers"][0]["advancedConfiguration"]["alternateTargetGroupArn"] = Value::Null;
+    let mut by_code_deploy = shifting(&json!({"strategy": "CANARY"}));
+    by_code_deploy["deploymentController"] = json!({"type": "CODE_DEPLOY"});
+    for (service, expected) in [
+        (shifting(&json!({"strategy": "BLUE_GREEN"})), "bakeTimeInMinutes is required"),
+        (shifting(&json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1441})), "bakeTimeInMinutes must be"),
+        (
+            shifting(&json!({"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 0.05}})),
+            "canaryPercent must be",
+        ),
+        (shifting(&json!({"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 2.9}})), "stepPercent must be"),
+        (
+            shifting(&json!({"strategy": "LINEAR", "canaryConfiguration": {}})),
+            "only valid with the deployment strategy CANARY",
+        ),
+        (shifting(&json!({"strategy": "PURPLE"})), "strategy"),
+        (json!({"deploymentConfiguration": {"strategy": "CANARY"}}), "needs a load balancer"),
+        (without_alternate, "alternateTargetGroupArn is required"),
+        (by_code_deploy, "needs the deployment controller ECS"),
+        (hooked(pause(&["PRODUCTION_TRAFFIC_SHIFT"])), "PAUSE hooks cannot be configured"),
+        (hooked(hook(&["SCALE_UP"])), "no lifecycle stage for hooks"),
+        (hooked(hook(&[])), "lifecycleStages cannot be empty"),
+        (with(hook(&["PRE_SCALE_UP"]), "roleArn", Value::Null), "roleArn is required"),
+        (with(pause(&["PRE_SCALE_UP"]), "hookTargetArn", json!("f")), "hookTargetArn is not for"),
+        (with(hook(&["PRE_SCALE_UP"]), "hookDetails", json!("text")), "hookDetails must be"),
+        (
+            with(pause(&["PRE_SCALE_UP"]), "timeoutConfiguration", json!({"timeoutInMinutes": 20_161})),
+            "timeoutInMinutes",
+        ),
+        (with(hook(&["PRE_SCALE_UP"]), "timeoutConfiguration", json!({"timeoutInMinutes": 1_441})), "timeoutInMinutes"),
+    ] {
+        let message = refused(service).await;
+        assert!(message.contains(expected), "{message}");
+    }
+    let canary = lab.create(&definition, 0, shifting(&json!({"strategy": "CANARY"}))).await;
+    let defaults = &canary["deploymentConfiguration"]["canaryConfiguration"];
+    assert_eq!(*defaults, json!({"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 10}));
 }

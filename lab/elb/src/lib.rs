@@ -25,6 +25,7 @@ mod counters;
 mod model;
 mod plane;
 mod random;
+mod shift;
 mod throttle;
 mod weights;
 
@@ -140,7 +141,7 @@ impl Elb {
         let shifted = call.shifted;
         if !action.starts_with("Describe") {
             apply(&account);
-            self.weights.add(self.plane.clock.now_millis(), shifted, request);
+            self.weights.add(self.plane.clock.now_millis(), shifted, request.access_key_id().as_deref());
         }
         Ok(result)
     }
@@ -229,8 +230,16 @@ impl TargetRegistry for Elb {
         matches!(self.health(target_group_arn, target), Some(Health::Unhealthy(_)))
     }
 
+    fn is_healthy_or_unused(&self, target_group_arn: &str, target: &TargetAddress) -> bool {
+        matches!(self.health(target_group_arn, target), Some(Health::Healthy | Health::Unused))
+    }
+
     fn is_draining(&self, target_group_arn: &str, target: &TargetAddress) -> bool {
         matches!(self.health(target_group_arn, target), Some(Health::Draining { .. }))
+    }
+
+    fn port(&self, target_group_arn: &str) -> Option<u16> {
+        self.account().target_groups.get(target_group_arn).map(|group| group.settings.port)
     }
 }
 

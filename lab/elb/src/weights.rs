@@ -4,7 +4,7 @@ use crate::model::Forward;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-use teal_lab_wire::{AwsRequest, Millis};
+use teal_lab_wire::Millis;
 use tokio::sync::broadcast;
 
 /// One change of the weights of a forward action, recorded once requests follow it.
@@ -18,7 +18,7 @@ pub struct WeightChange {
     pub resource_arn: String,
     /// Weight (0-999) by target group ARN.
     pub weights: BTreeMap<String, u16>,
-    /// The caller's access key id, if the request was signed.
+    /// The caller's access key id, if the request was signed; the service principal, if a service did it.
     pub access_key_id: Option<String>,
 }
 
@@ -35,12 +35,12 @@ impl Default for WeightLog {
 }
 
 impl WeightLog {
-    pub(crate) fn add(&self, at: Millis, shifted: Vec<(String, Forward)>, request: &AwsRequest) {
+    pub(crate) fn add(&self, at: Millis, shifted: Vec<(String, Forward)>, by: Option<&str>) {
         let instant = Instant::now();
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         for (resource_arn, forward) in shifted {
             let weights = forward.groups.into_iter().collect();
-            let change = WeightChange { at, instant, resource_arn, weights, access_key_id: request.access_key_id() };
+            let change = WeightChange { at, instant, resource_arn, weights, access_key_id: by.map(str::to_owned) };
             // There need not be anybody listening.
             let _ = self.news.send(change.clone());
             changes.push(change);

@@ -15,18 +15,14 @@ use serde_json::{Map, Value, json};
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use teal_lab_wire::accept_each;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
 /// The port of every URL; on AWS it is that of HTTPS. Ports below 1024 are not everybody's to bind.
 const PORT: u16 = 8080;
 
 /// How many loopback addresses are tried for a free one.
 const TRIES: usize = 8;
-
-/// After an error of accept (too many open files, say), how long until the next try.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A function, and the alias of it that is invoked.
 pub(crate) type Place = (String, Option<String>);
@@ -47,19 +43,7 @@ pub(crate) async fn listen() -> io::Result<TcpListener> {
 /// Serves it until the task is aborted; its connections end with it.
 pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>, place: Place) {
     let place = Arc::new(place);
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&inner), Arc::clone(&place)));
-                }
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            },
-            // Ended connections are taken out of the set.
-            Some(_) = connections.join_next() => {}
-        }
-    }
+    accept_each(listener, |stream| connection(stream, Arc::clone(&inner), Arc::clone(&place))).await;
 }
 
 async fn connection(stream: TcpStream, inner: Arc<Inner>, place: Arc<Place>) {

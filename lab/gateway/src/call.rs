@@ -6,6 +6,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Map, Value};
 use teal_lab_wire::AwsRequest;
 
+/// Lambda's operation that is known by its name; its function stands in the path.
+const INVOKE: &str = "Invoke";
+
 /// How a client and a service talk to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -63,7 +66,13 @@ impl Call {
             {
                 input.extend(members);
             }
-            (protocol, rest_operation(&service, &request.method, path), input)
+            let operation = rest_operation(&service, &request.method, path);
+            if operation == INVOKE
+                && let (Some(input), Some(function)) = (input.as_object_mut(), path.split('/').nth(3))
+            {
+                input.insert("FunctionName".to_owned(), function.replace("%3A", ":").into());
+            }
+            (protocol, operation, input)
         };
         Self { access_key, service, operation, protocol, input }
     }
@@ -101,7 +110,7 @@ fn query(uri: &http::Uri) -> Value {
 /// Lambda's Invoke by its name, because functions and events use it; other REST calls by method and path.
 fn rest_operation(service: &str, method: &http::Method, path: &str) -> String {
     if service == "lambda" && method == http::Method::POST && path.ends_with("/invocations") {
-        "Invoke".to_owned()
+        INVOKE.to_owned()
     } else {
         format!("{method} {path}")
     }
@@ -175,7 +184,7 @@ mod tests {
                     &[("authorization", &signed("lambda"))],
                     "{}",
                 ),
-                ("lambda", "Invoke", Protocol::RestJson, "", ""),
+                ("lambda", "Invoke", Protocol::RestJson, "/FunctionName", "f"),
             ),
             (
                 request(Method::GET, "/code/f.zip?versionId=3", &[("authorization", &signed("s3"))], ""),

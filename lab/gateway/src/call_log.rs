@@ -19,7 +19,10 @@ pub struct CallRecord {
     #[serde(skip)]
     pub real_time: SystemTime,
     /// The name that belongs to the access key, or the key itself; empty for a request without signature.
+    /// For calls by a role in another account, who has assumed it.
     pub caller: String,
+    /// The name of that role.
+    pub role: Option<String>,
     pub service: String,
     pub operation: String,
     /// ARNs the call is about, as far as the gateway knows the operation.

@@ -2,6 +2,8 @@
 
 mod delivery;
 mod pattern;
+mod queue;
 
 pub(crate) use delivery::{Delivery, delivery_call};
 pub use delivery::{DeliveryOutcome, DeliveryRecord};
+pub(crate) use pattern::matches;

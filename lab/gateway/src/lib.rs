@@ -7,19 +7,23 @@
 //!
 //! The gateway also plays EventBridge for events that ministack cannot take ([`Gateway::send_event`]).
 
+mod account;
 mod call;
 mod call_log;
 mod caller_process;
+mod callers;
 mod events;
 mod fault;
 mod iam;
 mod identity;
+mod invoke;
 mod refusal;
 mod server;
 mod service;
 mod upstream;
 mod wildcard;
 
+pub use account::{AssumableRole, AssumedCredentials};
 pub use call_log::{CallKey, CallRecord};
 pub use events::{DeliveryOutcome, DeliveryRecord};
 pub use fault::{CallPattern, FaultId, FaultKind, FaultRule, Moment};
@@ -27,6 +31,7 @@ pub use iam::{PermissionUse, PolicyError, PolicyReport, ResourceTags, Violation}
 pub use identity::{ROOT_ACCESS_KEY, execution_access_key};
 pub use service::{BoxFuture, PartOfService, Service};
 
+use account::Accounts;
 use call::Call;
 use call_log::CallLog;
 use caller_process::Connection;
@@ -34,7 +39,7 @@ use events::{Delivery, delivery_call};
 use fault::{Faults, Subject};
 use iam::Ledger;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -57,6 +62,9 @@ struct Core {
     clock: LabClock,
     services: RwLock<HashMap<String, Arc<dyn Service>>>,
     parts: RwLock<HashMap<String, Arc<dyn PartOfService>>>,
+    accounts: Accounts,
+    /// The access keys of roles of the gateway's own.
+    roles: RwLock<BTreeSet<String>>,
     upstream: Upstream,
     log: CallLog,
     ledger: Ledger,
@@ -80,6 +88,8 @@ impl Gateway {
             clock,
             services: RwLock::default(),
             parts: RwLock::default(),
+            accounts: Accounts::default(),
+            roles: RwLock::default(),
             upstream: Upstream::new(),
             log: CallLog::default(),
             ledger: Ledger::default(),
@@ -120,20 +130,6 @@ impl Gateway {
     /// Forwards all other requests to ministack at this address.
     pub fn forward_to(&self, upstream: SocketAddr) {
         self.core.upstream.set_address(upstream);
-    }
-
-    /// Names the caller behind access keys and limits it to its identity policies: the documents as
-    /// `iam get-role-policy` gives them, with ARNs resolved. See [`execution_access_key`] for a function's keys.
-    ///
-    /// # Errors
-    /// If a document holds what the gateway cannot check.
-    pub fn register_caller(
-        &self,
-        access_keys: impl IntoIterator<Item = String>,
-        name: &str,
-        policies: &[Value],
-    ) -> Result<(), PolicyError> {
-        self.core.ledger.register(access_keys, name, Some(policies))
     }
 
     /// Where conditions on `aws:ResourceTag` find a resource's tags, by its ARN.
@@ -189,9 +185,9 @@ impl Gateway {
         EventSender(Arc::clone(&self.core))
     }
 
-    /// Delivers an event to the targets of the rules on ministack's default bus, in the background.
+    /// Delivers an event, as it is, to the targets of the rules on ministack's default bus, in the background.
     pub fn send_event(&self, event: Value) {
-        self.event_sender().send(event);
+        self.event_sender().deliver(event);
     }
 }
 
@@ -202,11 +198,18 @@ impl Drop for Gateway {
 }
 
 impl EventSender {
-    /// Delivers an event to the targets of the rules on ministack's default bus, in the background.
+    /// Delivers a service's event to the targets of the rules on ministack's default bus, in the background: that of another account where
+    /// it is forwarded from there, and as that account's.
     ///
     /// Faults can hit it as the call `Deliver` of the service `events` by the caller `EventBridge`: a latency delays it,
     /// every other kind loses it.
     pub fn send(&self, event: Value) {
+        if let Some(event) = self.0.accounts.forwarded(event) {
+            self.deliver(event);
+        }
+    }
+
+    fn deliver(&self, event: Value) {
         let core = Arc::clone(&self.0);
         let happened = core.clock.now_millis();
         let delivery = async move {
@@ -224,7 +227,7 @@ impl EventSender {
                     true
                 }
             };
-            core.delivery.deliver(&event, happened, lost, &core.upstream, &core.clock).await;
+            core.delivery.deliver(&event, happened, lost, &core.faults, &core.upstream, &core.clock).await;
         };
         self.0.runtime.spawn(delivery);
     }
@@ -236,8 +239,18 @@ impl Core {
     async fn answer(&self, request: AwsRequest, connection: Option<Connection>) -> Option<AwsAnswer> {
         let started = Instant::now();
         let (at, real_time) = (self.clock.now_millis(), SystemTime::now());
+        let session = request.access_key_id().and_then(|key| self.accounts.of_session(&key));
+        let request = match &session {
+            Some(session) => account::inwards(request, &session.account),
+            None => request,
+        };
         let call = Call::read(&request);
-        let caller = self.ledger.caller(&call.access_key);
+        let known_as = self.ledger.caller(&call.access_key);
+        // Whoever calls by a role is still the caller, to faults and to the log.
+        let (caller, role) = match &session {
+            Some(session) => (session.assumed_by.clone(), Some(known_as.clone())),
+            None => (known_as.clone(), None),
+        };
         let subject = Subject {
             service: &call.service,
             operation: &call.operation,
@@ -255,7 +268,11 @@ impl Core {
             kill();
             None
         } else {
-            Some(self.answer_with(request, &call, &caller, fault.as_ref()).await)
+            let answer = self.answer_with(request, &call, &known_as, fault.as_ref()).await;
+            Some(match &session {
+                Some(session) => account::outwards(answer, &session.account),
+                None => answer,
+            })
         };
         if fault == Some(FaultKind::Kill(Moment::After)) {
             kill();
@@ -271,6 +288,7 @@ impl Core {
             at,
             real_time,
             caller,
+            role,
             service: call.service,
             operation: call.operation,
             resources,
@@ -283,8 +301,11 @@ impl Core {
 
     async fn forward(&self, request: AwsRequest, call: &Call, caller: &str) -> AwsAnswer {
         // ministack 1.5.33 does not know the condition key events:source, and takes the resource of GetParametersByPath for `*`: it would
-        // refuse what the policy allows. The gateway has checked these, so they go on in the root user's name.
-        let misjudged = call.service == "events" || call.operation == "GetParametersByPath";
+        // refuse what the policy allows; and it knows no sessions of roles of another account, and no roles of the gateway's own. The gateway
+        // has checked these, so they go on in the root user's name.
+        let is_own = self.roles.read().unwrap_or_else(PoisonError::into_inner).contains(&call.access_key);
+        let is_session = self.accounts.of_session(&call.access_key).is_some();
+        let misjudged = is_own || is_session || call.service == "events" || call.operation == "GetParametersByPath";
         let request = if misjudged { upstream::as_root(request, &call.access_key) } else { request };
         match self.upstream.forward(&request).await {
             Ok(answer) => {
@@ -315,6 +336,25 @@ impl Core {
             Some(FaultKind::LostAnswer | FaultKind::Kill(_)) | None => {}
         }
         if let Err(message) = self.ledger.check(caller, call, self.clock.now_millis()) {
+            return refusal::answer(call, &refusal::access_denied(call, message));
+        }
+        if (call.service.as_str(), call.operation.as_str()) == ("sts", "AssumeRole") {
+            let (answer, session) = self.accounts.assume(caller, call);
+            // The role's policies were read when it was added.
+            let _ = session.map(|(key, role)| self.ledger.register([key], &role, None));
+            return answer;
+        }
+        let is_session = self.accounts.of_session(&call.access_key).is_some();
+        if !is_session
+            && caller != LAB
+            && let Some(name) = self.accounts.foreign(call, &request)
+        {
+            let message = self.ledger.refuse(
+                caller,
+                call,
+                &format!("{name}, which is in another account"),
+                self.clock.now_millis(),
+            );
             return refusal::answer(call, &refusal::access_denied(call, message));
         }
         let service = self.services.read().unwrap_or_else(PoisonError::into_inner).get(&call.service).map(Arc::clone);

@@ -5,6 +5,9 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use teal_lab_wire::{AwsAnswer, AwsFault};
 
+/// The request never reached a service that would have given it an id.
+const REQUEST_ID: &str = "00000000-0000-0000-0000-000000000000";
+
 /// Writes a fault as the called service would.
 pub(crate) fn answer(call: &Call, fault: &AwsFault) -> AwsAnswer {
     let mut answer = match call.protocol {
@@ -12,7 +15,7 @@ pub(crate) fn answer(call: &Call, fault: &AwsFault) -> AwsAnswer {
             let blame = if fault.status.is_server_error() { "Receiver" } else { "Sender" };
             let body = format!(
                 "<ErrorResponse><Error><Type>{blame}</Type><Code>{}</Code><Message>{}</Message></Error>\
-                 <RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>",
+                 <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>",
                 escape(&fault.code),
                 escape(&fault.message)
             );
@@ -39,6 +42,7 @@ pub(crate) fn answer(call: &Call, fault: &AwsFault) -> AwsAnswer {
         }
     };
     let header = match call.protocol {
+        Protocol::Query => Some(("x-amzn-requestid", REQUEST_ID.to_owned())),
         Protocol::RestJson => Some(("x-amzn-errortype", fault.code.clone())),
         Protocol::Cbor => Some(("x-amzn-query-error", format!("{};Sender", fault.code))),
         _ => None,

@@ -12,14 +12,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
-use teal_lab_wire::AwsRequest;
+use teal_lab_wire::{AwsRequest, accept_each};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinError, JoinHandle, JoinSet};
-
-/// After an error of accept (too many open files, say), how long until the next try.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+use tokio::task::{JoinError, JoinHandle};
 
 #[derive(Debug, Error)]
 enum Ended {
@@ -35,21 +31,7 @@ enum Ended {
 pub(crate) async fn start(core: Arc<Core>) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let task = tokio::spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(serve(stream, Arc::clone(&core)));
-                    }
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                },
-                // Ended connections are taken out of the set.
-                Some(_) = connections.join_next() => {}
-            }
-        }
-    });
+    let task = tokio::spawn(accept_each(listener, move |stream| serve(stream, Arc::clone(&core))));
     Ok((address, task))
 }
 

@@ -239,6 +239,25 @@ async fn a_function_is_held_to_its_policy() {
 }
 
 #[tokio::test]
+async fn a_role_that_only_the_gateway_knows_is_held_to_its_policy_and_goes_on_as_root() {
+    let mut lab = lab().await;
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:CodeDeployHook_teal:live";
+    let policy = json!({"Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}]});
+    lab.gateway.register_role("ASIA1".to_owned(), "shop-instances", &[policy]).unwrap();
+    let invoke = async |function: &str| {
+        let path = format!("/2015-03-31/functions/{}/invocations", function.replace(':', "%3A"));
+        lab.send(lab.request("ASIA1", "lambda", &path), "{}").await.unwrap().0
+    };
+    assert_eq!(invoke("another").await, StatusCode::FORBIDDEN);
+    assert_eq!(invoke(function).await, StatusCode::OK);
+    let forwarded = lab.upstream.recv().await.unwrap();
+    let signed = forwarded.headers["authorization"].to_str().unwrap();
+    assert!(signed.contains(&format!("Credential={ROOT_ACCESS_KEY}/")), "{signed}");
+    let violations = lab.gateway.policy_report().violations;
+    assert_eq!((violations.len(), violations[0].caller.as_str()), (1, "shop-instances"));
+}
+
+#[tokio::test]
 async fn faults_refuse_throttle_delay_and_lose() {
     let lab = lab().await;
     let error = FaultKind::Error { status: 500, code: "InternalFailure".to_owned(), message: "drill".to_owned() };
@@ -299,4 +318,41 @@ async fn alarm_events_reach_the_functions_of_matching_rules() {
     let deliveries = lab.gateway.deliveries();
     assert_eq!((deliveries[0].rule.as_str(), &deliveries[0].outcome), ("alarm", &DeliveryOutcome::Delivered));
     assert!(matches!(deliveries[1].outcome, DeliveryOutcome::Failed(_)), "only Lambda functions are delivered to");
+}
+
+#[tokio::test]
+async fn a_service_invokes_functions_of_ministack_and_of_the_gateway() {
+    let mut lab = lab().await;
+    lab.gateway.serve_some("lambda", |request: AwsRequest| async move {
+        let failed = request
+            .uri
+            .path()
+            .contains("/shop/")
+            .then(|| AwsAnswer::new(StatusCode::OK, "application/json", r#"{"errorMessage":"out of stock"}"#));
+        failed.map(|mut answer| {
+            answer.headers.insert("x-amz-function-error", http::HeaderValue::from_static("Unhandled"));
+            answer
+        })
+    });
+    let invoker = lab.gateway.function_invoker("ECS");
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:hook:live";
+    let path =
+        "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Ahook%3Alive/invocations";
+
+    assert_eq!(invoker.invoke(function, &json!({"a": 1})).await, Ok(json!({"path": path})));
+    let seen = lab.upstream.recv().await.unwrap();
+    assert_eq!((seen.path.as_str(), seen.body.as_ref()), (path, br#"{"a":1}"#.as_slice()));
+    assert!(!seen.headers.contains_key("x-amz-invocation-type"), "its answer is waited for");
+    assert_eq!(invoker.invoke_later(function, &json!({})).await, Ok(Value::Null));
+    assert_eq!(lab.upstream.recv().await.unwrap().headers["x-amz-invocation-type"], "Event");
+
+    let failed = invoker.invoke("shop", &json!({})).await.unwrap_err();
+    assert!(failed.contains("out of stock"), "{failed}");
+    let _ = lab.gateway.inject(fault("Invoke", FaultKind::Throttle, Some(1)));
+    assert!(invoker.invoke(function, &json!({})).await.unwrap_err().contains("TooManyRequestsException"));
+    assert!(lab.upstream.try_recv().is_err(), "what is throttled has no effect");
+
+    let calls = lab.gateway.calls();
+    assert!(calls.iter().all(|call| (call.caller.as_str(), call.operation.as_str()) == ("ECS", "Invoke")));
+    assert_eq!((calls.len(), calls[0].resources.as_slice()), (4, [function.to_owned()].as_slice()));
 }

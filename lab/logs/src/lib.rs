@@ -1,6 +1,6 @@
-//! The lab's CloudWatch Logs: the lines that containers write, and Logs Insights over them.
+//! The lab's CloudWatch Logs: the lines that containers and functions write, and Logs Insights over them.
 //!
-//! Lines come through [`LogSink`], as from the `awslogs` driver. Served are `StartQuery` and `GetQueryResults`, by AWS's JSON 1.1
+//! Lines come through [`LogSink`], as from the `awslogs` driver or from Lambda. Served are `StartQuery` and `GetQueryResults`, by AWS's JSON 1.1
 //! protocol (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/Welcome.html>). As on AWS
 //!
 //! * a line is found some time after it was written, not at once ([`SEARCHABLE_AFTER`]);
@@ -57,6 +57,14 @@ impl Logs {
     #[must_use]
     pub fn handle(&self, request: &AwsRequest) -> AwsAnswer {
         api::answer(self, request)
+    }
+
+    /// The lines of a group that were written since a lab time, oldest first.
+    #[must_use]
+    pub fn lines(&self, group: &str, since: Millis) -> Vec<String> {
+        let store = self.store();
+        let lines = store.lines(group).into_iter().flatten();
+        lines.filter(|line| line.at >= since).map(|line| line.text.clone()).collect()
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

@@ -1,33 +1,55 @@
 //! Builds that test a service: each sends real requests to the address that it is given.
 //! <https://docs.aws.amazon.com/codebuild/latest/APIReference/Welcome.html>
 
-use crate::exchange;
+use crate::text;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use teal_lab_wire::{ACCOUNT, AwsAnswer, AwsFault, AwsRequest, LabClock, REGION};
+use teal_lab_wire::{ACCOUNT, AwsAnswer, AwsFault, AwsRequest, LabClock, REGION, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How long a request of a build may take (real time).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What requests are addressed to.
+const TARGET: &str = "CodeBuild_20161006";
+
 /// The code of an input that does not fit.
 const INVALID: &str = "InvalidInputException";
 
-/// What a project's builds do.
+/// What a project's builds do, or a function that tests green.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Project {
-    /// Where they send requests, below TEAL_GREEN_URL.
+    /// Where they send requests, below green's URL.
     pub path: String,
-    /// How many requests they send. Each must be answered with 200 by the version TEAL_VERSION.
+    /// How many requests they send. Each must be answered with 200 by the version that is released.
     pub requests: u32,
     /// How long they take besides (lab time), in seconds.
     #[serde(default)]
     pub seconds: u64,
+}
+
+impl Project {
+    /// Sends the requests to green at this URL with these headers, until one is answered otherwise than by this version with 200.
+    ///
+    /// # Errors
+    /// Which request that is, and what came of it.
+    pub async fn test(&self, url: &str, headers: &BTreeMap<String, String>, version: &str) -> Result<(), String> {
+        let address = url.strip_prefix("http://").ok_or_else(|| format!("green's URL is {url:?}"))?;
+        for number in 1..=self.requests {
+            let answered = tokio::time::timeout(REQUEST_TIMEOUT, request(address, &self.path, headers)).await;
+            let answer = answered.map_err(|_| format!("request {number} got no answer"))?;
+            let (status, by) = answer.map_err(|problem| format!("request {number}: {problem}"))?;
+            if status != 200 || by != version {
+                return Err(format!("request {number} was answered {status} by version {by:?}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +85,7 @@ impl CodeBuild {
 
     /// Serves one request.
     pub async fn handle(&self, request: AwsRequest) -> AwsAnswer {
-        exchange::answer(exchange::read(&request).and_then(|(operation, input)| match operation.as_str() {
+        json::answer(json::read(&request, TARGET).and_then(|(operation, input)| match operation.as_str() {
             "StartBuild" => self.start(&input),
             "BatchGetBuilds" => Ok(self.get(&input)),
             other => Err(AwsFault::client("UnknownOperationException", format!("the lab does not serve {other}"))),
@@ -72,7 +94,7 @@ impl CodeBuild {
 
     /// <https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html>
     fn start(&self, input: &Value) -> Result<Value, AwsFault> {
-        let name = exchange::text(input, "projectName", INVALID)?;
+        let name = text(input, "projectName", INVALID)?;
         let Some(project) = lock(&self.projects).get(name).cloned() else {
             let arn = format!("arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{name}");
             return Err(AwsFault::client("ResourceNotFoundException", format!("Project cannot be found: {arn}")));
@@ -84,7 +106,7 @@ impl CodeBuild {
         let mut environment = BTreeMap::new();
         for variable in input["environmentVariablesOverride"].as_array().into_iter().flatten() {
             let value = variable["value"].as_str().unwrap_or_default();
-            environment.insert(exchange::text(variable, "name", INVALID)?.to_owned(), value.to_owned());
+            environment.insert(text(variable, "name", INVALID)?.to_owned(), value.to_owned());
         }
         let token = input["idempotencyToken"].as_str().unwrap_or_default();
         let mut builds = lock(&self.builds);
@@ -143,22 +165,12 @@ fn describe(id: &str, build: &Build) -> Value {
     })
 }
 
-/// What the build's commands do: requests to green, until one is answered otherwise than it should be.
+/// What the build's commands do.
 async fn run(project: &Project, environment: &BTreeMap<String, String>) -> Result<(), String> {
     let variable = |name: &str| environment.get(name).map(String::as_str).unwrap_or_default();
-    let url = variable("TEAL_GREEN_URL");
-    let address = url.strip_prefix("http://").ok_or_else(|| format!("TEAL_GREEN_URL is {url:?}"))?;
-    let headers: BTreeMap<String, String> = serde_json::from_str(variable("TEAL_GREEN_HEADERS"))
+    let headers = serde_json::from_str(variable("TEAL_GREEN_HEADERS"))
         .map_err(|problem| format!("TEAL_GREEN_HEADERS: {problem}"))?;
-    for number in 1..=project.requests {
-        let answered = tokio::time::timeout(REQUEST_TIMEOUT, request(address, &project.path, &headers)).await;
-        let answer = answered.map_err(|_| format!("request {number} got no answer"))?;
-        let (status, version) = answer.map_err(|problem| format!("request {number}: {problem}"))?;
-        if status != 200 || version != variable("TEAL_VERSION") {
-            return Err(format!("request {number} was answered {status} by version {version:?}"));
-        }
-    }
-    Ok(())
+    project.test(variable("TEAL_GREEN_URL"), &headers, variable("TEAL_VERSION")).await
 }
 
 /// Status and version of one answer.

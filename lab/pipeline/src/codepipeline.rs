@@ -1,12 +1,12 @@
 //! Jobs of Lambda actions.
 //! <https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html>
 
-use crate::exchange;
+use crate::text;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use teal_lab_wire::{ACCOUNT, AwsAnswer, AwsFault, AwsRequest, LabClock};
+use teal_lab_wire::{ACCOUNT, AwsAnswer, AwsFault, AwsRequest, LabClock, json};
 use tokio::sync::watch;
 
 /// How long a function may leave a job without an answer.
@@ -32,6 +32,9 @@ const FAILURES: [&str; 6] = [
     "RevisionUnavailable",
     "SystemUnavailable",
 ];
+
+/// What requests are addressed to.
+const TARGET: &str = "CodePipeline_20150709";
 
 /// The code of an input that does not fit.
 const INVALID: &str = "ValidationException";
@@ -63,6 +66,9 @@ pub struct CodePipeline {
     jobs: Mutex<BTreeMap<String, watch::Sender<Option<JobResult>>>>,
 }
 
+/// What every job's event holds, and nobody may tell on: secret key and session token for the pipeline's artifacts.
+pub const ARTIFACT_SECRETS: [&str; 2] = ["lab-artifact-secret", "lab-artifact-token"];
+
 impl CodePipeline {
     #[must_use]
     pub fn new(clock: LabClock) -> Self {
@@ -82,8 +88,8 @@ impl CodePipeline {
             "outputArtifacts": [],
             "artifactCredentials": {
                 "accessKeyId": "ASIALABARTIFACTS",
-                "secretAccessKey": "lab-artifact-secret",
-                "sessionToken": "lab-artifact-token",
+                "secretAccessKey": ARTIFACT_SECRETS[0],
+                "sessionToken": ARTIFACT_SECRETS[1],
             },
         });
         if let Some(token) = token {
@@ -106,7 +112,7 @@ impl CodePipeline {
 
     /// Serves one request.
     pub async fn handle(&self, request: AwsRequest) -> AwsAnswer {
-        exchange::answer(exchange::read(&request).and_then(|(operation, input)| self.serve(&operation, &input)))
+        json::answer(json::read(&request, TARGET).and_then(|(operation, input)| self.serve(&operation, &input)))
     }
 
     fn serve(&self, operation: &str, input: &Value) -> Result<Value, AwsFault> {
@@ -122,7 +128,7 @@ impl CodePipeline {
                 return Err(invalid(pointer));
             }
         }
-        self.answer(exchange::text(input, "jobId", INVALID)?, result)
+        self.answer(text(input, "jobId", INVALID)?, result)
     }
 
     /// A job is answered once.
@@ -177,11 +183,11 @@ fn succeeded(input: &Value) -> Result<JobResult, AwsFault> {
 /// <https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PutJobFailureResult.html>
 fn failed(input: &Value) -> Result<JobResult, AwsFault> {
     let details = &input["failureDetails"];
-    let kind = exchange::text(details, "type", INVALID)?;
+    let kind = text(details, "type", INVALID)?;
     if !FAILURES.contains(&kind) {
         return Err(invalid("/failureDetails/type"));
     }
-    Ok(JobResult::Failed { kind: kind.to_owned(), message: exchange::text(details, "message", INVALID)?.to_owned() })
+    Ok(JobResult::Failed { kind: kind.to_owned(), message: text(details, "message", INVALID)?.to_owned() })
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 //! than a typed SDK. Every call goes to the lab's gateway with the lab's own access key.
 
 mod form;
+mod in_process;
 mod xml;
+
+pub(crate) use in_process::{answer_of, request_to};
 
 use crate::LabError;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -45,6 +48,7 @@ fn protocol(service: &str) -> Option<Protocol> {
         "dynamodb" => ("DynamoDB_20120810", "1.0"),
         "states" => ("AWSStepFunctions", "1.0"),
         "ecs" => ("AmazonEC2ContainerServiceV20141113", "1.1"),
+        "codedeploy" => ("CodeDeploy_20141006", "1.1"),
         "application-autoscaling" => ("AnyScaleFrontendService", "1.1"),
         "events" => ("AWSEvents", "1.1"),
         "logs" => ("Logs_20140328", "1.1"),
@@ -52,6 +56,34 @@ fn protocol(service: &str) -> Option<Protocol> {
         _ => return None,
     };
     Some(Protocol::Json { target, version })
+}
+
+/// What goes over the wire for an operation: headers and body.
+fn encode(service: &str, action: &str, parameters: &Value) -> Result<(Vec<(HeaderName, String)>, String), String> {
+    match protocol(service) {
+        Some(Protocol::Json { target, version }) => {
+            let target = (HeaderName::from_static("x-amz-target"), format!("{target}.{action}"));
+            let headers = vec![(CONTENT_TYPE, format!("application/x-amz-json-{version}")), target];
+            Ok((headers, parameters.to_string()))
+        }
+        Some(Protocol::Query { version }) => {
+            let headers = vec![(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8".to_owned())];
+            Ok((headers, form::encode(action, version, parameters)))
+        }
+        None => Err("the lab's client does not know this service's protocol".to_owned()),
+    }
+}
+
+/// The document that came over the wire.
+fn decode(body: &[u8]) -> Result<Value, String> {
+    if body.first() == Some(&b'<') {
+        let text = std::str::from_utf8(body).map_err(|e| e.to_string())?;
+        xml::decode(text)
+    } else if body.is_empty() {
+        Ok(Value::Null)
+    } else {
+        serde_json::from_slice(body).map_err(|e| e.to_string())
+    }
 }
 
 /// Calls AWS operations at one endpoint. Cheap to clone.
@@ -83,29 +115,13 @@ impl Aws {
     /// [`LabError::Aws`] if the service refuses, [`LabError::Exchange`] if there is no sensible answer.
     pub async fn call(&self, service: &str, action: &str, parameters: Value) -> Result<Value, LabError> {
         let nonsense = |problem: String| exchange(service, action, problem);
-        let request = Request::builder().method(Method::POST).uri(format!("{}/", self.endpoint));
-        let (request, body) = match protocol(service) {
-            Some(Protocol::Json { target, version }) => (
-                request
-                    .header(CONTENT_TYPE, format!("application/x-amz-json-{version}"))
-                    .header("x-amz-target", format!("{target}.{action}")),
-                parameters.to_string(),
-            ),
-            Some(Protocol::Query { version }) => (
-                request.header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8"),
-                form::encode(action, version, &parameters),
-            ),
-            None => return Err(nonsense("the lab's client does not know this service's protocol".into())),
-        };
+        let mut request = Request::builder().method(Method::POST).uri(format!("{}/", self.endpoint));
+        let (headers, body) = encode(service, action, &parameters).map_err(nonsense)?;
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
         let (status, body) = self.exchange(service, action, request, body.into()).await?;
-        let answer = if body.first() == Some(&b'<') {
-            let text = std::str::from_utf8(&body).map_err(|e| nonsense(e.to_string()))?;
-            xml::decode(text).map_err(nonsense)?
-        } else if body.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&body).map_err(|e| nonsense(e.to_string()))?
-        };
+        let answer = decode(&body).map_err(nonsense)?;
         if (200..300).contains(&status) {
             return Ok(form::unwrap_result(answer, action));
         }
@@ -151,6 +167,20 @@ impl Aws {
         }
         let message = String::from_utf8_lossy(&body).into_owned();
         Err(LabError::Aws { service: "s3".into(), action: "PutObject".into(), status, code: String::new(), message })
+    }
+
+    /// Reads an object of a bucket.
+    ///
+    /// # Errors
+    /// As [`Aws::call`].
+    pub async fn get_s3(&self, path: &str) -> Result<Bytes, LabError> {
+        let request = Request::builder().method(Method::GET).uri(format!("{}/{path}", self.endpoint));
+        let (status, body) = self.exchange("s3", "GetObject", request, Bytes::new()).await?;
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        let message = String::from_utf8_lossy(&body).into_owned();
+        Err(LabError::Aws { service: "s3".into(), action: "GetObject".into(), status, code: String::new(), message })
     }
 
     /// Invokes a function synchronously and returns its answer; a function's own error is an error here.

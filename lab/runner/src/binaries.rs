@@ -11,6 +11,9 @@ use tokio::process::Command;
 /// The demo service's package and binary.
 pub(crate) const DEMO_SERVICE: &str = "teal-lab-demo";
 
+/// The profile of what is deployed.
+const RELEASE: &str = "release";
+
 /// The command-line program.
 const TEAL: &str = "teal";
 
@@ -38,7 +41,7 @@ impl Binaries {
     /// # Errors
     /// As [`Binaries::build`].
     pub(crate) async fn build_release(places: &Places, progress: &Progress) -> Result<Self, LabError> {
-        Self::build_profile(places, "release", places.target.join("release"), progress).await
+        Self::build_profile(places, RELEASE, places.target.join(RELEASE), progress).await
     }
 
     async fn build_profile(
@@ -55,10 +58,13 @@ impl Binaries {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&places.repository).args(["build", "--quiet", "--profile", profile]);
         cargo.arg("--target-dir").arg(&places.target);
-        for package in function_packages(places)? {
-            cargo.args(["-p", &package]);
+        // By package they have only the dependencies' features that they use, as on AWS. By program they share them with the whole
+        // workspace, so that what one build has compiled the tests and the next program find done.
+        let named_by = if profile == RELEASE { "-p" } else { "--bin" };
+        for function in functions(places)? {
+            cargo.args([named_by, &function]);
         }
-        run(cargo.args(["-p", DEMO_SERVICE])).await?;
+        run(cargo.args([named_by, DEMO_SERVICE])).await?;
         Ok(Self { directory, cache })
     }
 
@@ -73,7 +79,7 @@ impl Binaries {
         progress.say("building teal");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&places.repository).args(["build", "--quiet", "--profile", &places.profile()]);
-        run(cargo.arg("--target-dir").arg(&places.target).args(["-p", "teal-cli", "--bin", TEAL])).await?;
+        run(cargo.arg("--target-dir").arg(&places.target).args(["--bin", TEAL])).await?;
         Ok(places.binaries.join(TEAL))
     }
 
@@ -120,7 +126,7 @@ impl Binaries {
 }
 
 /// The packages under functions/: one folder each, named like the package.
-fn function_packages(places: &Places) -> Result<Vec<String>, LabError> {
+fn functions(places: &Places) -> Result<Vec<String>, LabError> {
     let folder = places.repository.join("functions");
     let entries = fs::read_dir(&folder).map_err(LabError::io(format!("listing {}", folder.display())))?;
     let mut packages: Vec<_> = entries

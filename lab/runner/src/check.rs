@@ -1,8 +1,9 @@
 //! Whether what happened is what was expected.
 
+use crate::deployments::DeploymentResult;
 use crate::pipeline::ActionResult;
 use crate::result::{Check, ReleaseResult, ScenarioResult};
-use crate::scenario::{Bounds, Expectation, FinalRoute, Outcome, PipelineExpectation};
+use crate::scenario::{Bounds, DeploymentExpectation, Expectation, FinalRoute, Outcome, PipelineExpectation};
 use serde_json::Value;
 use std::fmt::Display;
 use teal::state::State;
@@ -73,17 +74,38 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
         let found = result.drifted.join(", ");
         checks.push(Check::new("sweep tells of drift", wanted, found, wanted != result.drifted.is_empty()));
     }
+    if let Some(wanted) = &expected.alarms_on_teal {
+        let found = &result.alarms_on_teal;
+        let passed = if wanted.is_empty() { found.is_empty() } else { wanted.iter().all(|name| found.contains(name)) };
+        checks.push(Check::new(
+            "alarms on Teal itself that go off",
+            listed_or_none(wanted),
+            listed_or_none(found),
+            passed,
+        ));
+    }
     if let Some(expected) = &expected.pipeline {
         checks.extend(check_pipeline(expected, result.pipeline.as_ref()));
     }
+    if let Some(expected) = &expected.deployment {
+        checks.push(check_deployment(expected, result.deployment.as_ref()));
+    }
+    let told = &result.indiscretions;
+    let found = if told.is_empty() { "none".to_owned() } else { told.join("; ") };
+    let what = "lines of functions that are no JSON or name no release, and secrets in them, in records, stories and histories";
+    checks.push(Check::new(what, "none", found, told.is_empty()));
     let violations = &result.policy_violations;
     let found = if violations.is_empty() { "none".to_owned() } else { violations.join("; ") };
     checks.push(Check::new("calls that a function's policy does not allow", "none", found, violations.is_empty()));
     checks
 }
 
+fn listed_or_none(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 /// Checks what the pipeline shows of its action.
-fn check_pipeline(expected: &PipelineExpectation, action: Option<&ActionResult>) -> Vec<Check> {
+pub(crate) fn check_pipeline(expected: &PipelineExpectation, action: Option<&ActionResult>) -> Vec<Check> {
     let found = action.map_or_else(|| "still under way".to_owned(), |action| format!("{:?}", action.status));
     let passed = action.is_some_and(|action| action.status == expected.status);
     let mut checks =
@@ -98,6 +120,20 @@ fn check_pipeline(expected: &PipelineExpectation, action: Option<&ActionResult>)
         checks.push(Check::new(format!("output variable {name}"), value, found, found == value));
     }
     checks
+}
+
+/// Checks how the deployment ended that moved the traffic.
+fn check_deployment(expected: &DeploymentExpectation, found: Option<&DeploymentResult>) -> Check {
+    let shown = |status: &str, rollback: Option<&String>| match rollback {
+        Some(rollback) => format!("{status}, rolled back by one that is {rollback}"),
+        None => status.to_owned(),
+    };
+    let wanted = shown(&expected.status, expected.rollback.as_ref());
+    let found_status = found.map_or_else(|| "none".to_owned(), |found| shown(&found.status, found.rollback.as_ref()));
+    let passed = wanted == found_status;
+    let why = found.and_then(|found| found.message.as_deref()).filter(|_| !passed);
+    let found = why.map_or_else(|| found_status.clone(), |why| format!("{found_status} ({why})"));
+    Check::new("status of the deployment", wanted, found, passed)
 }
 
 /// Checks one release by itself.
@@ -146,10 +182,22 @@ fn check_route(wanted: FinalRoute, part: &PartActions) -> Option<Check> {
         FinalRoute::Original => part.before.clone(),
         FinalRoute::Exchanged => with_weights_exchanged(&part.before),
     };
-    let passed = expected == part.after;
+    let passed = without_order(&expected) == without_order(&part.after);
     let what = format!("actions of {}", part.name);
     let found = if passed { "the same".to_owned() } else { part.after.to_string() };
     Some(Check::new(what, expected, found, passed))
+}
+
+/// The actions with the target groups of every forward in the order of their names: CodeDeploy writes green's first.
+fn without_order(actions: &Value) -> Value {
+    let mut actions = actions.clone();
+    for action in actions.as_array_mut().into_iter().flatten() {
+        let groups = action.pointer_mut("/ForwardConfig/TargetGroups").and_then(Value::as_array_mut);
+        if let Some(groups) = groups {
+            groups.sort_by_key(|group| group["TargetGroupArn"].to_string());
+        }
+    }
+    actions
 }
 
 /// The actions with the two weights of every forward exchanged: what a promotion leaves.
@@ -216,6 +264,10 @@ mod tests {
         let mut without_auth = actions("0", "100");
         without_auth.as_array_mut().unwrap().remove(0);
         assert_eq!(passed(FinalRoute::Exchanged, without_auth), Some(false));
+        let mut other_order = actions("0", "100");
+        other_order[1]["ForwardConfig"]["TargetGroups"].as_array_mut().unwrap().reverse();
+        assert_eq!(passed(FinalRoute::Exchanged, other_order.clone()), Some(true));
+        assert_eq!(passed(FinalRoute::Original, other_order), Some(false));
         assert_eq!(passed(FinalRoute::Any, json!([])), None);
     }
 

@@ -4,6 +4,7 @@
 //! gateway. The templates under infra/ describe the user's side of a release; the lab makes exactly what they say by the
 //! API calls that CloudFormation makes, so that template and lab cannot drift apart.
 
+mod codedeploy;
 mod dynamic;
 mod evaluate;
 mod functions;
@@ -81,12 +82,31 @@ impl Template {
         name: &str,
         parameters: &BTreeMap<String, String>,
     ) -> Result<Stack, LabError> {
+        self.create_beside(aws, name, parameters, BTreeMap::new()).await
+    }
+
+    /// Creates what is not among `made`: resources that exist already, by their logical ids.
+    ///
+    /// # Errors
+    /// As [`Template::create`].
+    pub(crate) async fn create_beside(
+        &self,
+        aws: &Aws,
+        name: &str,
+        parameters: &BTreeMap<String, String>,
+        made: BTreeMap<String, Resource>,
+    ) -> Result<Stack, LabError> {
         let problem = |problem: String| LabError::document(&*self.file, problem);
         let section = |name: &str| self.document.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         let mut scope = Scope::new(name, &section("Parameters"), parameters, section("Conditions")).map_err(problem)?;
         let mut waiting = section("Resources");
-        waiting.retain(|_, resource| {
-            resource.get("Condition").and_then(Value::as_str).is_none_or(|name| scope.holds(name).unwrap_or(true))
+        scope.resources = made;
+        waiting.retain(|logical, resource| {
+            !scope.resources.contains_key(logical)
+                && resource
+                    .get("Condition")
+                    .and_then(Value::as_str)
+                    .is_none_or(|name| scope.holds(name).unwrap_or(true))
         });
         while !waiting.is_empty() {
             let names: BTreeSet<String> = waiting.keys().cloned().collect();
@@ -121,6 +141,36 @@ impl Template {
         let parameters = scope.parameters.iter().map(|(name, value)| (name.clone(), evaluate::text(value))).collect();
         let (template, resources) = (self.clone(), scope.resources.clone());
         Ok(Stack { aws: aws.clone(), parameters, resources, outputs, template, scope })
+    }
+}
+
+impl Template {
+    /// What the resources come to whose condition holds, without making any: each is known by its logical id.
+    ///
+    /// # Errors
+    /// If the template says something the lab cannot do.
+    pub(crate) fn evaluated(
+        &self,
+        name: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, Value>, LabError> {
+        let problem = |problem: String| LabError::document(&*self.file, problem);
+        let section = |name: &str| self.document.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut scope = Scope::new(name, &section("Parameters"), parameters, section("Conditions")).map_err(problem)?;
+        let mut resources = section("Resources");
+        resources.retain(|_, resource| {
+            resource.get("Condition").and_then(Value::as_str).is_none_or(|name| scope.holds(name).unwrap_or(true))
+        });
+        for (logical, resource) in &resources {
+            let kind = resource["Type"].as_str().unwrap_or_default().to_owned();
+            let attributes = BTreeMap::from([("Arn".to_owned(), logical.clone())]);
+            scope.resources.insert(logical.clone(), Resource { kind, id: logical.clone(), attributes });
+        }
+        let evaluated = resources.iter().map(|(logical, resource)| {
+            let value = scope.evaluate(resource).map_err(|e| problem(format!("{logical}: {e}")))?;
+            Ok((logical.clone(), value))
+        });
+        evaluated.collect()
     }
 }
 

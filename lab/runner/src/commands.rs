@@ -113,7 +113,7 @@ fn print_json(value: &(impl Serialize + ?Sized)) {
 pub async fn up(scale: f64) -> Result<bool, LabError> {
     let lab = Lab::start(LabOptions { scale, progress: Progress::on_stderr() }).await?;
     let scenario = Scenario::read(&shipped(lab.places(), DEMO[0]))?;
-    let stage = Stage::set(lab.aws(), lab.clock(), &lab.places().repository, &scenario).await?;
+    let stage = Stage::set(&lab, &scenario).await?;
     println!("# The lab is up; lab time runs {scale} times as fast as the wall. Ctrl-C ends it.");
     for (name, value) in lab.environment() {
         println!("export {name}='{value}'");
@@ -141,7 +141,7 @@ pub fn list() -> Result<bool, LabError> {
     let mut output = std::io::stdout().lock();
     for file in Scenario::shipped(&places.repository)? {
         let scenario = Scenario::read(&file)?;
-        match writeln!(output, "{:<21} {}", scenario.name, scenario.description) {
+        match writeln!(output, "{:<26} {}", scenario.name, scenario.description) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
             written => written.map_err(LabError::io("writing the list"))?,
         }

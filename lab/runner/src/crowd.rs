@@ -8,6 +8,7 @@ use crate::load::{Load, Tally};
 use crate::{LabError, Progress};
 use calls::CallsOfWindow;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
@@ -89,6 +90,9 @@ pub struct CrowdResult {
     pub seconds: f64,
     /// Real seconds from the alarms until routes were on blue, in order.
     pub restored_after: Vec<f64>,
+    /// Of those whose alarm nobody else watches, by green's share in percent: real seconds from the alarms until they were on blue, in
+    /// the mean. These are the ones of which each has a run of on-alarm to itself.
+    pub own_restored_after: BTreeMap<u16, f64>,
     /// Calls of Elastic Load Balancing that were answered between the alarms (with some seconds for what was under way) and the
     /// last restoring: of functions that restore, and of all others.
     pub restoring_calls: u64,
@@ -126,6 +130,9 @@ impl fmt::Display for CrowdResult {
             at(0.5),
             at(1.0)
         )?;
+        let by_share: Vec<_> =
+            self.own_restored_after.iter().rev().map(|(share, seconds)| format!("{share} %: {seconds:.1} s")).collect();
+        writeln!(f, "own alarms     by green's share, in the mean: {}", by_share.join(", "))?;
         writeln!(f, "calls then     {restoring_calls} of functions that restore, {other_calls} of all others")?;
         write!(
             f,
@@ -238,6 +245,15 @@ async fn until_ended(lab: &Lab, house: House, begun: Instant) -> Result<Ended, L
     Ok(Ended { name, course, phase, green_weight, why, seconds: begun.elapsed().as_secs_f64() })
 }
 
+/// The mean of the seconds of those that alone watch their alarm, by green's share.
+fn own_restored_after(restored: &[(Millis, String, &House)], seconds_of: impl Fn(Millis) -> f64) -> BTreeMap<u16, f64> {
+    let mut by_share = BTreeMap::<u16, Vec<f64>>::new();
+    for (at, _, house) in restored.iter().filter(|(.., house)| house.course == Course::OwnAlarm) {
+        by_share.entry(house.weight).or_default().push(seconds_of(*at));
+    }
+    by_share.into_iter().map(|(share, all)| (share, all.iter().sum::<f64>() / all.len() as f64)).collect()
+}
+
 fn assess(
     lab: &Lab,
     town: &Town,
@@ -284,6 +300,7 @@ fn assess(
         releases: ended.len(),
         alarmed: town.alarmed().count(),
         seconds,
+        own_restored_after: own_restored_after(&restored, |at| real(at - raised_at)),
         restored_after: restored.iter().map(|(at, ..)| real(at - raised_at)).collect(),
         restoring_calls: window.restoring,
         other_calls: window.others,

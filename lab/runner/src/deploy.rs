@@ -1,10 +1,11 @@
 //! Teal's own stack: template.yaml as it stands, deployed through CloudFormation with the SAM transform.
 //!
 //! Only what `sam package` changes anyway is changed: where the code and the state machine's definition lie. And on a fast clock
-//! functions time out sooner.
+//! functions time out sooner. The policy of the event bus is left out, which the emulator does not know; it is conditional in the template.
 
 use crate::binaries::Binaries;
-use crate::{Aws, LabError, Places, Progress};
+use crate::cloudformation::{Resource, Template};
+use crate::{Aws, LabError, Places, Progress, revision};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 const STACK: &str = "teal";
 /// The logical id of Teal's deployment strategy.
 const STRATEGY: &str = "FlagDeploymentStrategy";
+const ALARM: &str = "AWS::CloudWatch::Alarm";
+const BUS_POLICY: &str = "AWS::Events::EventBusPolicy";
 const BUCKET: &str = "teal-lab-packages";
 /// The bucket for plans that scenarios name.
 pub(crate) const PLAN_BUCKET: &str = "teal-lab-plans";
@@ -29,9 +32,20 @@ pub struct Deployment {
     /// The ARN of the policy for people who release.
     pub operator_policy: String,
     pub plan_keeper_policy: String,
+    /// Where the functions' lines go.
+    pub log_group: String,
+    /// The names of the alarms on Teal itself, by their logical ids.
+    pub alarms: BTreeMap<String, String>,
     /// The id of the deployment strategy by which Teal turns flags.
     pub deployment_strategy: String,
     pub functions: Vec<Function>,
+}
+
+impl Deployment {
+    /// The function that deployments ask at their hooks.
+    pub(crate) fn hook(&self) -> Option<&Function> {
+        self.functions.iter().find(|function| function.binary == "on-lifecycle-hook")
+    }
 }
 
 /// One deployed function.
@@ -62,10 +76,13 @@ pub(crate) async fn deploy(
     let file = places.repository.join("template.yaml");
     let text = std::fs::read_to_string(&file).map_err(LabError::io(format!("reading {}", file.display())))?;
     let mut template = crate::yaml::parse(&text).map_err(|problem| LabError::document(&file, problem))?;
-    for bucket in [BUCKET, PLAN_BUCKET] {
+    for bucket in [BUCKET, PLAN_BUCKET, revision::BUCKET] {
         aws.put_s3(bucket, Bytes::new()).await?;
     }
     let functions = package(aws, places, binaries, &file, &mut template).await?;
+    if let Some(resources) = template.get_mut("Resources").and_then(Value::as_object_mut) {
+        resources.retain(|_, resource| resource["Type"] != BUS_POLICY);
+    }
     shorten_timeouts(&mut template, scale);
     progress.say(format!("deploying template.yaml with {} functions", functions.len()));
     // From a bucket, as the SAM CLI does it: within the call a template may have 51,200 characters.
@@ -78,6 +95,7 @@ pub(crate) async fn deploy(
         // The emulator does not know versions and aliases of state machines.
         "Parameters": [
             {"ParameterKey": "StateMachineAlias", "ParameterValue": ""},
+            {"ParameterKey": "ReleaseRoles", "ParameterValue": "arn:aws:iam::222222222222:role/TealRelease-*"},
             {"ParameterKey": "PlanObjects", "ParameterValue": format!("{PLAN_BUCKET}/*")},
         ],
     });
@@ -96,6 +114,8 @@ pub(crate) async fn deploy(
     Ok(Deployment {
         state_machine: output("StateMachineArn")?,
         table: output("TableName")?,
+        log_group: output("LogGroupName")?,
+        alarms: make_alarms(aws, Template { file: file.as_path().into(), document: template }, &physical).await?,
         operator_policy: output("OperatorPolicyArn")?,
         plan_keeper_policy: output("PlanKeeperPolicyArn")?,
         deployment_strategy,
@@ -184,6 +204,32 @@ async fn wait_until_complete(aws: &Aws) -> Result<BTreeMap<String, String>, LabE
             }
         }
     }
+}
+
+/// Makes the stack's alarms in the gateway's CloudWatch, where the functions' metrics are: CloudFormation has made them in ministack.
+async fn make_alarms(
+    aws: &Aws,
+    mut template: Template,
+    physical: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, LabError> {
+    let resources = template.document.get_mut("Resources").and_then(Value::as_object_mut);
+    let mut resources = resources.map(std::mem::take).unwrap_or_default();
+    resources.retain(|_, resource| resource["Type"] == ALARM);
+    let is_alarm = |logical: &String| resources.contains_key(logical);
+    let made = physical.iter().filter(|(logical, _)| !is_alarm(logical)).map(|(logical, id)| {
+        // Of a queue `Ref` gives the URL, which ends with the name.
+        let name = id.rsplit('/').next().unwrap_or_default().to_owned();
+        let attributes = BTreeMap::from([("QueueName".to_owned(), name)]);
+        (logical.clone(), Resource { kind: String::new(), id: id.clone(), attributes })
+    });
+    let made = made.collect();
+    let alarms: Vec<String> = resources.keys().cloned().collect();
+    template.document["Resources"] = Value::Object(resources);
+    // Outputs are those of the whole stack.
+    template.document["Outputs"] = Value::Null;
+    let stack = template.create_beside(aws, STACK, &BTreeMap::new(), made).await?;
+    let named = alarms.into_iter().filter_map(|logical| Some((stack.resources.get(&logical)?.id.clone(), logical)));
+    Ok(named.map(|(name, logical)| (logical, name)).collect())
 }
 
 fn failures(events: &Value) -> String {

@@ -1,21 +1,26 @@
 //! The AWS services that the lab serves itself, behind the gateway.
 
+use crate::Aws;
 use crate::LabError;
+use crate::codedeploy::ServicesOfDeployments;
 use crate::demo_functions::DemoFunctions;
+use crate::instances::{DeployedInstances, Machine};
 use crate::traces::Traces;
+use crate::user_functions::UserFunctions;
 use std::path::PathBuf;
 use std::sync::Arc;
 use teal_lab_appconfig::AppConfig;
 use teal_lab_autoscaling::{AutoScaling, AutoScalingOptions};
 use teal_lab_beanstalk::{Beanstalk, Services};
 use teal_lab_cloudwatch::CloudWatch;
-use teal_lab_ecs::{Ecs, EcsOptions};
+use teal_lab_codedeploy::CodeDeploy;
+use teal_lab_ecs::{Ecs, EcsOptions, Neighbours};
 use teal_lab_elb::{Elb, ElbOptions};
 use teal_lab_functions::Functions;
 use teal_lab_gateway::Gateway;
 use teal_lab_logs::Logs;
 use teal_lab_pipeline::{CodeBuild, CodePipeline};
-use teal_lab_wire::{AwsRequest, LabClock, LogSink, MetricSink, TargetRegistry};
+use teal_lab_wire::{AlarmReader, AwsRequest, LabClock, LogSink, MetricSink, TargetRegistry, TrafficShifter};
 use tokio::task::JoinHandle;
 
 /// Makes the choices of weights and faults repeatable.
@@ -29,17 +34,19 @@ pub(crate) struct Emulators {
     pub(crate) codepipeline: Arc<CodePipeline>,
     pub(crate) appconfig: Arc<AppConfig>,
     autoscaling: Arc<AutoScaling>,
+    pub(crate) instances: Arc<DeployedInstances>,
     pub(crate) beanstalk: Arc<Beanstalk>,
     pub(crate) functions: Arc<Functions>,
-    demo_functions: DemoFunctions,
+    pub(crate) user_functions: UserFunctions,
     pub(crate) codebuild: CodeBuild,
     pub(crate) metrics: Arc<dyn MetricSink>,
+    pub(crate) logs: Arc<Logs>,
     alarms: JoinHandle<()>,
 }
 
 impl Emulators {
     /// Starts them. Tasks of containers, instances of groups and versions of functions run `task_binary`.
-    pub(crate) async fn start(clock: &LabClock, task_binary: PathBuf) -> Result<Self, LabError> {
+    pub(crate) async fn start(clock: &LabClock, task_binary: PathBuf, machine: Machine) -> Result<Self, LabError> {
         let gateway = Gateway::start(clock.clone(), SEED).await.map_err(LabError::io("starting the gateway"))?;
         let events = gateway.event_sender();
         let cloudwatch = Arc::new(CloudWatch::new(clock.clone(), move |event| events.send(event)));
@@ -54,11 +61,16 @@ impl Emulators {
         let publish = move |input| drop(embedded.put_metric_data(input));
         let logs = Arc::new(Logs::new(clock.clone()).publish_through(publish));
         let log_sink = Some(Arc::clone(&logs) as Arc<dyn LogSink>);
-        let options = EcsOptions { logs: log_sink, ..EcsOptions::new(task_binary.clone()) };
+        let neighbours = Neighbours {
+            functions: Some(gateway.function_invoker("ECS")),
+            traffic: Some(Arc::clone(&elb) as Arc<dyn TrafficShifter>),
+            alarms: Some(Arc::clone(&cloudwatch) as Arc<dyn AlarmReader>),
+        };
+        let options = EcsOptions { logs: log_sink, neighbours, ..EcsOptions::new(task_binary.clone()) };
         let ecs = Ecs::new(clock.clone(), Arc::clone(&registry), options);
         let autoscaling = AutoScaling::new(clock.clone(), registry, AutoScalingOptions::new(task_binary.clone()));
-        let demo_functions = DemoFunctions::new(clock.clone(), task_binary);
-        let runtime = Arc::new(demo_functions.clone());
+        let user_functions = UserFunctions::new(DemoFunctions::new(clock.clone(), task_binary));
+        let runtime = Arc::new(user_functions.clone());
         let functions = Arc::new(Functions::new(clock.clone(), Arc::clone(&metrics), runtime, SEED));
 
         // Of all that Teal may change only where it carries a tag, the lab has listeners and rules.
@@ -100,8 +112,9 @@ impl Emulators {
             let service = Arc::clone(&service);
             async move { service.handle(request).await }
         });
+        let service = Arc::clone(&logs);
         gateway.serve("logs", move |request| {
-            let service = Arc::clone(&logs);
+            let service = Arc::clone(&service);
             async move { service.handle(&request) }
         });
         // Teal's own functions are ministack's.
@@ -114,6 +127,17 @@ impl Emulators {
         let service = Arc::clone(&codepipeline);
         gateway.serve("codepipeline", move |request| {
             let service = Arc::clone(&service);
+            async move { service.handle(request).await }
+        });
+        let services = ServicesOfDeployments::new(&elb, &ecs, &functions);
+        let (invoker, watched) = (gateway.function_invoker("CodeDeploy"), Arc::clone(&cloudwatch));
+        let aws = Aws::new(gateway.endpoint_url());
+        let instances = DeployedInstances::start(&autoscaling, machine, aws).await;
+        let instances = Arc::new(instances.map_err(LabError::io("starting the instances' metadata"))?);
+        let deployed = Arc::<DeployedInstances>::clone(&instances);
+        let codedeploy = Arc::new(CodeDeploy::new(clock.clone(), Arc::new(services), invoker, watched, deployed));
+        gateway.serve("codedeploy", move |request| {
+            let service = Arc::clone(&codedeploy);
             async move { service.handle(request).await }
         });
         let appconfig = Arc::new(AppConfig::new(clock.clone()));
@@ -136,11 +160,13 @@ impl Emulators {
             codepipeline,
             appconfig,
             autoscaling,
+            instances,
             beanstalk,
             functions,
-            demo_functions,
+            user_functions,
             codebuild,
             metrics,
+            logs,
             alarms,
         })
     }
@@ -148,7 +174,7 @@ impl Emulators {
     /// Ends every task process and closes every port.
     pub(crate) async fn stop(&self) {
         self.alarms.abort();
-        tokio::join!(self.ecs.shutdown(), self.autoscaling.shutdown(), self.demo_functions.shutdown());
+        tokio::join!(self.ecs.shutdown(), self.autoscaling.shutdown(), self.user_functions.shutdown());
         self.elb.shutdown();
     }
 }
@@ -177,7 +203,8 @@ fn services_of_environments(elb: &Arc<Elb>, autoscaling: &Arc<AutoScaling>) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{Aws, LAB_ACCESS_KEY};
+    use crate::aws::LAB_ACCESS_KEY;
+    use crate::cloudformation::Template;
     use serde_json::{Value, json};
     use teal_lab_wire::{ACCOUNT, REGION};
 
@@ -209,7 +236,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_stack_with_a_route_tag_changes_only_what_carries_it() {
-        let emulators = Emulators::start(&LabClock::starting_now(1.0), PathBuf::new()).await.unwrap();
+        let emulators =
+            Emulators::start(&LabClock::starting_now(1.0), PathBuf::new(), Machine::default()).await.unwrap();
         let aws = Aws::new(emulators.gateway.endpoint_url());
         let elb = async |action, parameters| aws.call("elasticloadbalancing", action, parameters).await;
         let created = elb("CreateLoadBalancer", json!({"Name": "shop", "Subnets": ["subnet-a", "subnet-b"]})).await;
@@ -254,6 +282,46 @@ mod tests {
                 Err(other) => panic!("{other}"),
             }
         }
+        emulators.stop().await;
+    }
+
+    #[tokio::test]
+    async fn the_shipped_template_makes_a_service_whose_deployments_shift_traffic() {
+        let emulators =
+            Emulators::start(&LabClock::starting_now(1.0), PathBuf::new(), Machine::default()).await.unwrap();
+        let aws = Aws::new(emulators.gateway.endpoint_url());
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/cloudformation/ecs-blue-green.yaml");
+        let mut template = Template::read(file.as_ref()).unwrap();
+        // Parameters are ministack's, which is not here.
+        let groups = json!([{"TargetGroupArn": {"Ref": "TargetGroupA"}, "Weight": 1},
+            {"TargetGroupArn": {"Ref": "TargetGroupB"}, "Weight": 0}]);
+        let rule = json!({"Properties": {"Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]}});
+        let changes = json!({"ProductionRule": rule, "TestRule": rule});
+        template.change_resources(changes.as_object().unwrap());
+        let given = [
+            ("Name", "shop"),
+            ("VpcId", "vpc-1ab00000"),
+            ("PublicSubnets", "subnet-1ab00001,subnet-1ab00002"),
+            ("PrivateSubnets", "subnet-1ab00003,subnet-1ab00004"),
+            ("Image", "demo"),
+            ("TestAccess", "127.0.0.0/8"),
+            ("ListenerPort", "18080"),
+            ("TestListenerPort", "18081"),
+            ("HookFunctionArn", "arn:aws:lambda:us-east-1:000000000000:function:hook"),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        template.create(&aws, "shop", &given).await.unwrap();
+
+        let services = json!({"cluster": "shop", "services": ["shop"]});
+        let service = aws.call("ecs", "DescribeServices", services).await.unwrap()["services"][0].take();
+        let configuration = &service["deploymentConfiguration"];
+        assert_eq!(configuration["strategy"], "CANARY");
+        assert_eq!(configuration["canaryConfiguration"], json!({"canaryPercent": 10, "canaryBakeTimeInMinutes": 1}));
+        let hook = &configuration["lifecycleHooks"][0];
+        assert_eq!(hook["hookDetails"], json!({"planRef": "ssm:/teal/ecs/shop/shop"}));
+        let arns = json!({"serviceDeploymentArns": [service["currentServiceDeployment"]]});
+        let found = aws.call("ecs", "DescribeServiceDeployments", arns).await.unwrap();
+        assert_eq!(found["serviceDeployments"][0]["serviceArn"], service["serviceArn"]);
         emulators.stop().await;
     }
 }

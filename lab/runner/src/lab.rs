@@ -1,37 +1,34 @@
 //! The lab: gateway, emulators and Teal's stack, up together.
 
 use crate::binaries::{Binaries, DEMO_SERVICE};
+use crate::chores::{read_logs, scheduled_event, sweep_by_schedule};
 use crate::deploy::{Deployment, deploy};
 use crate::directory::RunDirectory;
 use crate::emulators::Emulators;
+use crate::function_logs::FunctionLogs;
+use crate::instances::{DeployedInstances, Machine};
 use crate::ledger::Ledger;
 use crate::ministack::{Ministack, MinistackOptions, free_address};
 use crate::pipeline::{Action, PipelineSpec};
 use crate::scenario::Scenario;
+use crate::user_functions::UserFunctions;
 use crate::watch::Watcher;
 use crate::{Aws, LabError, Places, Progress, ScenarioResult};
-use crate::{run, setup};
+use crate::{run, setup, weights};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use teal::plan::PlanRef;
 use teal::route::FlagRef;
 use teal_lab_appconfig::FlagChange;
-use teal_lab_beanstalk::{Move, TIME_TO_LIVE};
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
-use teal_lab_functions::AliasChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
 use teal_lab_pipeline::CodeBuild;
 use teal_lab_wire::{LabClock, MetricSink, Millis, REGION};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
-
-/// How often Teal's sweep runs by its schedule (lab time). The emulator's schedules run on the wall's time, so the lab
-/// invokes it.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
 /// How a lab runs.
 #[derive(Clone)]
@@ -55,10 +52,12 @@ pub struct Lab {
     deployment: Deployment,
     /// Functions by access key.
     callers: BTreeMap<String, String>,
+    function_logs: Arc<FunctionLogs>,
     sweeper: JoinHandle<()>,
+    log_reader: JoinHandle<()>,
     ministack: Mutex<Ministack>,
     // After everything that writes into it.
-    _directory: RunDirectory,
+    directory: RunDirectory,
 }
 
 impl Lab {
@@ -78,7 +77,9 @@ impl Lab {
         let python = setup::ensure_venv(&places, &progress).await?;
         let directory = RunDirectory::create(&places.cache())?;
         let clock = LabClock::starting_now(scale);
-        let emulators = Emulators::start(&clock, binaries.path(DEMO_SERVICE)).await?;
+        let programs = python.parent().map(Path::to_owned).unwrap_or_default();
+        let machine = Machine { programs, folder: directory.path().join("instances") };
+        let emulators = Emulators::start(&clock, binaries.path(DEMO_SERVICE), machine).await?;
         let address = free_address()?;
         emulators.gateway.forward_to(address);
         let endpoint = emulators.gateway.endpoint_url();
@@ -97,6 +98,10 @@ impl Lab {
         emulators.appconfig.adopt_strategy(&deployment.deployment_strategy);
         let callers = register_functions(&emulators.gateway, &deployment)?;
         let ledger = Ledger::new(&endpoint, &deployment.table, clock.clone()).await?;
+        let ministacks_own = Aws::new(format!("http://{address}"));
+        let logs = Arc::clone(&emulators.logs);
+        let function_logs = Arc::new(FunctionLogs::new(ministacks_own, deployment.log_group.clone(), logs));
+        let log_reader = tokio::spawn(read_logs(Arc::clone(&function_logs), clock.clone()));
         let sweeper = tokio::spawn(sweep_by_schedule(aws.clone(), clock.clone(), sweep_function(&deployment)));
         progress.say("the lab is up");
         Ok(Self {
@@ -109,9 +114,11 @@ impl Lab {
             ledger,
             deployment,
             callers,
+            function_logs,
             sweeper,
+            log_reader,
             ministack: Mutex::new(ministack),
-            _directory: directory,
+            directory,
         })
     }
 
@@ -126,6 +133,7 @@ impl Lab {
     /// Ends everything and waits for that.
     pub async fn stop(self) {
         self.sweeper.abort();
+        self.log_reader.abort();
         self.emulators.stop().await;
         self.ministack.lock().await.stop().await;
     }
@@ -194,8 +202,8 @@ impl Lab {
 
     pub(crate) fn weight_changes(&self) -> Vec<WeightChange> {
         let mut changes = self.emulators.elb.weight_changes();
-        changes.extend(self.emulators.beanstalk.moves().iter().map(as_weights));
-        changes.extend(self.emulators.functions.alias_changes().into_iter().map(weights_of_alias));
+        changes.extend(self.emulators.beanstalk.moves().iter().map(weights::of_name));
+        changes.extend(self.emulators.functions.alias_changes().into_iter().map(weights::of_alias));
         changes
     }
 
@@ -225,6 +233,16 @@ impl Lab {
 
     pub(crate) fn kill_task(&self, task: &str) -> bool {
         self.emulators.ecs.kill_task(task)
+    }
+
+    /// The instances of Auto Scaling groups, as deployments have them.
+    pub(crate) fn instances(&self) -> &DeployedInstances {
+        &self.emulators.instances
+    }
+
+    /// What lasts as long as the lab may lie there.
+    pub(crate) fn folder(&self) -> &Path {
+        self.directory.path()
     }
 
     /// The program of the demo service.
@@ -278,6 +296,10 @@ impl Lab {
         &self.emulators.codebuild
     }
 
+    pub(crate) fn user_functions(&self) -> &UserFunctions {
+        &self.emulators.user_functions
+    }
+
     /// Keeps a plan where a start can name it.
     pub(crate) async fn keep_plan(&self, place: &PlanRef, plan: &Value) -> Result<(), LabError> {
         match place {
@@ -289,6 +311,14 @@ impl Lab {
                 self.aws.put_s3(&format!("{bucket}/{key}"), plan.to_string().into()).await
             }
         }
+    }
+
+    /// Every line that Teal's functions have logged since a lab time, of runs that have ended.
+    ///
+    /// # Errors
+    /// If the emulator does not answer.
+    pub async fn function_lines(&self, since: Millis) -> Result<Vec<String>, LabError> {
+        self.function_logs.lines(since).await
     }
 
     /// How often everybody called what so far.
@@ -329,28 +359,11 @@ impl Lab {
         unused
     }
 
-    /// The function that an access key belongs to, or `lab`.
-    pub(crate) fn caller_name(&self, access_key: &str) -> &str {
-        self.callers.get(access_key).map_or("lab", String::as_str)
-    }
-}
-
-/// What was set of an alias as a change of weights.
-fn weights_of_alias(change: AliasChange) -> WeightChange {
-    let AliasChange { at, instant, function, alias, weights, access_key_id } = change;
-    WeightChange { at, instant, resource_arn: format!("{function}:{alias}"), weights, access_key_id }
-}
-
-/// A domain name's move as a change of weights, from when the last of its clients have followed it.
-fn as_weights(moved: &Move) -> WeightChange {
-    /// Requests that are under way then, in milliseconds.
-    const UNDER_WAY: Millis = 2_000;
-    WeightChange {
-        at: moved.at + TIME_TO_LIVE + UNDER_WAY,
-        instant: moved.instant,
-        resource_arn: moved.name.clone(),
-        weights: BTreeMap::from([(moved.environment.clone(), 100)]),
-        access_key_id: None,
+    /// The function that an access key belongs to, or that has assumed the role whose it is, the service whose principal it is, or `lab`.
+    pub(crate) fn caller_name(&self, access_key: &str) -> String {
+        let service = access_key.strip_suffix(".amazonaws.com").unwrap_or("lab");
+        let known = self.callers.get(access_key).cloned().or_else(|| self.gateway().assumed_by(access_key));
+        known.unwrap_or_else(|| service.to_owned())
     }
 }
 
@@ -370,22 +383,11 @@ fn register_functions(gateway: &Gateway, deployment: &Deployment) -> Result<BTre
 impl Drop for Lab {
     fn drop(&mut self) {
         self.sweeper.abort();
+        self.log_reader.abort();
     }
 }
 
 fn sweep_function(deployment: &Deployment) -> String {
     let sweep = deployment.functions.iter().find(|function| function.binary == "sweep");
     sweep.map(|function| function.name.clone()).unwrap_or_default()
-}
-
-/// Invokes sweep as its schedule does. An error is sweep's own and is in its log; the next one comes anyway.
-async fn sweep_by_schedule(aws: Aws, clock: LabClock, function: String) {
-    loop {
-        clock.sleep(SWEEP_EVERY).await;
-        let _ = aws.invoke(&function, &scheduled_event()).await;
-    }
-}
-
-fn scheduled_event() -> Value {
-    json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
 }

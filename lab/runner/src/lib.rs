@@ -1,23 +1,30 @@
 //! The whole of Teal on one machine: what `cargo lab` runs and what the workflow tests use.
 
+mod account;
 mod aws;
 mod binaries;
 pub mod chaos;
 mod check;
+mod chores;
 mod cloudformation;
+mod codedeploy;
 pub mod commands;
 pub mod crowd;
 mod demo_functions;
 mod deploy;
+mod deployments;
 mod directory;
 mod display;
 mod emulators;
 mod error;
+mod function_logs;
 mod function_processes;
+mod instances;
 mod lab;
 mod ledger;
 mod load;
 mod merge;
+mod metadata;
 mod ministack;
 mod observe;
 mod operator;
@@ -25,12 +32,15 @@ mod pipeline;
 mod places;
 mod progress;
 mod result;
+mod revision;
 mod run;
 pub mod scenario;
 mod setup;
 mod stage;
 mod traces;
+mod user_functions;
 mod watch;
+mod weights;
 pub mod yaml;
 mod zip;
 

@@ -98,10 +98,24 @@ impl Observer {
 
     /// Reads what is new and returns the states entered since the last time.
     pub(crate) async fn poll(&mut self) -> Result<Vec<String>, LabError> {
+        let new_events = self.events_after(self.last_event).await?;
+        let mut entered = Vec::new();
+        for event in new_events.iter().rev() {
+            entered.extend(self.take_in(event));
+        }
+        Ok(entered)
+    }
+
+    /// The whole history, newest first.
+    pub(crate) async fn history(&self) -> Result<Vec<Value>, LabError> {
+        self.events_after(0).await
+    }
+
+    /// The events after the one with this id, newest first.
+    async fn events_after(&self, known: u64) -> Result<Vec<Value>, LabError> {
         let mut new_events = Vec::new();
         let mut next_token = Value::Null;
-        // Newest first, until what is known already.
-        'pages: loop {
+        loop {
             let mut parameters = json!({"executionArn": self.execution, "reverseOrder": true, "maxResults": PAGE});
             if !next_token.is_null() {
                 parameters["nextToken"] = next_token;
@@ -109,22 +123,17 @@ impl Observer {
             let mut page = self.aws.call("states", "GetExecutionHistory", parameters).await?;
             if let Some(Value::Array(events)) = page.get_mut("events").map(Value::take) {
                 for event in events {
-                    if event["id"].as_u64().unwrap_or_default() <= self.last_event {
-                        break 'pages;
+                    if event["id"].as_u64().unwrap_or_default() <= known {
+                        return Ok(new_events);
                     }
                     new_events.push(event);
                 }
             }
             next_token = page["nextToken"].take();
             if next_token.is_null() {
-                break;
+                return Ok(new_events);
             }
         }
-        let mut entered = Vec::new();
-        for event in new_events.iter().rev() {
-            entered.extend(self.take_in(event));
-        }
-        Ok(entered)
     }
 
     /// Takes in one event; returns the state it enters, if it enters one.

@@ -1,5 +1,6 @@
 //! What came of a scenario: the JSON that `cargo lab run --json` prints.
 
+use crate::deployments::DeploymentResult;
 use crate::load::Totals;
 use crate::pipeline::ActionResult;
 use crate::scenario::Outcome;
@@ -21,6 +22,12 @@ pub struct ScenarioResult {
     /// The action of the pipeline that started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<ActionResult>,
+    /// Other actions of pipelines that events began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_actions: Vec<ActionResult>,
+    /// The deployment that moved its traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentResult>,
     /// Releases that events started.
     pub other_releases: Vec<ReleaseResult>,
     /// Green's share of each listener and rule, whenever it changed.
@@ -37,6 +44,10 @@ pub struct ScenarioResult {
     pub alarms: Vec<AlarmChange>,
     /// Listeners and rules that a sweep at the end found elsewhere than their last release had left them, where the scenario asks.
     pub drifted: Vec<String>,
+    /// The alarms on Teal itself that went off, by their logical ids in template.yaml, where the scenario asks.
+    pub alarms_on_teal: Vec<String>,
+    /// What Teal's functions should not have logged, or the table should not keep: a sentence each.
+    pub indiscretions: Vec<String>,
     /// When the first alarm or the verdict that led to rolling back came.
     pub first_trouble_at: Option<f64>,
     /// From then until every listener and rule was wholly on blue.

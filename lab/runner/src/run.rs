@@ -3,10 +3,16 @@
 mod aliases;
 mod calls;
 mod collect;
+mod deployed;
 mod events;
 mod flags;
+mod in_place;
+mod own;
+mod pipelined;
+mod route;
 
 use crate::LabError;
+use crate::account::{self, as_written_there};
 use crate::check::{PartActions, check_release, check_scenario};
 use crate::lab::Lab;
 use crate::load::{Load, Tally};
@@ -17,9 +23,12 @@ use crate::scenario::{Expectation, Scenario};
 use crate::stage::Stage;
 use crate::watch::{Status, Watcher};
 use events::Schedule;
+use pipelined::LaterAction;
+use route::read_actions;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use teal::deployment::DeploymentId;
 use teal::plan::PlanRef;
 use teal::release::ReleaseId;
 use teal::state::State;
@@ -52,6 +61,10 @@ pub(crate) struct Run<'a> {
     schedule: Schedule,
     /// The pipeline's action that starts the release, where one does.
     action: Option<Action>,
+    /// Other actions of pipelines.
+    later_actions: Vec<LaterAction>,
+    /// The deployment whose hooks start the release, where somebody deploys.
+    deployment: Option<DeploymentId>,
     /// The release under test first.
     releases: Vec<Running>,
     /// Where the logs of the shared lab stood when this run began.
@@ -72,7 +85,8 @@ pub(crate) struct Run<'a> {
 /// If the lab itself fails: a resource cannot be made, an endpoint does not answer. A release that ends otherwise than
 /// expected is a result.
 pub(crate) async fn run(lab: &Lab, scenario: &Scenario, watcher: &mut dyn Watcher) -> Result<ScenarioResult, LabError> {
-    let stage = Stage::set(lab.aws(), lab.clock(), &lab.places().repository, scenario).await?;
+    account::prepare(lab, scenario)?;
+    let stage = Stage::set(lab, scenario).await?;
     let result = Run::on(lab, scenario, &stage, watcher).await;
     let struck = stage.strike().await;
     let result = result?;
@@ -92,6 +106,10 @@ impl<'a> Run<'a> {
             let name = stage.filled(&json!(name)).map_err(problem)?;
             lab.codebuild().set_project(name.as_str().unwrap_or_default(), project.clone());
         }
+        for (name, tester) in &scenario.testers {
+            let name = stage.filled(&json!(name)).map_err(problem)?;
+            lab.set_tester(name.as_str().unwrap_or_default(), tester.clone()).await?;
+        }
         let mut run = Self {
             lab,
             scenario,
@@ -101,6 +119,8 @@ impl<'a> Run<'a> {
             plan,
             schedule: Schedule::of(scenario),
             action: None,
+            later_actions: Vec::new(),
+            deployment: None,
             releases: Vec::new(),
             calls_before: lab.call_counts(),
             begun_at: lab.clock().now_millis(),
@@ -111,6 +131,8 @@ impl<'a> Run<'a> {
             watcher,
         };
         run.route = run.read_route().await?;
+        run.install_blue().await?;
+        run.timeline = Timeline::from(lab.clock().clone(), lab.clock().now_millis());
         run.weights_seen = run.raw_weights().len();
         let begun = Instant::now();
         let load = Load::start(stage.load(scenario, lab.clock()), lab.clock().clone());
@@ -130,9 +152,14 @@ impl<'a> Run<'a> {
         if let Some(expected) = scenario.expect.drifted {
             result.drifted = run.drifted_parts(expected).await?;
         }
+        if let Some(expected) = &scenario.expect.alarms_on_teal {
+            result.alarms_on_teal = run.alarms_on_teal(expected).await?;
+        }
         if let Some(action) = run.action.take() {
             result.pipeline = action.result().await?;
         }
+        result.later_actions = run.end_later_actions().await?;
+        result.deployment = run.deployment_result().await?;
         result.expectations = run.checks(&result);
         result.passed = result.expectations.iter().all(|check| check.passed);
         Ok(result)
@@ -169,8 +196,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Starts the release under test, or follows the execution that a pipeline's action has started.
+    /// Starts the release under test, or follows the execution that a pipeline's action or a deployment's hook has started.
     async fn begin_release(&mut self) -> Result<(), LabError> {
+        let scenario = self.scenario;
+        if let Some(spec) = &scenario.release.deployment {
+            return self.release_by_deployment(spec).await;
+        }
         let problem = |problem: String| LabError::document(format!("scenario {}", self.scenario.name), problem);
         let Some(action) = &self.action else {
             let input = self.keep_plan().await?;
@@ -212,7 +243,10 @@ impl<'a> Run<'a> {
                 place.as_str().unwrap_or_default().parse().map_err(|e: Invalid| problem(e.to_string()))?;
             self.lab.keep_plan(&place, &self.plan).await?;
         }
-        release.input.as_ref().map_or_else(|| Ok(self.plan.clone()), |input| self.stage.filled(input).map_err(problem))
+        release.input.as_ref().map_or_else(
+            || Ok(as_written_there(self.scenario, &self.plan)),
+            |input| self.stage.filled(input).map_err(problem),
+        )
     }
 
     async fn start_release(&mut self, input: &Value, expected: Expectation) -> Result<(), LabError> {
@@ -257,9 +291,14 @@ impl<'a> Run<'a> {
         if has_news { self.show_story().await } else { Ok(()) }
     }
 
-    /// Whether every release has ended, also those whose execution was stopped and which Teal ends behind it.
+    /// Whether every release has ended, also those whose execution was stopped and which Teal ends behind it, and the deployment where one
+    /// moves the traffic.
     async fn has_ended(&self) -> Result<bool, LabError> {
-        let waits = self.action.as_ref().is_some_and(|action| !action.has_ended());
+        let waits = self.action.as_ref().is_some_and(|action| !action.has_ended()) || self.later_actions_go_on();
+        if self.is_in_place() {
+            let has_begun = self.deployment.is_some();
+            return Ok(has_begun && !self.schedule.has_more() && !self.deployment_goes_on().await?);
+        }
         if self.releases.is_empty() || self.schedule.has_more() || waits {
             return Ok(false);
         }
@@ -273,7 +312,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        Ok(true)
+        Ok(!self.deployment_goes_on().await?)
     }
 
     /// Changes of weights of load balancers, aliases and flags, each in the order of time.
@@ -315,30 +354,6 @@ impl<'a> Run<'a> {
         self.watcher.status(&status);
     }
 
-    /// The production parts that the plan names, as they are before the release.
-    async fn read_route(&self) -> Result<Vec<PartActions>, LabError> {
-        let traffic = &self.plan["traffic"];
-        let listed = |route: &str, field: &str| traffic[route][field].as_array().cloned().unwrap_or_default();
-        let parts = [("alb", "listeners"), ("alb", "rules"), ("nlb", "listeners")];
-        let mut route = Vec::new();
-        let name = traffic["cname"]["name"].as_str().map(str::to_owned);
-        let listed = parts.into_iter().flat_map(|(route, field)| listed(route, field));
-        let listed = listed.map(|part| part.as_str().unwrap_or_default().to_owned()).chain(name);
-        let listed = listed.chain(aliases::named_by(&traffic["lambda"]));
-        let with_it = self.plan["flags"].as_array().into_iter().flatten();
-        let flags = with_it.chain([&traffic["flag"]]).filter_map(flags::named_by);
-        let green = &self.plan["green"]["lambda"]["functionVersion"];
-        let known = if green.is_null() { traffic["cname"]["environments"].clone() } else { json!([green]) };
-        for part in listed.chain(flags) {
-            // A plan with mistakes may name parts that do not exist; then there is nothing to compare.
-            if let Ok(before) = read_actions(self.lab, &part, &without_weight(&known)).await {
-                let name = self.stage.readable(&part);
-                route.push(PartActions { name, part, after: before.clone(), before });
-            }
-        }
-        Ok(route)
-    }
-
     fn checks(&self, result: &ScenarioResult) -> Vec<Check> {
         let mut checks = check_scenario(&self.scenario.expect, result, &self.route);
         for (running, release) in self.releases.iter().skip(1).zip(&result.other_releases) {
@@ -348,41 +363,4 @@ impl<'a> Run<'a> {
         checks.extend(self.checked.iter().cloned());
         checks
     }
-}
-
-/// A forward action to environments or versions, in the form of Elastic Load Balancing's.
-fn without_weight(names: &Value) -> Value {
-    let groups: Vec<Value> =
-        names.as_array().into_iter().flatten().map(|name| json!({"TargetGroupArn": name, "Weight": "0"})).collect();
-    json!([{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}])
-}
-
-/// The action list of a listener or rule; of a domain name one like `known`, with the weights that say which environment has it; of an alias
-/// one with its versions, and those of `known`.
-async fn read_actions(lab: &Lab, part: &str, known: &Value) -> Result<Value, LabError> {
-    if flags::is_flag(part) {
-        return flags::actions(lab, part);
-    }
-    if aliases::is_alias(part) {
-        return aliases::actions(lab, part, known);
-    }
-    if !part.starts_with("arn:") {
-        let found = lab.aws().call("elasticbeanstalk", "DescribeEnvironments", json!({})).await?;
-        let environments = found["Environments"].as_array();
-        let holder = environments.into_iter().flatten().find(|environment| environment["CNAME"] == part);
-        let mut actions = known.clone();
-        let groups = actions.pointer_mut("/0/ForwardConfig/TargetGroups").and_then(Value::as_array_mut);
-        for group in groups.into_iter().flatten() {
-            let has_it = holder.is_some_and(|holder| holder["EnvironmentName"] == group["TargetGroupArn"]);
-            group["Weight"] = if has_it { "100" } else { "0" }.into();
-        }
-        return Ok(actions);
-    }
-    let (action, parameters, pointer) = if part.contains(":listener-rule/") {
-        ("DescribeRules", json!({"RuleArns": [part]}), "/Rules/0/Actions")
-    } else {
-        ("DescribeListeners", json!({"ListenerArns": [part]}), "/Listeners/0/DefaultActions")
-    };
-    let mut answer = lab.aws().call("elasticloadbalancing", action, parameters).await?;
-    Ok(answer.pointer_mut(pointer).map(Value::take).unwrap_or_default())
 }

@@ -6,10 +6,12 @@ mod placeholder;
 #[cfg(test)]
 mod tests;
 
-pub use expectation::{Bounds, Expectation, FinalRoute, Outcome, PipelineExpectation};
+pub use expectation::{Bounds, DeploymentExpectation, Expectation, FinalRoute, Outcome, PipelineExpectation};
 pub(crate) use placeholder::fill;
 
 use crate::LabError;
+use crate::account::AccountSpec;
+use crate::deployments::DeploymentSpec;
 use crate::load::Arrivals;
 use crate::pipeline::PipelineSpec;
 use serde::Deserialize;
@@ -26,7 +28,7 @@ use teal_lab_pipeline::Project;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scenario {
-    /// Lower case letters, digits and hyphens, at most 21 characters: it names the load balancer and the cluster.
+    /// Lower case letters, digits and hyphens, at most 26 characters: it names the load balancer and the cluster.
     pub name: String,
     pub description: String,
     /// Lab seconds in a real second, when the scenario has a lab of its own. Several scenarios in one lab share its
@@ -39,6 +41,9 @@ pub struct Scenario {
     /// The user's side: a template of infra/cloudformation, and changes to it.
     #[serde(default)]
     pub infrastructure: Infrastructure,
+    /// The role by which Teal reaches the service, where it is in a second account.
+    #[serde(default)]
+    pub account: Option<AccountSpec>,
     pub load: LoadSpec,
     /// The versions of the service, by colour or any other name; `blue` runs at the start, the others become task
     /// definitions `${taskDefinition.<name>}`, versions of the launch template `${launchTemplateVersion.<name>}`, or published versions
@@ -48,6 +53,12 @@ pub struct Scenario {
     /// CodeBuild projects by their names, with placeholders, and what their builds do.
     #[serde(default)]
     pub builds: BTreeMap<String, Project>,
+    /// Lambda functions that test green, by their names, with placeholders, and what they do.
+    #[serde(default)]
+    pub testers: BTreeMap<String, Project>,
+    /// Texts that are in what Teal is given, and that nothing but the kept plan may tell.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     #[serde(default)]
     pub events: Vec<EventSpec>,
     /// How long the scenario may take (lab time) before it is given up.
@@ -67,6 +78,19 @@ pub struct Infrastructure {
     /// Laid over the template's Resources, in CloudFormation's own words: objects are merged, lists and values are
     /// replaced, `null` takes a resource away.
     pub resources: Map<String, Value>,
+    /// A second template, made after it.
+    pub beside: Option<Beside>,
+}
+
+/// A template that is made beside another one, of which it is told by its parameters.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Beside {
+    /// Its name in infra/cloudformation.
+    pub template: String,
+    /// Its parameters, with placeholders of the first one.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Value>,
 }
 
 /// The load on production listeners.
@@ -137,6 +161,12 @@ pub struct FlagSpec {
     pub key: String,
     /// The service whose version and behaviour those users get for whom the flag is on.
     pub on: String,
+    /// Users who have it on while it is enabled at all (`user-0` and so on).
+    #[serde(default)]
+    pub users: Vec<String>,
+    /// Deals the users anew.
+    #[serde(default)]
+    pub salt: Option<String>,
 }
 
 /// The release under test.
@@ -157,6 +187,10 @@ pub struct ReleaseSpec {
     /// The pipeline whose action starts the release; without it the lab does.
     #[serde(default)]
     pub pipeline: Option<PipelineSpec>,
+    /// What somebody deploys at that time: the deployment's first hook starts the release with the plan that is `keptAt`. One in place is
+    /// asked about by its instances, and there is no release.
+    #[serde(default)]
+    pub deployment: Option<DeploymentSpec>,
 }
 
 /// Something that happens once.
@@ -186,6 +220,8 @@ pub enum Action {
     Reject,
     /// A person ends the release.
     Abort,
+    /// A person who was called ends the release without what is missing of its route.
+    GiveUp,
     /// Somebody stops the execution in the console.
     StopExecution,
     /// A task of this service (by its name under `services`) crashes.
@@ -207,6 +243,8 @@ pub enum Action {
     Sweep { until: String },
     /// What an AWS call answers now must be this.
     Check(AnswerCheck),
+    /// Another action of a pipeline invokes on-pipeline-job, with these UserParameters, and must end like this.
+    PipelineAction { user_parameters: Value, expect: PipelineExpectation },
     /// Another release starts, its plan like the first with these changes, and must come out like this.
     StartRelease { plan_changes: Value, expect: Box<Expectation> },
 }
@@ -218,7 +256,7 @@ pub struct AnswerCheck {
     pub service: String,
     pub action: String,
     pub parameters: Value,
-    /// Where in the answer to look, as a JSON pointer.
+    /// Where in the answer to look, as a JSON pointer. A refusal is `{"refused": <its code>}`.
     pub at: String,
     /// What must be there; `null` for nothing.
     pub is: Value,
@@ -299,8 +337,8 @@ impl Scenario {
     fn check(&self) -> Result<(), String> {
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let starts_with_letter = self.name.starts_with(|c: char| c.is_ascii_lowercase());
-        if !starts_with_letter || self.name.len() > 21 || !self.name.chars().all(is_name) {
-            return Err(format!("name: {:?} is not 1 to 21 lower case letters, digits and hyphens", self.name));
+        if !starts_with_letter || self.name.len() > 26 || !self.name.chars().all(is_name) {
+            return Err(format!("name: {:?} is not 1 to 26 lower case letters, digits and hyphens", self.name));
         }
         if !(self.scale.is_finite() && (0.1..=1000.0).contains(&self.scale)) {
             return Err(format!("scale: {} is not a number from 0.1 to 1000", self.scale));
@@ -325,6 +363,15 @@ impl Scenario {
             let same = self.services.iter().find(|(other, spec)| *other != name && spec.version == service.version);
             if let Some((other, _)) = same {
                 return Err(format!("services: {name} and {other} have the same version"));
+            }
+        }
+        if let Some(deployment) = &self.release.deployment {
+            let service = deployment.service();
+            if !self.services.contains_key(service) {
+                return Err(format!("release.deployment: there is no service {service}"));
+            }
+            if self.release.kept_at.is_none() || self.release.pipeline.is_some() || self.release.input.is_some() {
+                return Err("release.deployment: it needs `keptAt`, where its hooks find the plan, and goes with neither `pipeline` nor `input`".into());
             }
         }
         for (index, event) in self.events.iter().enumerate() {

@@ -1,18 +1,20 @@
 //! The user's side of one scenario: what a template of infra/cloudformation describes, with the scenario's services in it.
 
+mod beside;
 mod functions;
 mod services;
 
 use crate::cloudformation::{Stack, Template};
+use crate::deploy::Function;
 use crate::load::{LoadOptions, LoadTarget, Ramp, RampPoint};
-use crate::scenario::{PRODUCTION_PORT, Scenario, fill};
-use crate::{Aws, LabError};
+use crate::scenario::{PRODUCTION_PORT, Scenario, ServiceSpec, fill};
+use crate::{Aws, Lab, LabError};
 use functions::FUNCTION;
 use serde_json::{Value, json};
-use services::{FlagPlace, add_flags, add_services, names};
+pub(crate) use services::SECRET;
+use services::{FlagPlace, add_flags, add_services, names, set_flags};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 use teal_lab_beanstalk::address_of;
 use teal_lab_wire::{LabClock, Millis};
@@ -50,6 +52,8 @@ pub(crate) const FILLED_BY_TEAL: [&str; 5] = ["colour", "loadBalancer", "service
 pub struct Stage {
     stack: Stack,
     weights: Stack,
+    /// When the load begins.
+    zero: Millis,
     /// What placeholders stand for.
     pub(crate) names: BTreeMap<String, String>,
     address: IpAddr,
@@ -60,7 +64,8 @@ impl Stage {
     ///
     /// # Errors
     /// If a resource cannot be made, or blue does not become healthy.
-    pub async fn set(aws: &Aws, clock: &LabClock, repository: &Path, scenario: &Scenario) -> Result<Self, LabError> {
+    pub async fn set(lab: &Lab, scenario: &Scenario) -> Result<Self, LabError> {
+        let (aws, clock, repository) = (lab.aws(), lab.clock(), &lab.places().repository);
         let template = scenario.infrastructure.template.as_deref().unwrap_or(TEMPLATE);
         let file = repository.join(format!("infra/cloudformation/{template}.yaml"));
         let problem = |problem: &str| LabError::document(&file, problem);
@@ -69,9 +74,15 @@ impl Stage {
         template.change_resources(&scenario.infrastructure.resources);
         add_services(&mut template.document, &scenario.services, zero).map_err(|text| problem(&text))?;
         let name = BTreeMap::from([("Name".to_owned(), scenario.name.clone())]);
-        let flags = match scenario.services.values().any(|service| service.flag.is_some()) {
-            true => Some(Template::read(&repository.join(FLAGS))?.create(aws, &scenario.name, &name).await?),
-            false => None,
+        let flags = match scenario.services.values().find(|service| service.flag.is_some()) {
+            Some(service) => {
+                let mut template = Template::read(&repository.join(FLAGS))?;
+                set_flags(&mut template.document, &scenario.services).map_err(|text| problem(&text))?;
+                let namespace = service.behaviour.metrics.iter().map(|it| ("MetricNamespace".to_owned(), it.clone()));
+                let parameters = name.clone().into_iter().chain(namespace).collect();
+                Some(template.create(aws, &scenario.name, &parameters).await?)
+            }
+            None => None,
         };
         if let Some(flags) = &flags {
             let place = FlagPlace { endpoint: aws.endpoint(), outputs: &flags.outputs };
@@ -79,12 +90,18 @@ impl Stage {
         }
         let parameters_of = if template.document["Resources"].get(FUNCTION).is_some() { VERSION } else { WEIGHTS };
         let weights = Template::read(&repository.join(parameters_of))?.create(aws, &scenario.name, &name).await?;
-        let stack = template.create(aws, &scenario.name, &parameters(scenario, &template.document)).await?;
+        let stack = template
+            .create(aws, &scenario.name, &parameters(scenario, &template.document, lab.deployment().hook()))
+            .await?;
         let mut names = names(&stack, &scenario.services);
+        if let Some(spec) = &scenario.infrastructure.beside {
+            names = beside::make(lab, scenario, spec, names).await?;
+        }
         names.extend(flags.into_iter().flat_map(|flags| flags.outputs));
         let address = client_address(&names).map_err(|text| problem(&text))?;
-        let stage = Self { stack, weights, names, address };
+        let stage = Self { stack, weights, zero, names, address };
         stage.wait_until_blue_serves(aws, clock).await?;
+        stage.wait_until_deployed(aws, clock).await?;
         let rest = u64::try_from(zero - clock.now_millis()).unwrap_or(0);
         clock.sleep(Duration::from_millis(rest)).await;
         Ok(stage)
@@ -96,6 +113,14 @@ impl Stage {
     /// The placeholder that stands for nothing, with those that exist.
     pub fn filled(&self, value: &Value) -> Result<Value, String> {
         fill(value, &self.names)
+    }
+
+    /// What a service's revision installs on instances.
+    ///
+    /// # Errors
+    /// If its behaviour cannot be written.
+    pub(crate) fn exports(&self, service: &ServiceSpec) -> Result<String, String> {
+        services::exports(service, self.zero)
     }
 
     /// Takes everything down.
@@ -159,6 +184,33 @@ impl Stage {
             text = text.replace(&resource.id, logical);
         }
         text
+    }
+
+    /// Waits until the first deployments of ECS services have ended, as CloudFormation does.
+    async fn wait_until_deployed(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
+        let begun = clock.now_millis();
+        for service in self.stack.resources.values().filter(|resource| resource.kind == "AWS::ECS::Service") {
+            // `service/CLUSTER/NAME`
+            let cluster = service.id.split('/').nth(1).unwrap_or_default();
+            let named = json!({"cluster": cluster, "services": [service.id]});
+            loop {
+                let found = aws.call("ecs", "DescribeServices", named.clone()).await?;
+                let under_way = &found["services"][0]["currentServiceDeployment"];
+                let shifts = found["services"][0]["deploymentConfiguration"]["strategy"] != "ROLLING";
+                if under_way.is_null() || !shifts {
+                    break;
+                }
+                if clock.now_millis() - begun > WARM_UP_LIMIT.as_millis() as Millis {
+                    return Err(LabError::Timeout {
+                        what: format!("the first deployment of {}", service.id),
+                        seconds: WARM_UP_LIMIT.as_secs(),
+                        detail: format!(" of lab time: {under_way}"),
+                    });
+                }
+                clock.sleep(Duration::from_secs(5)).await;
+            }
+        }
+        Ok(())
     }
 
     async fn wait_until_blue_serves(&self, aws: &Aws, clock: &LabClock) -> Result<(), LabError> {
@@ -242,7 +294,7 @@ async fn put_behind(aws: &Aws, environment: &str, target_group: &str) -> Result<
 }
 
 /// The parameters that a lab gives, as far as the template has them, and those of the scenario.
-fn parameters(scenario: &Scenario, template: &Value) -> BTreeMap<String, String> {
+fn parameters(scenario: &Scenario, template: &Value, hook: Option<&Function>) -> BTreeMap<String, String> {
     let mut parameters: BTreeMap<_, _> = [
         ("Name", scenario.name.as_str()),
         ("VpcId", "vpc-1ab00000"),
@@ -263,15 +315,26 @@ fn parameters(scenario: &Scenario, template: &Value) -> BTreeMap<String, String>
         // Ports below 1024 are not everybody's to bind.
         parameters.insert("ListenerPort".into(), PRODUCTION_PORT.to_string());
     }
+    let hook = hook.and_then(|hook| Some([("HookFunction", &hook.name), ("HookFunctionArn", hook.arns.last()?)]));
+    for (name, value) in hook.into_iter().flatten() {
+        if template["Parameters"].get(name).is_some() {
+            parameters.insert(name.into(), value.clone());
+        }
+    }
     for (name, value) in &scenario.infrastructure.parameters {
-        parameters.insert(name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        parameters.insert(name.clone(), text_of(value));
     }
     parameters
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     /// The smallest scenario there is.
     pub(super) const SCENARIO: &str = "
@@ -283,14 +346,29 @@ release: {plan: {}}
 expect: {outcome: promoted}
 ";
 
+    const SHIPPED: [&str; 9] = [
+        "alb-ecs",
+        "alb-ec2",
+        "beanstalk",
+        "codedeploy-ecs",
+        "codedeploy-lambda",
+        "ecs-blue-green",
+        "lambda-alias",
+        "nlb-ecs",
+        "nlb-ec2",
+    ];
+
     #[test]
     fn the_shipped_templates_need_no_parameter_that_the_lab_does_not_give() {
         let scenario = Scenario::parse(SCENARIO).unwrap();
-        for template in ["alb-ecs", "alb-ec2", "beanstalk", "lambda-alias", "nlb-ecs", "nlb-ec2"] {
+        let name = "CodeDeployHook_teal".to_owned();
+        let arns = vec![format!("arn:aws:lambda:eu-central-1:123456789012:function:{name}:live")];
+        let hook = Function { binary: String::new(), name, arns, role: String::new(), policies: Vec::new() };
+        for template in SHIPPED {
             let file =
                 Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../infra/cloudformation/{template}.yaml"));
             let document = Template::read(&file).unwrap().document;
-            let given = parameters(&scenario, &document);
+            let given = parameters(&scenario, &document, Some(&hook));
             for (name, declaration) in document["Parameters"].as_object().unwrap() {
                 let has_value = given.contains_key(name) || declaration.get("Default").is_some();
                 assert!(has_value, "{template}: {name} gets no value");

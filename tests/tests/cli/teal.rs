@@ -141,7 +141,7 @@ impl Service {
         let (runtime, lab, _) = lab();
         let scenario =
             Scenario::parse(&format!("name: {name}{SCENARIO}")).unwrap_or_else(|problem| panic!("{problem}"));
-        let stage = Stage::set(lab.aws(), lab.clock(), &lab.places().repository, &scenario);
+        let stage = Stage::set(lab, &scenario);
         let stage = runtime.block_on(stage).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         Self { stage, plan: scenario.release.plan }
     }

@@ -30,6 +30,7 @@ class AutoScaling(ServedOperations):
 
         instances = wait_until("two instances in service", in_service)
         self.assertEqual({instance["LaunchTemplate"]["Version"] for instance in instances}, {"1"})
+        self.described_by_ec2(ec2, [instance["InstanceId"] for instance in instances])
         scaling.create_auto_scaling_group(
             AutoScalingGroupName="asg-b", MinSize=0, MaxSize=0, VPCZoneIdentifier=SUBNETS[0], MixedInstancesPolicy={
                 "LaunchTemplate": {"LaunchTemplateSpecification": {"LaunchTemplateName": "asg", "Version": "$Latest"},
@@ -56,6 +57,14 @@ class AutoScaling(ServedOperations):
         scaling.delete_auto_scaling_group(**group, ForceDelete=True)
         scaling.delete_auto_scaling_group(AutoScalingGroupName="asg-b")
         self.every_answer_fits("autoscaling")
+
+    def described_by_ec2(self, ec2, ids):
+        found = [it for one in ec2.describe_instances(InstanceIds=ids)["Reservations"] for it in one["Instances"]]
+        self.assertEqual([(it["InstanceId"], it["State"]["Name"]) for it in found], [(id, "running") for id in ids])
+        # Of its own, at the port that the group's targets have.
+        self.assertEqual(len({it["PrivateIpAddress"] for it in found}), len(ids))
+        self.refused("InvalidInstanceID.NotFound", ec2.describe_instances, InstanceIds=["i-0123456789abcdef0"])
+        self.refused("InvalidInstanceID.Malformed", ec2.describe_instances, InstanceIds=["nobody-s"])
 
     def launch_templates(self, ec2):
         data = {"ImageId": "ami-1ab00001", "InstanceType": "t3.micro", "UserData": ""}

@@ -2,7 +2,7 @@
 
 import unittest
 
-from lab_clients import SUBNETS, scalable, wait_until
+from lab_clients import SUBNETS, forward, scalable, target_group, wait_until
 from served_operations import ServedOperations
 
 TAGS = [{"key": "team", "value": "shop"}]
@@ -36,6 +36,8 @@ class Containers(ServedOperations):
         ecs.describe_tasks(tasks=[task, "nobody-s"], **in_cluster)
         ecs.list_tasks(desiredStatus="STOPPED", **in_cluster)
         self.container_refusals(ecs, in_cluster)
+        self.task_sets(ecs, in_cluster)
+        self.service_deployments(ecs, in_cluster)
         ecs.create_cluster(clusterName="ecs-other")
         ecs.create_service(cluster="ecs-other", serviceName=self.name, taskDefinition=stage.task_definition,
                            desiredCount=0, launchType="FARGATE", tags=TAGS,
@@ -56,6 +58,90 @@ class Containers(ServedOperations):
         self.refused("ClientException", ecs.describe_task_definition, taskDefinition="nobody-s")
         self.refused("ClientException", ecs.deregister_task_definition, taskDefinition="nobody-s:1")
         self.refused("ClientException", ecs.register_task_definition, family="a b", containerDefinitions=[container])
+
+    def task_sets(self, ecs, in_cluster):
+        """What CodeDeploy calls."""
+        of_service = {"service": "by-code-deploy", **in_cluster}
+        target = {"containerName": "web", "containerPort": 8080}
+        service = ecs.create_service(
+            cluster=self.stage.cluster, serviceName="by-code-deploy", taskDefinition=self.stage.task_definition,
+            desiredCount=1, launchType="FARGATE", deploymentController={"type": "CODE_DEPLOY"},
+            loadBalancers=[{"targetGroupArn": self.stage.blue, **target}],
+            networkConfiguration={"awsvpcConfiguration": {"subnets": SUBNETS}})["service"]
+        original = service["taskSets"][0]["id"]
+        made = ecs.create_task_set(
+            taskDefinition=self.stage.task_definition, externalId="d-1", scale={"value": 100, "unit": "PERCENT"},
+            loadBalancers=[{"targetGroupArn": self.stage.green, **target}], tags=TAGS, **of_service)["taskSet"]["id"]
+        ecs.describe_task_sets(include=["TAGS"], **of_service)
+        ecs.describe_services(services=["by-code-deploy"], include=["TAGS"], **in_cluster)
+        self.refused("LimitExceededException", ecs.create_task_set, taskDefinition=self.stage.task_definition, **of_service)
+        self.refused("InvalidParameterException", ecs.delete_task_set, taskSet=original, force=True, **of_service)
+        self.refused("TaskSetNotFoundException", ecs.delete_task_set, taskSet="ecs-svc/1", **of_service)
+        self.refused("InvalidParameterException", ecs.describe_task_sets, service=self.name, **in_cluster)
+        ecs.update_service_primary_task_set(primaryTaskSet=made, **of_service)
+        self.assertEqual(ecs.delete_task_set(taskSet=original, force=True, **of_service)["taskSet"]["status"], "DRAINING")
+        ecs.delete_service(force=True, **of_service)
+
+    def service_deployments(self, ecs, in_cluster):
+        """ECS's own blue/green deployments: one that goes through, and one that is stopped."""
+        elb, of_service = self.clients["elbv2"], {"service": "by-ecs", **in_cluster}
+        blue, green = (target_group(elb, f"by-ecs-{colour}", HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2,
+                                    HealthyThresholdCount=2) for colour in ("blue", "green"))
+        rule = elb.create_rule(
+            ListenerArn=self.stage.listener, Priority=7, Actions=[forward((blue, 1), (green, 0))],
+            Conditions=[{"Field": "path-pattern", "Values": ["/by-ecs"]}])["Rules"][0]["RuleArn"]
+        role = "arn:aws:iam::000000000000:role/by-ecs"
+        advanced = {"alternateTargetGroupArn": green, "productionListenerRule": rule, "roleArn": role}
+        pause = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"],
+                 "timeoutConfiguration": {"timeoutInMinutes": 600, "action": "ROLLBACK"}}
+        hook = {"hookTargetArn": "arn:aws:lambda:us-east-1:000000000000:function:nobody-s", "roleArn": role,
+                "hookDetails": {"plan": "ssm:/teal/shop"}, "lifecycleStages": ["RECONCILE_SERVICE"]}
+        configuration = {
+            "strategy": "CANARY", "bakeTimeInMinutes": 0, "alarms": {"alarmNames": ["a"], "enable": True, "rollback": True},
+            "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 0}}
+        balancer = {"targetGroupArn": blue, "containerName": "web", "containerPort": 8080}
+        new = {"taskDefinition": self.stage.task_definition, "desiredCount": 1, "launchType": "FARGATE",
+               "networkConfiguration": {"awsvpcConfiguration": {"subnets": SUBNETS}}}
+        self.refused("InvalidParameterException", ecs.create_service, cluster=self.stage.cluster, serviceName="s", **new,
+                     loadBalancers=[balancer], deploymentConfiguration=configuration)
+        ecs.create_service(cluster=self.stage.cluster, serviceName="by-ecs", **new, deploymentConfiguration=configuration,
+                           loadBalancers=[{**balancer, "advancedConfiguration": advanced}])
+
+        def latest(status=None):
+            listed = ecs.list_service_deployments(**of_service)["serviceDeployments"][0]["serviceDeploymentArn"]
+            described = ecs.describe_service_deployments(serviceDeploymentArns=[listed])["serviceDeployments"][0]
+            return described if status in (None, described["status"]) else None
+
+        def paused():
+            hooks = (latest("IN_PROGRESS") or {}).get("lifecycleHookDetails")
+            return hooks and hooks[0]["status"] == "AWAITING_ACTION" and hooks[0]["hookId"]
+
+        first = wait_until("the first deployment", lambda: latest("SUCCESSFUL"))
+        for ends in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL"):
+            ecs.update_service(forceNewDeployment=True, **of_service, deploymentConfiguration={
+                **configuration, "lifecycleHooks": [pause, hook]})
+            waits = {"hookId": wait_until("a pause", paused), "serviceDeploymentArn": latest()["serviceDeploymentArn"]}
+            ecs.describe_services(services=["by-ecs"], **in_cluster)
+            self.refused("InvalidParameterException", ecs.continue_service_deployment, **{**waits, "hookId": "nobody-s"})
+            if ends == "SUCCESSFUL":
+                ecs.continue_service_deployment(action="CONTINUE", **waits)
+            else:
+                ecs.stop_service_deployment(serviceDeploymentArn=waits["serviceDeploymentArn"], stopType="ROLLBACK")
+            done = wait_until(ends, lambda status=ends: latest(status))
+        self.refused("InvalidParameterException", ecs.continue_service_deployment, **waits)
+        over = {"serviceDeploymentArn": waits["serviceDeploymentArn"]}
+        self.refused("ConflictException", ecs.stop_service_deployment, **over)
+        self.refused("InvalidParameterException", ecs.stop_service_deployment, stopType="ABORT", **over)
+        self.refused("ServiceDeploymentNotFoundException", ecs.stop_service_deployment,
+                     serviceDeploymentArn=waits["serviceDeploymentArn"] + "x")
+        arns = [it["targetServiceRevision"]["arn"] for it in (first, done)]
+        self.assertEqual(len(ecs.describe_service_revisions(serviceRevisionArns=[*arns, arns[0] + "1"])["failures"]), 1)
+        self.refused("InvalidParameterException", ecs.describe_service_revisions, serviceRevisionArns=["nobody-s"])
+        self.refused("InvalidParameterException", ecs.describe_service_deployments, serviceDeploymentArns=[])
+        page = ecs.list_service_deployments(maxResults=1, status=["SUCCESSFUL"], **of_service)
+        ecs.list_service_deployments(nextToken=page["nextToken"], **of_service)
+        self.refused("ServiceNotFoundException", ecs.list_service_deployments, service="nobody-s", **in_cluster)
+        ecs.delete_service(force=True, **of_service)
 
     def container_refusals(self, ecs, in_cluster):
         elsewhere, missing = {"cluster": "nobody-s"}, {"service": "nobody-s", **in_cluster}

@@ -14,7 +14,7 @@ import service_model
 
 # The services that the lab's gateway answers itself, as botocore calls them.
 OWN_SERVICES = ("elbv2", "cloudwatch", "ecs", "application-autoscaling", "autoscaling", "elasticbeanstalk", "logs", "codepipeline",
-                "codebuild")
+                "codebuild", "codedeploy", "sts")
 # Each protocol in which CloudWatch's clients speak: boto3's first choice, and that of the SDK for Rust.
 CLOUDWATCH_PROTOCOLS = ("json", "smithy-rpc-v2-cbor")
 # Some operations of CloudWatch Logs have hosts of their own, which a loopback address cannot be the end of.

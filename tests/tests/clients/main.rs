@@ -82,6 +82,17 @@ fn every_answer_of_code_pipeline_and_code_build_fits_their_models() {
 }
 
 #[test]
+fn every_answer_of_code_deploy_fits_its_model() {
+    passes("codedeploy_operations.py");
+}
+
+#[test]
+fn a_role_of_the_second_account_is_assumed_as_sts_has_it() {
+    let role = lab().make_role("operations-elsewhere", "teal-7f3c").unwrap_or_else(|problem| panic!("{problem}"));
+    passes_with("sts_operations.py", &[("TEAL_TEST_ROLE", role)]);
+}
+
+#[test]
 fn the_check_against_the_model_finds_what_is_wrong() {
     passes("service_model_test.py");
 }

@@ -180,10 +180,10 @@ fn calls(body: &str) -> Vec<Call<'_>> {
     found
 }
 
-/// The ports' methods that a step calls.
+/// The ports' methods that a step calls: of the world, or of the side of it that the service is on.
 fn asked_of_the_world(body: &str) -> Vec<String> {
     let asked = calls(body).into_iter().filter_map(|call| match call {
-        Call::Method { receiver: "world", name } => Some(name.to_owned()),
+        Call::Method { receiver: "world" | "side", name } => Some(name.to_owned()),
         _ => None,
     });
     asked.collect()

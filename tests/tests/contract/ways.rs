@@ -35,8 +35,18 @@ fn plans(page: &str) -> Vec<String> {
 /// With something in place of what the reader is to fill in.
 fn filled(plan: &str, name: &str) -> String {
     let kind = if name.ends_with("nlb.md") { "net" } else { "app" };
-    let arn = |id: &str| format!("arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/{kind}/shop/1/{id}");
-    plan.replace("<ListenerArn>", &arn("2")).replace("<TestListenerArn>", &arn("3"))
+    let account = if name.ends_with("accounts.md") { "222222222222" } else { "123456789012" };
+    let arn = |id: &str| format!("arn:aws:elasticloadbalancing:eu-central-1:{account}:listener/{kind}/shop/1/{id}");
+    let rule = |id: &str| format!("{}/{id}", arn("2").replace(":listener/", ":listener-rule/"));
+    let group = |name: &str| {
+        format!("arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/{name}/73e2d6bc24d8a067")
+    };
+    plan.replace("<ListenerArn>", &arn("2"))
+        .replace("<TestListenerArn>", &arn("3"))
+        .replace("<ProductionRuleArn>", &rule("4"))
+        .replace("<TestRuleArn>", &rule("5"))
+        .replace("<TargetGroupAArn>", &group("a"))
+        .replace("<TargetGroupBArn>", &group("b"))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whole releases on the lab: the function binaries, the state machine and the template as they are, real HTTP traffic, and in each
 //! scenario file what must come out.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -57,7 +58,7 @@ macro_rules! scenarios {
     ($($test:ident: $($name:literal),+;)*) => {
         $(#[test] fn $test() { end_as_expected(&[$($name),+]); })*
 
-        const TESTED: &[&str] = &[$($($name),+),*];
+        const TESTED: &[&str] = &[ALONE, $($($name),+),*];
     };
 }
 
@@ -65,57 +66,105 @@ scenarios! {
     good: "good";
     bad_5xx: "bad-5xx";
     slow: "slow";
-    validation_fails: "validation-fails";
-    green_never_healthy: "green-never-healthy";
-    gate_approved: "gate-approved";
-    gate_rejected: "gate-rejected";
-    gate_expired: "gate-expired";
-    abort: "abort";
-    plan_errors: "plan-errors";
-    busy_route: "busy-route";
-    supersede: "supersede";
-    console_start: "console-start";
-    console_start_refused: "console-start-refused";
-    pipeline_lambda_action: "pipeline-lambda", "pipeline-lambda-bad";
-    pipeline_native_action: "pipeline-native", "pipeline-native-bad";
-    codebuild_validation: "codebuild-validation", "codebuild-bad";
+    versions_that_no_request_may_reach: "validation-fails", "green-never-healthy";
+    gates: "gate-approved", "gate-rejected", "gate-expired";
+    ended_by_a_person_or_never_begun: "abort", "plan-errors";
+    a_route_that_is_held: "busy-route", "supersede", "started-twice";
+    started_in_the_console: "console-start", "console-start-bad";
+    pipeline_lambda_action: "pipeline-lambda-action", "pipeline-lambda-action-bad";
+    pipeline_native_action: "pipeline-native-action", "pipeline-native-action-bad";
+    pipeline_later_stage: "pipeline-later-stage-fails";
+    codebuild_validation: "codebuild-validation", "codebuild-validation-bad";
+    function_validation: "function-validation", "function-validation-bad";
+    green_that_somebody_else_brought_up: "external", "external-bad";
+    ecs_on_instances: "ecs-alb", "ecs-alb-bad";
+    ecs_deployments_of_its_own: "ecs-native-hooks", "ecs-native-hooks-bad", "ecs-native-validation-bad", "ecs-native-pause";
+    ecs_deployments_in_equal_steps: "ecs-native-linear", "ecs-native-linear-bad";
+    ecs_deployments_all_at_once: "ecs-native-blue-green", "ecs-native-blue-green-bad";
+    ecs_deployments_that_pause_and_ask: "ecs-native-pause-hooks", "ecs-native-pause-bad";
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
     beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad";
     beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
+    beanstalk_on_a_shared_load_balancer: "beanstalk-shared", "beanstalk-shared-bad";
     lambda_alias: "lambda-alias", "lambda-alias-bad";
-    feature_flags: "flag", "flag-bad";
+    codedeploy_asks_at_its_hooks: "codedeploy-ecs-hooks", "codedeploy-ecs-hooks-bad", "codedeploy-validation-bad", "codedeploy-stopped";
+    codedeploy_of_a_function: "codedeploy-lambda", "codedeploy-lambda-bad";
+    codedeploy_in_place_on_instances: "codedeploy-ec2", "codedeploy-ec2-bad";
+    codedeploy_driven_by_teal: "codedeploy-driven", "codedeploy-driven-bad";
+    feature_flags: "flag", "flag-bad", "flag-alarm";
     flags_with_a_version: "flag-after-version";
-    rule_route: "rule-route";
-    two_listeners: "two-listeners";
-    sticky_and_auth: "sticky-and-auth";
-    bad_special_routes: "bad-special-routes";
+    services_of_another_account: "cross-account", "cross-account-bad", "cross-account-id";
+    another_account_that_is_out_of_reach: "cross-account-role-lost", "cross-account-throttled";
+    alarms_of_one_name_in_several_accounts: "cross-account-alarms", "alarm-elsewhere";
+    routes_by_rules_and_listeners: "rule-route", "two-listeners";
+    routes_with_settings_of_their_own: "sticky-and-auth", "bad-special-routes";
     updates_of_the_users_stack: "stack-update", "stack-update-old", "stack-update-midway";
     judge_regression: "judge-regression";
-    judge_same_errors: "judge-same-errors";
-    judge_shared_burst: "judge-shared-burst";
-    judge_crash: "judge-crash";
-    judge_never_fails: "judge-never-fails";
+    judge_same_errors_and_bursts: "judge-same-errors", "judge-shared-burst";
+    judge_crash_and_never_fails: "judge-crash", "judge-never-fails";
     judge_no_traffic: "judge-no-traffic", "judge-unjudged";
     judge_calibrated: "judge-calibrated";
     stopped_from_outside: "stop-execution", "lost-end-event", "timed-out";
     ended_by_step_functions: "execution-failed", "machine-deleted";
-    while_a_shift_is_in_flight: "shift-in-flight", "stopped-midshift";
+    while_a_shift_is_in_flight: "shift-in-flight", "shift-in-flight-two", "stopped-midshift", "stopped-and-next";
     heavy_load: "heavy-load";
     heavy_load_on_the_way_back: "heavy-load-back";
-    alarm_before_and_between_shifts: "alarm-preparing", "alarm-at-gate", "alarm-lost";
+    alarm_before_and_between_shifts: "alarm-preparing", "alarm-lost-preparing", "alarm-at-gate", "alarm-lost";
     alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated";
-    alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-silent", "alarm-unreadable";
-    route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "weights-reset", "drift-after";
-    blue_and_its_capacity: "unhealthy-blue", "scale-in";
-    a_person_is_needed: "listener-deleted", "restore-denied";
-    calls_that_go_wrong: "throttled-elb", "flaky-aws";
+    alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-passed-over", "alarm-silent", "alarm-unreadable";
+    route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "rule-before-test", "weights-reset", "drift-after";
+    capacity_of_both_colours: "unhealthy-blue", "scale-in", "green-lost";
+    a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached";
+    calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "throttled-on-alarm";
     functions_that_are_killed: "killed-shifting", "killed-restoring";
     judge_slower: "judge-slower";
     judge_accept: "judge-accept";
-    judge_custom_metric: "judge-custom-metric";
+    judged_by_numbers_of_ones_own: "judge-custom-metric", "judge-xray", "judge-xray-bad";
     judge_logs: "judge-logs", "judge-new-message";
-    judge_xray: "judge-xray", "judge-xray-bad";
+}
+
+/// The scenario that has a lab to itself: what it expects of Teal's own alarms others would set off.
+const ALONE: &str = "secrets";
+
+#[test]
+fn nothing_secret_is_told_and_no_alarm_of_teal_goes_off_in_a_whole_run() {
+    let runtime = Runtime::new().unwrap_or_else(|problem| panic!("no runtime: {problem}"));
+    let run = async {
+        let lab = Lab::start(LabOptions { scale: SCALE, progress: Progress::on_stderr() }).await?;
+        let file = lab.places().repository.join(format!("lab/scenarios/{ALONE}.yaml"));
+        let result = lab.run(&Scenario::read(&file)?, &mut Nobody).await?;
+        let lines = lab.function_lines(0).await?;
+        let names: Vec<String> = lab.deployment().functions.iter().map(|function| function.binary.clone()).collect();
+        lab.stop().await;
+        Ok::<_, LabError>((result, lines, names))
+    };
+    let (result, lines, names) = runtime.block_on(run).unwrap_or_else(|problem| panic!("{problem}"));
+    assert!(result.passed, "{}", shortfalls(&result));
+    // That nothing was told means something only where everything was heard.
+    let heard: BTreeSet<String> = lines.iter().filter_map(|line| function_of(line)).collect();
+    let called: BTreeSet<String> = names.into_iter().filter(|name| result.calls.contains_key(name)).collect();
+    assert!(called.len() >= 9 && called.is_subset(&heard), "of {called:?} only {heard:?} are in the log");
+    let metrics = lines.iter().filter(|line| line.contains("\"_aws\"")).count();
+    assert!(metrics > 0, "no metrics in {} lines", lines.len());
+}
+
+/// The function that wrote a line: the machine's states are named after theirs.
+fn function_of(line: &str) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    Some(
+        match line["state"].as_str()? {
+            "Accept" => "accept",
+            "PrepareGreen" => "prepare-green",
+            "ValidateGreen" => "validate-green",
+            "ShiftTraffic" => "shift-traffic",
+            "EvaluateHealth" => "evaluate-health",
+            "Promote" | "RetireBlue" => "promote",
+            "RollBack" => "roll-back",
+            trigger => trigger,
+        }
+        .to_owned(),
+    )
 }
 
 /// `cargo lab chaos` in small. Processes are killed at their calls only, so that other tests' releases are spared.

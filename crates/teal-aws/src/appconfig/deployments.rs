@@ -63,7 +63,7 @@ impl Aws {
         loop {
             let page = token.as_deref().map(|token| format!("&next_token={}", percent_encoded(token, "")));
             let path = format!("{}?max_results=50{}", deployments_path(flag), page.unwrap_or_default());
-            let answer = self.read_appconfig(LIST_DEPLOYMENTS, &what, path).await?.document();
+            let answer = self.read_appconfig(LIST_DEPLOYMENTS, &what, path).await?.members(LIST_DEPLOYMENTS)?;
             // AppConfig lists the newest first.
             let items = answer["Items"].as_array().into_iter().flatten();
             found.extend(items.filter_map(Deployment::read));
@@ -81,7 +81,7 @@ impl Aws {
     }
 
     /// Stops a deployment that is under way. One that ended a moment ago is left as it is.
-    pub(super) async fn stop_deployment(&self, flag: &FlagRef, deployment: &Deployment) -> PortResult<()> {
+    pub(super) async fn stop_turning(&self, flag: &FlagRef, deployment: &Deployment) -> PortResult<()> {
         const CALL: &str = "appconfig:StopDeployment";
         let what = format!("deployment {} of {flag}", deployment.number);
         let path = format!("{}/{}", deployments_path(flag), deployment.number);

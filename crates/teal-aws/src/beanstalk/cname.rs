@@ -2,6 +2,10 @@
 //!
 //! A swap done twice is undone. So nothing is swapped before it was read who has the name, no swap is sent twice, and a swap is
 //! waited for: while one is under way Elastic Beanstalk refuses another, since both environments must be ready.
+//!
+//! AWS does not say what status environments have during a swap. Where both are `Updating`, nobody knows who has the name until they are
+//! ready; where they were `Ready` all the while, the name itself would tell.
+//! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/using-features.CNAMESwap.html>
 
 use super::environment::Environment;
 use super::{Beanstalk, DESCRIBE, what};
@@ -23,14 +27,14 @@ impl Beanstalk<'_> {
     /// Who has the name, as a forward action: everything goes there.
     pub(crate) async fn actions(self, part: &CnamePart) -> PortResult<Vec<Action>> {
         let found = self.pair(part).await?;
-        Ok(vec![forward(part, holder(part, &found)?)])
+        Ok(vec![forward(part, named(part, &found)?)])
     }
 
     /// Gives the name to the environment that has all the weight.
     pub(crate) async fn set_actions(self, part: &CnamePart, actions: &[Action]) -> PortResult<()> {
         let wanted = destined(actions)?;
         let found = self.pair(part).await?;
-        let present = holder(part, &found)?;
+        let present = named(part, &found)?;
         if present == wanted {
             return Ok(());
         }
@@ -55,7 +59,7 @@ impl Beanstalk<'_> {
         loop {
             // What cannot be read now may be readable at the next look.
             if let Ok(found) = self.pair(part).await
-                && holder(part, &found).is_ok_and(|present| present == wanted)
+                && named(part, &found).is_ok_and(|present| present == wanted)
                 && found.iter().all(Environment::is_ready)
             {
                 return Ok(());
@@ -78,7 +82,7 @@ pub(crate) fn endpoint(part: &CnamePart) -> Endpoint {
 }
 
 /// The environment that has the name. While both are being changed, as they are by a swap, nobody knows.
-fn holder<'a>(part: &CnamePart, found: &'a [Environment]) -> PortResult<&'a str> {
+fn named<'a>(part: &CnamePart, found: &'a [Environment]) -> PortResult<&'a str> {
     let has_it = |environment: &&Environment| environment.cname().eq_ignore_ascii_case(part.name.as_str());
     let holders: Vec<&str> = found.iter().filter(has_it).map(Environment::name).collect();
     let is_swapping = found.len() == 2 && found.iter().all(Environment::is_changing);

@@ -32,11 +32,19 @@ impl Beanstalk<'_> {
             require_usable(present, blue)?;
         }
         self.require_version(blue.application(), green.version_label.as_str()).await?;
-        let settings = match present {
-            Some(present) => Some([self.configuration(blue).await?, self.configuration(present).await?]),
-            None => None,
+        let by_name = matches!(colours.blue, Destination::Environment(_));
+        let blue_settings = match by_name || present.is_some() {
+            true => self.configuration(blue).await?,
+            false => BTreeMap::new(),
         };
-        let [blue_settings, green_settings] = settings.unwrap_or_default();
+        if by_name {
+            require_own_load_balancer(blue, &blue_settings)?;
+        }
+        // Without a green there is nothing to compare them with.
+        let [blue_settings, green_settings] = match present {
+            Some(present) => [blue_settings, self.configuration(present).await?],
+            None => Default::default(),
+        };
         let reading = |runner: Runner, desired, settings| RunnerReading { runner, desired, settings };
         let desired = number_of(self.resources(&blue_name).await?.instances().len());
         let green_runner = runner(&green_name, present.is_some());
@@ -295,6 +303,25 @@ fn operations_role(blue: &Environment) -> PortResult<&str> {
             blue.name()
         ),
     })
+}
+
+/// Refuses to swap the names of environments on a load balancer that they share: both names lead to it, and it goes by rules that have the
+/// names in them, of which nothing says that a swap exchanges them. What it counts is everybody's besides.
+/// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/environments-cfg-alb-shared.html>
+fn require_own_load_balancer(blue: &Environment, settings: &BTreeMap<String, Value>) -> PortResult<()> {
+    let is_set = |name: &str, is: fn(&str) -> bool| settings.get(name).and_then(Value::as_str).is_some_and(is);
+    let is_shared = is_set("aws:elasticbeanstalk:environment:LoadBalancerIsShared", |value| value == "true")
+        || is_set("aws:elbv2:loadbalancer:SharedLoadBalancer", |value| !value.is_empty());
+    if !is_shared {
+        return Ok(());
+    }
+    let message = format!(
+        "environment {} shares its load balancer with others, so that a swap of names may not move its traffic. Add a rule \
+         with two target groups to that load balancer's listener, and release by traffic.alb.rules with \
+         green.beanstalk.environments",
+        blue.name()
+    );
+    Err(PortError::Refused { call: DESCRIBE, message })
 }
 
 /// Refuses a green that is being changed, or that belongs to another application.

@@ -284,15 +284,54 @@ async fn a_blue_without_an_operations_role_is_refused() {
     assert!(refused.to_string().contains("associate-environment-operations-role"), "{refused}");
 }
 
-#[tokio::test]
-async fn the_survey_finds_blues_size_and_the_version() {
-    let versions = result(
+/// Options as DescribeConfigurationSettings shows them: namespace, name, value.
+fn settings(options: &[[&str; 3]]) -> String {
+    let options: String = options
+        .iter()
+        .map(|[namespace, name, value]| {
+            format!(
+                "<member><Namespace>{namespace}</Namespace><OptionName>{name}</OptionName><Value>{value}</Value></member>"
+            )
+        })
+        .collect();
+    result(
+        "DescribeConfigurationSettings",
+        &format!(
+            "<ConfigurationSettings><member><OptionSettings>{options}</OptionSettings></member></ConfigurationSettings>"
+        ),
+    )
+}
+
+fn versions() -> String {
+    result(
         "DescribeApplicationVersions",
         "<ApplicationVersions><member><Status>Processed</Status></member></ApplicationVersions>",
-    );
+    )
+}
+
+#[tokio::test]
+async fn names_of_environments_that_share_a_load_balancer_are_not_swapped() {
+    for shared in [
+        ["aws:elasticbeanstalk:environment", "LoadBalancerIsShared", "true"],
+        ["aws:elbv2:loadbalancer", "SharedLoadBalancer", "arn:aws:elasticloadbalancing:..."],
+    ] {
+        let script = Script::default()
+            .answers(200, shown(&[["checkout-a", NAME, "Ready", "Green", "v1"]]))
+            .answers(200, versions())
+            .answers(200, settings(&[["aws:autoscaling:asg", "MinSize", "2"], shared]));
+        let green: Green =
+            serde_json::from_value(json!({"beanstalk": {"versionLabel": "v2", "blue": "keep"}})).unwrap();
+        let refused = script.aws().survey(&green, &order().colours).await.unwrap_err().to_string();
+        assert!(refused.contains("checkout-a shares") && refused.contains("traffic.alb.rules"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn the_survey_finds_blues_size_and_the_version() {
     let script = Script::default()
         .answers(200, shown(&[["checkout-a", NAME, "Ready", "Green", "v1"]]))
-        .answers(200, versions)
+        .answers(200, versions())
+        .answers(200, settings(&[["aws:elasticbeanstalk:environment", "LoadBalancerIsShared", "false"]]))
         .answers(200, resources(3));
     let green: Green = serde_json::from_value(json!({"beanstalk": {"versionLabel": "v2", "blue": "keep"}})).unwrap();
     let survey = script.aws().survey(&green, &order().colours).await.unwrap();

@@ -2,13 +2,12 @@
 
 use super::Attributes;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::Value;
 use teal::drift::RouteLeft;
+use teal::hook::HookTicket;
 use teal::plan::AlarmName;
 use teal::ports::{PortError, PortResult};
 use teal::release::{RECORD_FORMAT, Release, ReleaseId};
 use teal::request::Request;
-use teal::route::PartRef;
 use teal::story::StoryEntry;
 use teal::time::Timestamp;
 
@@ -52,9 +51,18 @@ impl Keyed {
         format!("request#{id}")
     }
 
-    /// The partition of an alarm's watches.
-    pub(super) fn alarm(name: &AlarmName) -> String {
-        format!("watch#{name}")
+    /// The partition of the hooks that ask about a release: neither the record's nor that of what people ask.
+    pub(super) fn hooks(id: &ReleaseId) -> String {
+        format!("hook#{id}")
+    }
+
+    /// The partition of the watches of an alarm of Teal's own account, or of another one. The beginnings differ, since an alarm's name may
+    /// have any character.
+    pub(super) fn alarm(account: Option<&str>, name: &AlarmName) -> String {
+        match account {
+            None => format!("watch#{name}"),
+            Some(account) => format!("watch-in#{account}#{name}"),
+        }
     }
 
     pub(super) fn record(id: &ReleaseId) -> Self {
@@ -65,16 +73,16 @@ impl Keyed {
         Self { pk: format!("lock#{key}"), sk: "lock".to_owned() }
     }
 
-    pub(super) fn watch(alarm: &AlarmName, id: &ReleaseId) -> Self {
-        Self { pk: Self::alarm(alarm), sk: id.to_string() }
+    pub(super) fn watch(account: Option<&str>, alarm: &AlarmName, id: &ReleaseId) -> Self {
+        Self { pk: Self::alarm(account, alarm), sk: id.to_string() }
     }
 
     pub(super) fn active(id: &ReleaseId) -> Self {
         Self { pk: ACTIVE.to_owned(), sk: id.to_string() }
     }
 
-    pub(super) fn route(part: &PartRef) -> Self {
-        Self { pk: ROUTES.to_owned(), sk: part.key().to_owned() }
+    pub(super) fn route(left: &RouteLeft) -> Self {
+        Self { pk: ROUTES.to_owned(), sk: left.key() }
     }
 
     pub(super) fn turn() -> Self {
@@ -115,9 +123,31 @@ fn outlived(release: &Release) -> AttributeValue {
     days_after(release.deadline_at, RECORD_KEPT_DAYS)
 }
 
-/// That rollbacks come first until then, in Unix milliseconds.
-pub(crate) fn claim(until: u64) -> Item {
-    Keyed::turn().with([("until", number(&until)), ("expiresAt", number(&(until / 1000 + CLAIM_KEPT_SECONDS)))])
+/// That rollbacks come first, made for a release with so many requests on green. Times are Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    /// Until when functions that can wait do so.
+    pub(crate) until: u64,
+    pub(crate) on_green: u64,
+    /// Until when rollbacks with fewer requests on green let this one go first.
+    pub(crate) first_until: u64,
+}
+
+impl Claim {
+    pub(super) fn item(self) -> Item {
+        let Self { until, on_green, first_until } = self;
+        Keyed::turn().with([
+            ("until", number(&until)),
+            ("onGreen", number(&on_green)),
+            ("firstUntil", number(&first_until)),
+            ("expiresAt", number(&(until / 1000 + CLAIM_KEPT_SECONDS))),
+        ])
+    }
+}
+
+/// For how many requests on green a claim was made.
+pub(super) fn claimed_for(item: &Item) -> Option<u64> {
+    item.get("onGreen")?.as_n().ok()?.parse().ok()
 }
 
 /// Until when the item of a claim holds.
@@ -132,10 +162,17 @@ fn json<T: serde::Serialize>(value: &T) -> PortResult<AttributeValue> {
 
 /// A value written by [`json`].
 pub(super) fn decode<T: serde::de::DeserializeOwned>(call: &'static str, what: &str, text: &str) -> PortResult<T> {
-    serde_json::from_str(text).map_err(|error| PortError::Refused {
+    teal::json::read(text).map_err(|error| PortError::Refused {
         call,
         message: format!("{what} cannot be read by this version of Teal: {error}"),
     })
+}
+
+/// Of a record only what says who can read the rest.
+#[derive(serde::Deserialize)]
+struct Format {
+    #[serde(default)]
+    format: u64,
 }
 
 /// The record. Besides the document, what people look for in the table, and the token of the write.
@@ -166,18 +203,15 @@ pub(super) fn record(release: &Release, writer: &str) -> PortResult<Item> {
 /// The release in a record.
 pub(super) fn read_record(id: &ReleaseId, item: &Item) -> PortResult<Release> {
     let what = format!("the record of release {id}");
-    let document: Value = decode(super::GET_ITEM, &what, text(item, "doc").unwrap_or_default())?;
-    let format = document.get("format").and_then(Value::as_u64).unwrap_or_default();
+    let document = text(item, "doc").unwrap_or_default();
+    let Format { format } = decode(super::GET_ITEM, &what, document)?;
     if format > u64::from(RECORD_FORMAT) {
         let message = format!(
             "{what} was written by a newer Teal (format {format}, this one reads {RECORD_FORMAT}). Use the version that wrote it"
         );
         return Err(PortError::Refused { call: super::GET_ITEM, message });
     }
-    serde_json::from_value(document).map_err(|error| PortError::Refused {
-        call: super::GET_ITEM,
-        message: format!("{what} cannot be read by this version of Teal: {error}"),
-    })
+    decode(super::GET_ITEM, &what, document)
 }
 
 pub(super) fn story(release: &Release, number: usize, entry: &StoryEntry) -> PortResult<Item> {
@@ -197,9 +231,16 @@ pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
     Ok(key.with([("request", json(request)?), ("expiresAt", expires_at)]))
 }
 
+/// A hook. The same lifecycle event may be asked about by another call, which is another hook.
+pub(super) fn hook(id: &ReleaseId, ticket: &HookTicket) -> PortResult<Item> {
+    let key = Keyed { pk: Keyed::hooks(id), sk: format!("{}#{}", ticket.event, ticket.execution) };
+    let expires_at = days_after(ticket.asked_at, LONGEST_RELEASE_DAYS + RECORD_KEPT_DAYS);
+    Ok(key.with([("ticket", json(ticket)?), ("expiresAt", expires_at)]))
+}
+
 pub(super) fn left(left: &RouteLeft) -> PortResult<Item> {
     let attributes = [("left", left_text(left)?), ("expiresAt", days_after(left.at, RECORD_KEPT_DAYS))];
-    Ok(Keyed::route(&left.part).with(attributes))
+    Ok(Keyed::route(left).with(attributes))
 }
 
 /// What a release left on a part of its route, as the item has it.
@@ -213,7 +254,7 @@ pub(super) fn lock(release: &Release, key: &str) -> Item {
 }
 
 pub(super) fn watch(release: &Release, alarm: &AlarmName) -> Item {
-    Keyed::watch(alarm, &release.id).with([("expiresAt", outlived(release))])
+    Keyed::watch(release.plan.account_number(), alarm, &release.id).with([("expiresAt", outlived(release))])
 }
 
 pub(super) fn active(release: &Release) -> Item {

@@ -2,6 +2,7 @@ use crate::testing::{BLUE_GROUP, GREEN_GROUP, LISTENER, Script, Sent, id, releas
 use serde_json::{Value, json};
 use teal::compare::{Compared, CountSource};
 use teal::drift::RouteLeft;
+use teal::hook::{HookEvent, HookTicket};
 use teal::judge::{Calibration, Counts, Interval, JudgeConfig, MetricState};
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError};
@@ -117,6 +118,24 @@ async fn a_lock_of_another_release_is_told_with_its_holder() {
 
     let freed = Script::default().answers(400, cancelled(5, 3, "ConditionalCheckFailed", None)).json(&json!({}));
     assert!(matches!(freed.aws().open(&release(0)).await, Err(PortError::Throttled { .. })), "free by now: try again");
+}
+
+#[tokio::test]
+async fn who_holds_a_route_is_one_consistent_read_of_its_lock() {
+    let held = json!({"Item": {"pk": {"S": "lock#x"}, "sk": {"S": "lock"}, "holder": {"S": "checkout-6"}}});
+    let script = Script::default().json(&held).json(&json!({}));
+    let aws = script.aws();
+    assert_eq!(aws.holder(LISTENER).await, Ok(Some(id("checkout-6"))));
+    assert_eq!(aws.holder(LISTENER).await, Ok(None));
+    let sent = script.sent();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0].operation, "GetItem");
+    assert_eq!(sent[0].json()["ConsistentRead"], true);
+    assert_eq!(sent[0].json()["Key"], json!({"pk": {"S": format!("lock#{LISTENER}")}, "sk": {"S": "lock"}}));
+
+    let unreadable = Script::default().json(&json!({"Item": {"pk": {"S": "lock#x"}, "sk": {"S": "lock"}}}));
+    let refused = unreadable.aws().holder(LISTENER).await.unwrap_err();
+    assert!(matches!(refused, PortError::Refused { .. }), "held, but nobody knows by whom: {refused}");
 }
 
 /// A metric of which something was seen.
@@ -324,10 +343,32 @@ async fn the_releases_that_watch_an_alarm_are_found_by_its_name() {
     let items = json!({"Items": [{"sk": {"S": "checkout-7"}}, {"sk": {"S": "cart-1"}}]});
     let script = Script::default().json(&items).json(&json!({"Items": []}));
     let aws = script.aws();
-    assert_eq!(aws.watching(&alarm).await, Ok(vec![id("checkout-7"), id("cart-1")]));
+    assert_eq!(aws.watching(None, &alarm).await, Ok(vec![id("checkout-7"), id("cart-1")]));
     assert_eq!(aws.active().await, Ok(vec![]));
     let of = |index: usize| script.sent()[index].json()["ExpressionAttributeValues"][":pk"]["S"].clone();
     assert_eq!((of(0), of(1)), (json!("watch#alarm-0"), json!("active")));
+}
+
+#[tokio::test]
+async fn locks_and_watches_tell_accounts_apart() {
+    let mut release = release(1);
+    let mut plan = serde_json::to_value(&release.plan).unwrap();
+    plan["account"] = json!({"role": "arn:aws:iam::222222222222:role/TealRelease", "externalId": "teal-7f3c"});
+    plan["traffic"] = json!({"lambda": {"function": "checkout", "alias": "live"}});
+    release.plan = serde_json::from_value(plan).unwrap();
+    release.route[0].part = teal::route::PartRef::Alias("checkout:live".parse().unwrap());
+    let script = Script::default().json(&json!({})).json(&json!({"Items": []}));
+    let aws = script.aws();
+    aws.open(&release).await.unwrap();
+    let alarm: AlarmName = "alarm-0".parse().unwrap();
+    aws.watching(Some("222222222222"), &alarm).await.unwrap();
+    let sent = script.sent();
+    let body = sent[0].json().to_string();
+    for key in ["lock#222222222222/checkout:live", "watch-in#222222222222#alarm-0", "lock#arn:aws:elasticloadbalancing"]
+    {
+        assert!(body.contains(key), "{key}: {body}");
+    }
+    assert_eq!(sent[1].json()["ExpressionAttributeValues"][":pk"]["S"], "watch-in#222222222222#alarm-0");
 }
 
 #[tokio::test]
@@ -342,6 +383,31 @@ async fn asking_twice_changes_nothing() {
     }
     let item = script.sent()[0].json()["Item"].clone();
     assert_eq!((&item["pk"]["S"], &item["sk"]["S"]), (&json!("request#checkout-7"), &json!("reject#1")));
+}
+
+#[tokio::test]
+async fn a_hook_is_kept_once_in_a_partition_that_people_cannot_write() {
+    let exists = json!({"__type": "ConditionalCheckFailedException", "message": "no"});
+    let ticket = |event: HookEvent, minute: u32| HookTicket {
+        event,
+        deployment: "d-ABC123XYZ".parse().unwrap(),
+        execution: format!("e{minute}"),
+        asked_at: at(&format!("2026-11-22T10:{minute:02}:00Z")),
+    };
+    let (first, second) = (ticket(HookEvent::BeforeInstall, 0), ticket(HookEvent::AfterInstall, 5));
+    let kept = |ticket: &HookTicket| json!({"ticket": {"S": serde_json::to_string(ticket).unwrap()}});
+    let script = Script::default().json(&json!({})).answers(400, exists.to_string());
+    let script = script.json(&json!({"Items": [kept(&second), kept(&first)]}));
+    let aws = script.aws();
+    for _ in 0..2 {
+        assert_eq!(aws.keep_hook(&id("codedeploy-d-ABC123XYZ"), &first).await, Ok(()));
+    }
+    assert_eq!(aws.hooks(&id("codedeploy-d-ABC123XYZ")).await, Ok(vec![first, second]), "as they were asked");
+    let put = script.sent()[0].json();
+    let key = (&put["Item"]["pk"]["S"], &put["Item"]["sk"]["S"]);
+    assert_eq!(key, (&json!("hook#codedeploy-d-ABC123XYZ"), &json!("BeforeInstall#e0")));
+    assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)");
+    assert!(put["Item"]["expiresAt"]["N"].is_string());
 }
 
 #[tokio::test]

@@ -42,6 +42,12 @@ const UPDATED_ALIKE: [&str; 6] = [
 /// Switches, which are off where a service does not have them.
 const SWITCHES: [&str; 2] = ["enableECSManagedTags", "enableExecuteCommand"];
 
+/// Which capacity providers run a service's tasks, in the place of a launch type.
+const STRATEGY: &str = "capacityProviderStrategy";
+
+/// Begins a deployment even where nothing else of the service asks for one.
+const FORCE: &str = "forceNewDeployment";
+
 /// Lists; an empty one takes green's away.
 const LISTS: [&str; 2] = ["placementConstraints", "placementStrategy"];
 
@@ -70,8 +76,8 @@ pub(super) fn creation(blue: &Service, order: &ServiceOrder<'_>) -> Value {
     CREATED_ALIKE.iter().for_each(|name| alike(name, blue.member(name)));
     ALIKE_OF_DEPLOYMENT.iter().for_each(|name| alike(name, blue.member_of_primary(name)));
     // ECS takes one of the two.
-    match blue.member("capacityProviderStrategy") {
-        Some(strategy) => alike("capacityProviderStrategy", Some(strategy)),
+    match blue.member(STRATEGY) {
+        Some(strategy) => alike(STRATEGY, Some(strategy)),
         None => alike("launchType", blue.member("launchType")),
     }
     let is_ours = |role: &&Value| role.as_str().is_some_and(|role| !role.contains(SERVICE_LINKED_ROLE));
@@ -103,7 +109,7 @@ pub(super) fn alignment(blue: &Service, green: &Service, order: &ServiceOrder<'_
         set("taskDefinition", order.task_definition.into());
     } else if green.desired_count == 0 && green.primary().is_some_and(Deployment::is_failed) {
         // Of a deployment that failed before, ECS makes nothing more by itself.
-        set("forceNewDeployment", true.into());
+        set(FORCE, true.into());
     }
     if green.desired_count != order.desired {
         set("desiredCount", order.desired.into());
@@ -126,13 +132,17 @@ pub(super) fn alignment(blue: &Service, green: &Service, order: &ServiceOrder<'_
             set(name, is_on(blue).into());
         }
     }
-    // ECS changes a strategy, but not a launch type into one or back.
-    let strategy = Some("capacityProviderStrategy").filter(|_| blue.member("launchType") == green.member("launchType"));
-    for name in LISTS.into_iter().chain(strategy) {
+    for name in LISTS {
         let (blue, green) = (list(blue, name), list(green, name));
         if blue != green {
             set(name, blue.into());
         }
+    }
+    // An empty strategy takes green back to its launch type. ECS refuses another one without a new deployment.
+    let [blue_strategy, green_strategy] = [blue, green].map(|service| list(service, STRATEGY));
+    if blue_strategy != green_strategy {
+        set(STRATEGY, blue_strategy.into());
+        set(FORCE, true.into());
     }
     if input.is_empty() {
         return None;

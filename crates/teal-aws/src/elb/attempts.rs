@@ -58,6 +58,7 @@ async fn repeated<T>(
         let pause = match Box::pin(aws.pace(throttled)).await {
             Pace::NotNow => return Err(error),
             Pace::LetOthersGoFirst => POLITE_PAUSE,
+            Pace::Yield(pause) => pause,
             Pace::Soon => longest,
         };
         // Between half and all of it, so that functions that were turned away together do not come back together.

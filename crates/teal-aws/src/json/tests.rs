@@ -96,6 +96,12 @@ async fn an_errors_code_is_found_wherever_the_service_put_it() {
 async fn an_answer_that_cannot_be_read_is_no_answer() {
     let answer = call(&Script::default().answers(200, "{\"services\": [")).await;
     assert!(matches!(answer, Err(PortError::Unavailable { .. })), "{answer:?}");
+    for other in ["[]", "\"x\"", "null", "7", "true"] {
+        let answer = call(&Script::default().answers(200, other)).await;
+        let Err(PortError::Unavailable { call, message }) = answer else { panic!("{other}: {answer:?}") };
+        assert_eq!(call, CALL);
+        assert!(message.contains("no object"), "{other}: {message}");
+    }
     assert_eq!(call(&Script::default().answers(200, "")).await, Ok(json!({})));
     let told = json!({"services": [{"serviceName": "a", "roleArn": null}], "failures": null});
     let answer = call(&Script::default().json(&told)).await;

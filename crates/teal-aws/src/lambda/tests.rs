@@ -39,6 +39,7 @@ async fn an_alias_is_one_forward_action_without_what_is_idle() {
         ("41", json!({"42": 0.0}), vec![(BLUE, 1000)]),
         ("41", json!({"42": 0.05}), vec![(BLUE, 950), (GREEN, 50)]),
         ("42", json!({"41": 0.001}), vec![(BLUE, 1), (GREEN, 999)]),
+        ("42", json!({"41": 0.0003}), vec![(BLUE, 1), (GREEN, 999)]),
         ("41", json!({"42": 1.0}), vec![(GREEN, 1000)]),
     ] {
         let script = Script::default().json(&shown(version, &weights, "r-1"));

@@ -4,6 +4,7 @@ use crate::link::{Link, Op};
 use crate::mutation::Mutation;
 use crate::state::State;
 use teal::drift::RouteLeft;
+use teal::hook::HookTicket;
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError, PortResult};
 use teal::release::{Release, ReleaseId, Summary};
@@ -58,7 +59,7 @@ impl Ledger for Link<'_> {
                 let revision = stored.revision + 1;
                 let written = self.mutated_save(&stored, Release { revision, ..release.clone() });
                 state.stories.entry(release.id.clone()).or_default().extend_from_slice(story);
-                state.left.extend(RouteLeft::by(&written).into_iter().map(|left| (left.part.key().to_owned(), left)));
+                state.left.extend(RouteLeft::by(&written).into_iter().map(|left| (left.key(), left)));
                 if self.gives_up_locks(&written) {
                     state.locks.retain(|_, holder| *holder != release.id);
                     state.watches.retain(|(_, watcher)| *watcher != release.id);
@@ -110,14 +111,35 @@ impl Ledger for Link<'_> {
         .await
     }
 
-    async fn watching(&self, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>> {
+    async fn keep_hook(&self, release: &ReleaseId, ticket: &HookTicket) -> PortResult<()> {
+        self.call(Op::other("PutItem"), |_| {
+            let mut state = self.world.state();
+            let kept = state.hooks.entry(release.clone()).or_default();
+            if kept.iter().all(|known| known.execution != ticket.execution) {
+                kept.push(ticket.clone());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn hooks(&self, release: &ReleaseId) -> PortResult<Vec<HookTicket>> {
+        self.call(QUERY, |_| Ok(self.mutated_hooks(self.world.state().hooks.get(release).cloned().unwrap_or_default())))
+            .await
+    }
+
+    async fn watching(&self, account: Option<&str>, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>> {
         self.call(QUERY, |_| {
             let state = self.world.state();
-            let watchers = state.watches.iter().filter(|(name, _)| name == alarm.as_str());
+            let watchers = state.watches.iter().filter(|(name, _)| *name == watched(account, alarm));
             let ids = watchers.map(|(_, release)| release.clone());
             Ok(ids.filter(|id| self.index_shows(&state, id)).collect())
         })
         .await
+    }
+
+    async fn holder(&self, key: &str) -> PortResult<Option<ReleaseId>> {
+        self.call(GET, |_| Ok(self.mutated_holder(self.world.state().locks.get(key).cloned()))).await
     }
 
     async fn active(&self) -> PortResult<Vec<ReleaseId>> {
@@ -128,7 +150,7 @@ impl Ledger for Link<'_> {
                 state.locks.values().chain(untold.map(|record| &record.id)).cloned().collect();
             ids.sort();
             ids.dedup();
-            Ok(self.mutated_active(ids))
+            Ok(ids)
         })
         .await
     }
@@ -140,9 +162,9 @@ impl Ledger for Link<'_> {
     async fn replace_left(&self, read: &RouteLeft, new: Option<&RouteLeft>) -> PortResult<()> {
         self.call(WRITE, |_| {
             let left = &mut self.world.state().left;
-            if left.get(read.part.key()) == Some(read) {
-                left.remove(read.part.key());
-                left.extend(new.map(|new| (new.part.key().to_owned(), new.clone())));
+            if left.get(&read.key()) == Some(read) {
+                left.remove(&read.key());
+                left.extend(new.map(|new| (new.key(), new.clone())));
             }
             Ok(())
         })
@@ -166,9 +188,14 @@ impl Ledger for Link<'_> {
 impl State {
     fn watch(&mut self, release: &Release) {
         for alarm in &release.plan.judge.alarms {
-            self.watches.insert((alarm.to_string(), release.id.clone()));
+            self.watches.insert((watched(release.plan.account_number(), alarm), release.id.clone()));
         }
     }
+}
+
+/// An alarm among those of all accounts.
+fn watched(account: Option<&str>, alarm: &AlarmName) -> String {
+    account.map_or_else(|| alarm.to_string(), |account| format!("{account}#{alarm}"))
 }
 
 fn in_words(story: &[StoryEntry]) -> String {

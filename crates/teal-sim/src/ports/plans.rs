@@ -6,7 +6,7 @@ use teal::ports::{PlanStore, PortError, PortResult, StoredPlan};
 
 impl PlanStore for Link<'_> {
     async fn stored_plan(&self, reference: &PlanRef) -> PortResult<StoredPlan> {
-        self.call(Op::other("GetParameter"), |_| {
+        self.call(Op::other("StoredPlan"), |_| {
             let state = self.world.state();
             let found = state.plans.get(&reference.to_string());
             let text = found.cloned().ok_or_else(|| PortError::NotFound { what: reference.to_string() })?;

@@ -41,9 +41,11 @@ impl Router for Link<'_> {
             return Ok(());
         }
         let actions = self.mutated_write(part, actions.to_vec());
-        let deed = Deed::SetActions { part: part.clone(), actions: actions.clone() };
-        self.world.watch.borrow_mut().sends(&self.who, part);
-        self.act("ModifyListener", deed).await?;
+        let based_on = self.world.watch.borrow().last_read(&self.who, part.key());
+        let deed = Deed::SetActions { part: part.clone(), actions: actions.clone(), based_on };
+        let written = self.act("ModifyListener", deed).await;
+        self.remember_write(&written);
+        written?;
         self.world.watch.borrow_mut().write_answered(&self.world.state(), part, &self.who, self.world.now());
         self.remembered.borrow_mut().written.insert(part.key().to_owned(), actions);
         Ok(())
@@ -99,6 +101,7 @@ impl Router for Link<'_> {
 impl Link<'_> {
     fn read(&self, part: &PartRef, course: &Course) -> Option<Vec<Action>> {
         self.world.watch.borrow_mut().read(&self.who, part, self.world.now());
+        self.remember_read();
         let state = self.world.state();
         let found = state.parts.get(part.key())?;
         if course.stale
@@ -112,12 +115,14 @@ impl Link<'_> {
     }
 
     fn count_request(&self, part: &PartRef) {
-        let requests = {
+        let (requests, failed_calls) = {
             let mut seen = self.seen.borrow_mut();
+            let failed_calls = seen.failed_calls;
             let count = seen.requests.entry(part.key().to_owned()).or_default();
             *count += 1;
-            *count
+            (*count, failed_calls)
         };
-        self.world.watch.borrow_mut().requested(&self.who, part, requests);
+        let deployed = self.world.state().deployment.is_some();
+        self.world.watch.borrow_mut().requested(&self.who, part, requests, failed_calls, deployed);
     }
 }

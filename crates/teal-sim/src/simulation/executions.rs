@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::queue::Event;
 use super::runs::Invoke;
+use super::setting::Mover;
 use crate::asl::{Doing, Execution};
 use crate::function::{Function, Input};
 use serde_json::Value;
@@ -60,13 +61,28 @@ impl Simulation<'_> {
     ///
     /// # Panics
     /// Never: the name is a good one.
-    pub(super) fn begin_release(&mut self, millis: i64, supersedes: bool) {
+    pub(super) fn begin_by_hand(&mut self, millis: i64, supersedes: bool) {
         let number = self.executions.len() + 1;
         let id = ReleaseId::new(format!("r-{number}")).unwrap_or_else(|problem| panic!("{problem}"));
+        let document = self.setting.plan(number, supersedes);
+        self.begin_execution(id, document, millis, supersedes);
+    }
+
+    /// Somebody starts a release, or begins a deployment whose hooks do.
+    pub(super) fn begin_release(&mut self, millis: i64, supersedes: bool) {
+        if self.setting.mover == Mover::Somebody {
+            self.after(millis, Event::Deploy);
+        } else {
+            self.begin_by_hand(millis, supersedes);
+        }
+    }
+
+    pub(super) fn begin_execution(&mut self, id: ReleaseId, document: Value, millis: i64, supersedes: bool) {
+        let number = self.executions.len() + 1;
         self.executions.push(Exec {
             arn: format!("execution:{id}"),
             id,
-            document: self.setting.plan(number, supersedes),
+            document,
             machine: Execution::start(),
             token: 0,
             begun: false,
@@ -193,6 +209,10 @@ impl Simulation<'_> {
         execution.status = Some(status);
         self.world.state().ended.insert(execution.arn.clone(), status.to_owned());
         let release = execution.id.clone();
+        if self.world.record(&release).is_none() {
+            let why = cause.clone().unwrap_or_else(|| status.to_owned());
+            self.world.state().ends.insert(release.clone(), why);
+        }
         if heard {
             let status = status.to_owned();
             self.deliver(&Invoke::by_event(Input::ExecutionEnd { release, status, error, cause }, None));

@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::queue::Event;
 use super::runs::Invoke;
+use super::setting::EXTERNAL_ID;
 use crate::disturbance::Happening;
 use crate::function::Input;
 use crate::link::later;
@@ -26,10 +27,11 @@ pub(crate) enum Heal {
     Services,
     Checks,
     Permission,
+    Role,
 }
 
 impl Heal {
-    const ALL: [Heal; 5] = [Heal::Alarm, Heal::Metrics, Heal::Services, Heal::Checks, Heal::Permission];
+    const ALL: [Heal; 6] = [Heal::Alarm, Heal::Metrics, Heal::Services, Heal::Checks, Heal::Permission, Heal::Role];
 }
 
 impl Simulation<'_> {
@@ -89,10 +91,12 @@ impl Simulation<'_> {
             Happening::Aborted => self.ask_all(|_| vec![Ask::Abort]),
             Happening::Approved => self.ask_all(|record| stages(record, |stage| Ask::Approve { stage })),
             Happening::Rejected => self.ask_all(|record| stages(record, |stage| Ask::Reject { stage })),
-            Happening::SecondRelease | Happening::NewerRelease => {
-                if self.executions.len() < 4 {
-                    let after = self.delay();
-                    self.begin_release(after, happening == Happening::NewerRelease);
+            Happening::SecondRelease => self.begin_another(false),
+            Happening::NewerRelease => {
+                self.begin_another(true);
+                // Of two that began at once the older one may come to the route when the newer one has it.
+                if self.rng.u8(0..3) == 0 {
+                    self.begin_another(true);
                 }
             }
             Happening::AlarmFlaps => self.flap_alarm(),
@@ -109,11 +113,21 @@ impl Simulation<'_> {
                 let jump = self.rng.i64(1_000..most);
                 self.end_all_runs();
                 self.queue.drop_late();
-                self.world.pass_until(later(self.now(), jump));
+                let until = later(self.now(), jump);
+                self.world.watch.borrow_mut().time_jumps(&self.world.state(), until);
+                self.world.pass_until(until);
             }
             Happening::SweepNow => {
                 let after = self.delay();
                 self.after(after, Event::Invoke(Box::new(Invoke::sweep())));
+            }
+            Happening::DeploymentFails
+            | Happening::DeploymentStopped
+            | Happening::DeploymentHurries
+            | Happening::DeploymentSlow => self.disturb_deployment(happening),
+            Happening::RoleLost => {
+                self.lose_role();
+                self.heal_later(Heal::Role);
             }
             Happening::RuleAdded => {
                 let listeners: Vec<String> = self.setting.listeners().into_iter().map(str::to_owned).collect();
@@ -151,12 +165,24 @@ impl Simulation<'_> {
         self.world.observe();
         if let Ok(alarm) = ALARM.parse() {
             let now = self.now();
-            let alarm = RaisedAlarm { name: alarm, reason: "Threshold Crossed".to_owned(), at: Some(now) };
+            let alarm = RaisedAlarm {
+                account: self.world.state().home.clone(),
+                name: alarm,
+                reason: "Threshold Crossed".to_owned(),
+                at: Some(now),
+            };
             let invoke = Invoke::by_event(Input::Alarm(alarm), Some(now));
             self.deliver(&invoke);
         }
         if self.rng.u8(0..10) < 7 {
             self.heal_later(Heal::Alarm);
+        }
+    }
+
+    fn begin_another(&mut self, supersedes: bool) {
+        if self.executions.len() < 4 && self.hooks_called.len() < 12 {
+            let after = self.delay();
+            self.begin_release(after, supersedes);
         }
     }
 
@@ -231,6 +257,13 @@ impl Simulation<'_> {
                 self.world.watch.borrow_mut().before_change(&state, now);
                 state.denied = false;
             }
+            Heal::Role => {
+                if state.external_id.as_deref().is_some_and(|asked_for| asked_for != EXTERNAL_ID) {
+                    self.world.watch.borrow_mut().before_change(&state, now);
+                    state.external_id = Some(EXTERNAL_ID.to_owned());
+                    state.role_changed = Some(now);
+                }
+            }
         }
         drop(state);
         self.world.observe();
@@ -248,6 +281,23 @@ impl Simulation<'_> {
         }
     }
 
+    /// Who was called because blue cannot serve gives green everything and says that it stays there.
+    pub(super) fn answer_calls(&mut self) {
+        let called: Vec<Release> = {
+            let state = self.world.state();
+            let is_called =
+                |record: &&Release| record.phase == Phase::RollbackNeedsHuman && record.kept_on_green_since.is_some();
+            state.records.values().filter(is_called).cloned().collect()
+        };
+        for record in called {
+            let weights = if record.colours.green.as_str() == GROUP_A { (100, 0) } else { (0, 100) };
+            for part in &record.route {
+                self.world.change_from_outside(part.part.key(), |actions| set_weights(actions, weights));
+            }
+            self.world.ask(&record.id, Ask::LeaveOnGreen);
+        }
+    }
+
     fn under_way(&self) -> Option<Release> {
         self.world.state().records.values().find(|record| !record.phase.is_terminal()).cloned()
     }
@@ -257,7 +307,14 @@ impl Simulation<'_> {
         let names = self
             .under_way()
             .map(|release| (release.green.blue.name().to_owned(), release.green.green.name().to_owned()));
-        names.unwrap_or(("checkout-a".to_owned(), "checkout-b".to_owned()))
+        let (blue, green) = names.unwrap_or(("checkout-a".to_owned(), "checkout-b".to_owned()));
+        // Where somebody else runs a colour, a release knows its target group only.
+        let state = self.world.state();
+        let behind = |name: String| {
+            let found = state.services.iter().find(|(_, service)| service.group == name);
+            found.map_or(name, |(service, _)| service.clone())
+        };
+        (behind(blue), behind(green))
     }
 
     fn sicken(&mut self, blue: bool) {

@@ -44,6 +44,10 @@ pub(crate) enum Event {
         stage: usize,
     },
     Sweep,
+    /// Somebody begins a deployment.
+    Deploy,
+    /// The deployment moves on.
+    Move,
 }
 
 /// Events by time; those of one moment in the order in which they were written down.
@@ -66,7 +70,10 @@ impl Queue {
     /// Whether there is anything but sweeps, and but events that find nobody any more.
     pub(crate) fn has_work(&self) -> bool {
         let is_work = |event: &Event| {
-            matches!(event, Event::Begin(_) | Event::Invoke(_) | Event::Late(_) | Event::Happen(_) | Event::Heal(_))
+            matches!(
+                event,
+                Event::Begin(_) | Event::Invoke(_) | Event::Late(_) | Event::Happen(_) | Event::Heal(_) | Event::Deploy
+            )
         };
         self.events.values().any(is_work)
     }

@@ -5,6 +5,7 @@ use super::queue::Event;
 use crate::function::{ACT_MARGIN_MILLIS, Function, Input, invoke};
 use crate::link::{Link, Who, later};
 use crate::mutation::Mutation;
+use crate::ports::own_account;
 use crate::watch::{SKEW_MILLIS, Seen};
 use crate::world::Waiting;
 use serde_json::json;
@@ -13,6 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use teal::error::{ErrorName, TealError, TealResult};
+use teal::hook::HookAsked;
 use teal::steps::{Answer, Invocation};
 use teal::time::Timestamp;
 
@@ -78,6 +80,7 @@ impl<'w> Simulation<'w> {
             function: function.to_string(),
             now: started,
             act_by: later(started, lasts),
+            account: own_account(),
         };
         let link = Link::new(world, Who { invocation, function, started: now });
         let who = link.who.clone();
@@ -162,6 +165,9 @@ impl<'w> Simulation<'w> {
                 });
                 if let (Input::Alarm(alarm), Some(raised_at)) = (run.invoke.input.as_ref(), run.invoke.raised_at) {
                     self.world.watch.borrow_mut().alarm_handled(&self.world.state(), &alarm.name, raised_at);
+                }
+                if let Input::Hook(HookAsked::CodeDeploy { deployment, execution }) = run.invoke.input.as_ref() {
+                    self.world.watch.borrow_mut().hook_heard(&self.world.state(), deployment, execution);
                 }
                 if let (Some(answer), Some((execution, token))) = (answer, run.invoke.reply_to) {
                     self.answered(execution, token, &answer);

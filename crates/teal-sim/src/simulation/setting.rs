@@ -1,12 +1,35 @@
 //! What is released, and how: drawn for each seed.
 
+use crate::deployment::Move;
+use crate::disturbance::{Disturbance, Happening};
+use crate::function::Function;
+use crate::place::Place;
+use crate::planned::Planned;
 use crate::state::{ALARM, GROUP_A, GROUP_B, LISTENER, SECOND_LISTENER, TEST_LISTENER, forward};
 use crate::world::World;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::fmt;
+use teal::hook::HookEvent;
 use teal::ports::Scaling;
 use teal::route::Action;
+use teal::state::State;
+
+/// Where the plan is kept for the deployments of the group.
+const PLAN: &str = "ssm:/teal/codedeploy/shop/checkout";
+/// The account that a service in another account is in, and what its role asks for.
+const SERVICE_ACCOUNT: &str = "123456789012";
+pub(crate) const EXTERNAL_ID: &str = "teal-7f3c";
+
+/// Who moves the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mover {
+    Teal,
+    /// A deployment that Teal begins.
+    Begun,
+    /// A deployment that somebody begins, whose hooks start the release.
+    Somebody,
+}
 
 /// The kind of route and plan.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +50,57 @@ pub(crate) struct Setting {
     pub(crate) alarming: bool,
     /// How long tasks take to start, in seconds.
     task_seconds: u64,
+    pub(crate) mover: Mover,
+    /// The service is in another account.
+    pub(crate) in_account: bool,
+    /// A deployment waits once more when it has moved everything, and blue is kept no longer than the bake.
+    waits_last: bool,
+    /// What else is drawn for a deployment is drawn by it.
+    seed: u64,
 }
 
 impl Setting {
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
+    pub(crate) fn of_seed(seed: u64, rng: &mut Rng) -> Self {
+        let drawn = Self::draw(seed, rng);
+        // Of its own, so that the schedules of all other seeds stay what they are.
+        let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let chance = rng.u8(0..40);
+        let (mover, in_account) = match Planned::aimed(seed) {
+            Some((Place::Runs(Function::OnLifecycleHook), _)) => (Mover::Somebody, false),
+            Some((_, Disturbance::World(what))) if what.is_of_deployments() && chance.is_multiple_of(2) => {
+                (Mover::Somebody, false)
+            }
+            Some((_, Disturbance::World(what))) if what.is_of_deployments() => (Mover::Begun, false),
+            Some((_, Disturbance::World(Happening::RoleLost))) => (Mover::Teal, true),
+            _ => match chance {
+                0..5 => (Mover::Somebody, false),
+                5..8 => (Mover::Begun, false),
+                8..11 => (Mover::Teal, true),
+                _ => (Mover::Teal, false),
+            },
+        };
+        let aims_at_end =
+            Planned::aimed(seed).is_some_and(|(place, _)| place == Place::Waits(State::WaitForRetirement));
+        let waits_last = rng.u8(0..4) == 0 || aims_at_end;
+        match mover {
+            Mover::Teal => Self { in_account, ..drawn },
+            Mover::Begun | Mover::Somebody => {
+                Self { second_listener: false, lone_group: true, scaled: false, mover, waits_last, ..drawn }
+            }
+        }
+    }
+
+    /// Whether a deployment moves the traffic.
+    pub(crate) fn is_deployed(self) -> bool {
+        self.mover != Mover::Teal
+    }
+
+    /// Whether deployments ask hooks that start the release.
+    pub(crate) fn is_asked(self) -> bool {
+        self.mover == Mover::Somebody
+    }
+
+    fn draw(seed: u64, rng: &mut Rng) -> Self {
         Self {
             second_listener: rng.u8(0..3) == 0,
             test_listener: rng.bool(),
@@ -40,6 +110,10 @@ impl Setting {
             scaled: rng.bool(),
             alarming: rng.u8(0..6) == 0,
             task_seconds: rng.u64(0..60),
+            mover: Mover::Teal,
+            in_account: false,
+            waits_last: false,
+            seed,
         }
     }
 
@@ -47,6 +121,13 @@ impl Setting {
         let mut state = world.state();
         state.parts.extend(self.parts().map(|(part, actions)| (part.to_owned(), actions)));
         state.task_seconds = self.task_seconds;
+        if self.in_account {
+            (state.home, state.external_id) = (Some(SERVICE_ACCOUNT.to_owned()), Some(EXTERNAL_ID.to_owned()));
+        }
+        if self.is_deployed() {
+            state.plans.insert(PLAN.to_owned(), self.plan(1, false).to_string());
+            state.to_deploy = self.course();
+        }
         if self.scaled {
             let found = Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false };
             state.scaling.insert("checkout-a".to_owned(), found);
@@ -56,7 +137,9 @@ impl Setting {
 
     /// Every listener as it is before the first release.
     pub(crate) fn parts(self) -> impl Iterator<Item = (&'static str, Vec<Action>)> {
-        let groups: &[(&str, u16)] = if self.lone_group { &[(GROUP_A, 1)] } else { &[(GROUP_A, 100), (GROUP_B, 0)] };
+        // As a deployment leaves it.
+        let lone: &[(&str, u16)] = if self.is_deployed() { &[(GROUP_A, 100)] } else { &[(GROUP_A, 1)] };
+        let groups: &[(&str, u16)] = if self.lone_group { lone } else { &[(GROUP_A, 100), (GROUP_B, 0)] };
         let test = self.test_listener.then_some(TEST_LISTENER);
         self.listeners().into_iter().chain(test).map(|listener| (listener, vec![forward(groups)]))
     }
@@ -70,7 +153,9 @@ impl Setting {
     pub(crate) fn plan(self, number: usize, supersedes: bool) -> Value {
         let mut steps = vec![json!({"weight": "10%", "bake": "4m"})];
         if self.gate {
-            steps.push(json!({"gate": {"name": "QA", "within": "20m"}}));
+            // No deployment waits between two steps.
+            let at = if self.is_deployed() { 0 } else { steps.len() };
+            steps.insert(at, json!({"gate": {"name": "QA", "within": "20m"}}));
         }
         if !self.canary {
             steps.push(json!({"weight": "50%", "bake": "4m"}));
@@ -108,7 +193,58 @@ impl Setting {
             plan["traffic"]["test"] = json!({"listener": TEST_LISTENER});
             plan["validate"] = json!({"http": [{"path": "/health"}]});
         }
+        if self.in_account {
+            let role = format!("arn:aws:iam::{SERVICE_ACCOUNT}:role/TealRelease-checkout");
+            plan["account"] = json!({"role": role, "externalId": EXTERNAL_ID});
+        }
+        if self.is_deployed() {
+            plan["green"] = json!({"external": {}});
+            if self.waits_last {
+                plan["afterwards"]["keepBlue"] = json!("4m");
+            }
+            plan["traffic"]["shiftedBy"] =
+                json!({"codeDeploy": {"application": "shop", "deploymentGroup": "checkout"}});
+        }
+        if self.mover == Mover::Begun {
+            plan["traffic"]["shiftedBy"]["codeDeploy"]["appSpec"] = json!({"version": 0.0, "Resources": []});
+        }
         plan
+    }
+
+    /// What a deployment does.
+    fn course(self) -> Vec<Move> {
+        let mut rng = Rng::with_seed(self.seed);
+        let asks = self.is_asked() || rng.bool();
+        // Where the first hooks are left out, this one starts the release.
+        let always = HookEvent::BeforeAllowTraffic;
+        let ask = |rng: &mut Rng, event| {
+            let drawn = rng.u8(0..10) < 7;
+            (asks && (drawn || event == always)).then_some(Move::Ask(event))
+        };
+        let mut course: Vec<Move> = ask(&mut rng, HookEvent::BeforeInstall).into_iter().collect();
+        course.push(Move::Install(rng.u64(5..200)));
+        course.extend(ask(&mut rng, HookEvent::AfterInstall));
+        if self.test_listener {
+            course.push(Move::TestTraffic);
+        }
+        course.extend(ask(&mut rng, HookEvent::AfterAllowTestTraffic));
+        course.extend(ask(&mut rng, HookEvent::BeforeAllowTraffic).filter(|_| rng.u8(0..8) > 0 || self.is_asked()));
+        if !asks || rng.u8(0..4) == 0 {
+            course.push(Move::Wait);
+        }
+        course.push(Move::Shift(100, rng.u64(60..900)));
+        if !self.canary {
+            course.push(Move::Shift(500, rng.u64(60..900)));
+        }
+        course.push(Move::Shift(1000, 0));
+        course.extend(ask(&mut rng, HookEvent::AfterAllowTraffic));
+        if self.waits_last {
+            course.push(Move::Wait);
+        }
+        if rng.bool() {
+            course.push(Move::EndBlue(rng.u64(60..1_800)));
+        }
+        course
     }
 }
 

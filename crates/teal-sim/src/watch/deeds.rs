@@ -7,8 +7,17 @@ use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
 use teal::release::{Phase, Release};
-use teal::route::{Action, ActionKind, Colours, Destination, PartRef, RoutePart, RuleAhead, green_share, weight_in};
+use teal::route::{
+    Action, ActionKind, Colours, Destination, PartRef, RoutePart, RuleAhead, green_share, key_in, weight_in,
+};
 use teal::time::Timestamp;
+
+/// A write to a part of a route, by a run that had read it at a moment.
+struct Write<'a> {
+    part: &'a PartRef,
+    actions: &'a [Action],
+    based_on: Timestamp,
+}
 
 impl Watch {
     /// A deed is about to have its effect.
@@ -33,30 +42,25 @@ impl Watch {
             Some(_) => {}
         }
         match deed {
-            Deed::SetActions { part, actions } => {
-                self.before_write(state, release, part, actions, who, now);
+            Deed::SetActions { part, actions, based_on } => {
+                let write = Write { part, actions, based_on: *based_on };
+                self.before_write(state, release, &write, who, now);
             }
             Deed::ScaleIn { service } => self.before_scale_in(state, release, service, who),
             Deed::BringUp(_) | Deed::ScaleOut { .. } | Deed::Hold { .. } | Deed::Free { .. } => {}
         }
     }
 
-    fn before_write(
-        &mut self,
-        state: &State,
-        release: &Release,
-        part: &PartRef,
-        actions: &[Action],
-        who: &Who,
-        now: Timestamp,
-    ) {
+    fn before_write(&mut self, state: &State, release: &Release, write: &Write<'_>, who: &Who, now: Timestamp) {
+        let Write { part, actions, based_on } = *write;
         let Some(current) = state.parts.get(part.key()) else { return };
         let colours = &release.colours;
-        let raced = Self::changed_by_others(state, part.key(), self.basis(who, part.key()));
+        let raced = Self::changed_by_others(state, part.key(), based_on);
         // Written over what was not read, it may bring back a blue that somebody had just taken out.
         self.before_change(state, now);
-        let written = frame(actions, colours);
-        if frame(current, colours) != written && !self.was_there(part, colours, &written, who) {
+        let is_kept =
+            |found: &[Action]| frame(found, colours) == frame(actions, colours) || attaches(release, found, actions);
+        if !is_kept(current) && !self.was_there(part, based_on, is_kept) {
             let what = format!("{} writes {actions:?} over {current:?}", who.invocation);
             self.breach(Promise::OnlyTwoWeights, what);
         }
@@ -64,7 +68,9 @@ impl Watch {
         let Some(known) = release.route.iter().find(|known| known.part == *part) else { return };
         self.before_giving_back(release, part, current, actions, who);
         let green = weight_in(actions, &colours.green).unwrap_or_default();
-        if green == 0 {
+        // Of two runs that attach blue the later one gives green nothing that it did not read: green had everything then.
+        let only_attaches = |found: &[Action]| attaches(release, found, actions);
+        if green == 0 || only_attaches(current) || self.was_there(part, based_on, only_attaches) {
             return;
         }
         if !raced && *current != known.expected && current != actions && self.is_foreign(state, part.key()) {
@@ -89,11 +95,10 @@ impl Watch {
 
     /// Whether a listener had this when a run read it for what it writes, or since. What replaced it meanwhile
     /// nobody can keep from being replaced in turn: load balancers have no conditional write.
-    fn was_there(&self, part: &PartRef, colours: &Colours, written: &[Action], who: &Who) -> bool {
+    fn was_there(&self, part: &PartRef, based_on: Timestamp, is_kept: impl Fn(&[Action]) -> bool) -> bool {
         let replaced = self.replaced.get(part.key()).into_iter().flatten();
-        let basis = self.basis(who, part.key());
-        let mut readable = replaced.filter(|(at, _)| *at + READ_LAG >= basis);
-        readable.any(|(_, actions)| frame(actions, colours) == written)
+        let mut readable = replaced.filter(|(at, _)| *at + READ_LAG >= based_on);
+        readable.any(|(_, actions)| is_kept(actions))
     }
 
     /// Green is about to get weight.
@@ -194,14 +199,35 @@ impl Watch {
 
 /// What must be held to do it: the listener, or the target group that the service serves.
 fn key_of(state: &State, deed: &Deed) -> Option<String> {
-    match deed {
+    let key = match deed {
         Deed::SetActions { part, .. } => Some(part.key().to_owned()),
         Deed::BringUp(order) => Some(order.colours.green.to_string()),
         Deed::ScaleIn { service }
         | Deed::ScaleOut { service, .. }
         | Deed::Hold { service, .. }
         | Deed::Free { service, .. } => state.services.get(service).map(|service| service.group.clone()),
-    }
+    };
+    key.map(|key| key_in(state.home.as_deref(), &key))
+}
+
+/// Whether a write only attaches blue, without weight. A deployment leaves it on no listener where green has everything, and Teal needs it there
+/// to give everything back.
+fn attaches(release: &Release, current: &[Action], actions: &[Action]) -> bool {
+    let Colours { blue, green } = &release.colours;
+    let without_blue = |actions: &[Action]| {
+        let mut rest = actions.to_vec();
+        for action in &mut rest {
+            if let ActionKind::Forward { groups, .. } = &mut action.kind {
+                groups.retain(|group| group.destination != *blue);
+            }
+        }
+        rest
+    };
+    release.plan.traffic.shifted_by.is_some()
+        && weight_in(current, green).is_some()
+        && weight_in(current, blue).is_none()
+        && weight_in(actions, blue) == Some(0)
+        && without_blue(actions) == current
 }
 
 /// Everything in an action list but the weights of the pair, and whether green is attached.

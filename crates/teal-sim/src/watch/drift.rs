@@ -6,6 +6,7 @@ use crate::link::Who;
 use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
+use teal::plan::Account;
 use teal::time::Timestamp;
 
 impl Watch {
@@ -19,7 +20,10 @@ impl Watch {
             let changed_by_others = state.outside.get(part).copied();
             let before = |at: Timestamp| at + READ_LAG < who.started;
             let held_meanwhile = self.held_until.get(part).is_some_and(|at| !before(*at));
-            let stands_alone = holder.is_none() && !held_meanwhile;
+            // A route that cannot be read is not compared.
+            let was_closed = left.account.is_some() && state.role_changed.is_some_and(|at| !before(at));
+            let is_readable = !was_closed && !is_closed(state, left.account.as_ref());
+            let stands_alone = holder.is_none() && !held_meanwhile && is_readable;
             if left.drift(actions).is_some() && stands_alone && changed_by_others.is_some_and(before) && !is_told {
                 self.breach(
                     Promise::DriftTold,
@@ -34,4 +38,10 @@ impl Watch {
             }
         }
     }
+}
+
+/// Whether the role by which something in another account is reached asks for something else now.
+pub(super) fn is_closed(state: &State, account: Option<&Account>) -> bool {
+    let asked_for = state.external_id.as_deref();
+    account.is_some_and(|account| asked_for != Some(account.external_id.as_str()))
 }

@@ -1,8 +1,10 @@
 //! What is left when everything is over.
 
 use super::Watch;
-use super::records::{is_impossible, is_whole};
+use super::drift::is_closed;
+use super::records::{SKEW_MILLIS, is_impossible, is_whole, left_on_green};
 use crate::deed::short;
+use crate::link::{Who, later};
 use crate::promise::Promise;
 use crate::state::State;
 use teal::release::{Phase, Release};
@@ -27,6 +29,7 @@ impl Watch {
             }
         }
         self.check_routes(state);
+        self.check_hooks(state);
     }
 
     fn check_explained(&mut self, state: &State, release: &Release) {
@@ -60,6 +63,9 @@ impl Watch {
     }
 
     fn check_taken_in(&mut self, state: &State, release: &Release) {
+        if left_on_green(state, release) || self.ended_without_role(release) {
+            return;
+        }
         let tasks = state.services.get(release.green.green.name()).map_or(0, |service| service.desired);
         if tasks > 0 && self.is_last(release) && release.green.green.is_sized_by_teal() {
             let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
@@ -69,6 +75,9 @@ impl Watch {
 
     /// A blue that could not be taken in scales as it did before.
     fn check_let_go(&mut self, state: &State, release: &Release) {
+        if self.ended_without_role(release) {
+            return;
+        }
         let blue = release.green.blue.name();
         let tasks = state.services.get(blue).map_or(0, |service| service.desired);
         let rule = state.scaling.get(blue).copied();
@@ -76,6 +85,20 @@ impl Watch {
             let what = format!("{} was promoted, and {blue} keeps {tasks} tasks with {rule:?}", release.id);
             self.breach(Promise::NothingLeftBehind, what);
         }
+    }
+
+    /// A release has ended: whether the role was there that lets go what it held.
+    pub(super) fn note_role(&mut self, state: &State, release: &Release, who: &Who) {
+        let changed = state.role_changed.is_some_and(|at| at >= who.started);
+        let account = release.plan.account.as_ref();
+        if is_closed(state, account) || (account.is_some() && changed) {
+            self.closed_at_end.insert(release.id.clone());
+        }
+    }
+
+    /// Whether a release ended without that role, when it had waited for it.
+    pub(super) fn ended_without_role(&self, release: &Release) -> bool {
+        self.closed_at_end.contains(&release.id) && waited_for_role(release)
     }
 
     /// The release that ended last on a listener left it whole, and it still is, unless somebody else changed it.
@@ -88,9 +111,12 @@ impl Watch {
                 _ => (Colour::Blue, release.green.blue.name()),
             };
             let rule = state.scaling.get(serves).copied();
-            if !busy && rule != self.scaling_found {
+            if !busy && rule != self.scaling_found && !self.ended_without_role(release) {
                 let what = format!("{id} has ended, and {serves} is left with {rule:?}, not {:?}", self.scaling_found);
                 self.breach(Promise::NothingLeftBehind, what);
+            }
+            if left_on_green(state, release) || self.is_moved_on(state, release) {
+                continue;
             }
             if !busy && !self.is_foreign(state, &part) && !is_whole(actions, &release.colours, colour) {
                 self.breach(
@@ -100,4 +126,13 @@ impl Watch {
             }
         }
     }
+}
+
+/// How long the end of a release waits for the role in the service's account, in milliseconds.
+const ROLE_PATIENCE_MILLIS: i64 = 900_000;
+
+/// Whether the role had been waited for when a release ended.
+fn waited_for_role(release: &Release) -> bool {
+    let until = release.out_of_reach_since.map(|since| later(since, ROLE_PATIENCE_MILLIS));
+    until.is_some_and(|until| until <= later(release.phase_since, 2 * SKEW_MILLIS))
 }

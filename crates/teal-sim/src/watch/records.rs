@@ -1,5 +1,6 @@
 //! What Teal writes to its table.
 
+use super::drift::is_closed;
 use super::{Seen, Watch};
 use crate::deed::short;
 use crate::function::Function;
@@ -11,7 +12,9 @@ use teal::error::ErrorName;
 use teal::release::{Phase, Release};
 use teal::request::Ask;
 use teal::route::{Colour, Colours, weight_in};
+use teal::story::Fact;
 use teal::time::Timestamp;
+use teal::units::Share;
 
 /// How far clocks of functions differ at most, in milliseconds.
 pub(crate) const SKEW_MILLIS: i64 = 400;
@@ -28,9 +31,13 @@ impl Watch {
         now: Timestamp,
     ) {
         self.check_reasons(old, new, who);
+        if old.setback.is_none() && new.setback.is_some() {
+            self.before_setback.insert(new.id.clone(), (now, old.clone()));
+        }
         self.check_alarms(old, new, seen);
         self.check_kept(old, new, who);
         self.check_locks(state, new);
+        self.check_share(state, old, new, who);
         self.note_intents(new, who, now);
         if old.restored_at.is_none() && new.restored_at.is_some() && !is_unsettled(new, who) {
             self.check_whole(state, new, Colour::Blue, who);
@@ -102,14 +109,29 @@ impl Watch {
     fn phase_changed(&mut self, state: &State, old: &Release, new: &Release, who: &Who, seen: &Seen, now: Timestamp) {
         match (old.phase, new.phase) {
             (Phase::Accept, Phase::PrepareGreen) => self.accepted(new, seen),
-            (Phase::ValidateGreen, _) if new.plan.validate.http.is_empty() || seen.probed_well => {
-                self.validated.insert(new.id.clone());
+            (Phase::ValidateGreen, next) => {
+                if new.plan.validate.http.is_empty() || seen.probed_well {
+                    self.validated.insert(new.id.clone());
+                }
+                if next != Phase::RollBack {
+                    self.check_first_weight(new, seen);
+                }
+            }
+            // The deployment moves what it moves, and what it went past is judged where it has come to.
+            (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. })
+                if new.plan.traffic.shifted_by.is_some() => {}
+            (Phase::Bake { stage }, Phase::Bake { stage: reached }) if reached > stage && has_come_to(new, reached) => {
             }
             (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. }) => self.check_shifted(new, who, seen),
             (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(old, new, seen),
             (Phase::AwaitApproval { stage }, next) if next != Phase::RollBack => {
-                let raised = seen.alarms.is_some_and(|alarms| alarms.any_raised);
-                if (raised && !self.alarms_allow(new, seen)) || !state.has_asked(&new.id, Ask::Approve { stage }) {
+                if stage == 0 {
+                    self.check_first_weight(new, seen);
+                } else if !self.alarms_allow(new, seen) {
+                    let what = format!("{} goes through a gate: alarms {:?}", new.id, seen.alarms);
+                    self.breach(Promise::NoDataNoAdvance, what);
+                }
+                if !state.has_asked(&new.id, Ask::Approve { stage }) {
                     let what = format!("{} went through the gate before stage {stage} unasked", new.id);
                     self.breach(Promise::WeightOfStage, what);
                 }
@@ -146,9 +168,24 @@ impl Watch {
                 }
             }
         }
-        if let Some(at) = last.filter(|at| self.was_down(new.colours.green.as_str(), *at)) {
-            let what = format!("{} bakes, and green has no healthy target since before {at}", new.id);
-            self.breach(Promise::HealthyWhenWeighted, what);
+        let weighted = [Colour::Green, Colour::Blue].into_iter().filter(|colour| {
+            let share = if *colour == Colour::Green { new.green_share } else { new.green_share.rest() };
+            share != Share::NONE
+        });
+        for colour in weighted {
+            if let Some(at) = last.filter(|at| self.was_down(new.colours.of(colour).as_str(), *at)) {
+                let what = format!("{} bakes, and {colour} has no healthy target since before {at}", new.id);
+                self.breach(Promise::HealthyWhenWeighted, what);
+            }
+        }
+    }
+
+    /// What is about to get its first weight, or to be approved for it, has had its alarms read: none is raised.
+    fn check_first_weight(&mut self, new: &Release, seen: &Seen) {
+        let not_raised = seen.alarms.is_some_and(|alarms| !alarms.any_raised);
+        if !not_raised && !self.alarms_allow(new, seen) {
+            let what = format!("{} goes on to {}: alarms {:?}", new.id, new.phase, seen.alarms);
+            self.breach(Promise::NoDataNoAdvance, what);
         }
     }
 
@@ -164,6 +201,9 @@ impl Watch {
     }
 
     fn check_impossible(&mut self, state: &State, new: &Release, who: &Who, now: Timestamp) {
+        if Self::is_taken_back_slowly(state, new, who, now) {
+            return;
+        }
         let was = self.impossible_until.get(&new.id).is_some_and(|until| *until + READ_LAG >= who.started);
         if !was && !is_impossible(state, new) && !self.blue_stays_down(new, who, now) {
             self.breach(Promise::HumanOnlyWhenImpossible, format!("{} calls for a person, and could restore", new.id));
@@ -178,12 +218,18 @@ impl Watch {
         for part in new.parts() {
             self.held_until.insert(part.key().to_owned(), now);
         }
+        self.note_role(state, new, who);
         match new.phase {
             Phase::Promoted => self.check_whole(state, new, Colour::Green, who),
-            Phase::RolledBack => self.check_whole(state, new, Colour::Blue, who),
+            Phase::RolledBack => {
+                self.check_stopped(state, new);
+                if !left_on_green(state, new) {
+                    self.check_whole(state, new, Colour::Blue, who);
+                    self.check_numbers(state, new);
+                }
+            }
             _ => return,
         }
-        self.check_numbers(state, new);
         for part in &new.route {
             self.ended_last.insert(part.part.key().to_owned(), new.id.clone());
         }
@@ -196,7 +242,7 @@ impl Watch {
             let Some(actions) = state.parts.get(arn) else { continue };
             let excused = Self::changed_by_others(state, arn, self.last_read(who, arn))
                 // Past the point of no return, what others change is told and left.
-                || (colour == Colour::Green && self.is_foreign(state, arn));
+                || (colour == Colour::Green && (self.is_foreign(state, arn) || self.is_moved_on(state, release)));
             if !excused && !is_whole(actions, &release.colours, colour) {
                 let what = format!("{} in {}: {} is not wholly on {colour}", release.id, release.phase, short(arn));
                 self.breach(Promise::RouteWhole, what);
@@ -210,7 +256,7 @@ impl Watch {
         for part in release.route.iter().chain(&release.test_route) {
             let arn = part.part.key();
             let Some(actions) = state.parts.get(arn) else { continue };
-            if release.phase != Phase::RolledBack || Self::changed_by_others(state, arn, opened.at) {
+            if Self::changed_by_others(state, arn, opened.at) {
                 continue;
             }
             if *actions != part.original && opened.parts.get(arn) != Some(actions) {
@@ -228,6 +274,12 @@ fn is_unsettled(release: &Release, who: &Who) -> bool {
     release.intents.iter().any(|intent| intent.invocation != who.invocation && pending(intent.act_by))
 }
 
+/// Whether a deployment has brought a release's green what a stage is to have.
+fn has_come_to(release: &Release, stage: usize) -> bool {
+    let weight = release.timeline.stages().get(stage).map(|stage| stage.weight);
+    release.plan.traffic.shifted_by.is_some() && weight.is_some_and(|weight| weight <= release.green_share)
+}
+
 /// Whether the pair's whole weight is on one colour.
 pub(super) fn is_whole(actions: &[teal::route::Action], colours: &Colours, colour: Colour) -> bool {
     let other = if colour == Colour::Blue { Colour::Green } else { Colour::Blue };
@@ -237,8 +289,20 @@ pub(super) fn is_whole(actions: &[teal::route::Action], colours: &Colours, colou
 
 /// Whether Teal cannot restore a route now.
 pub(crate) fn is_impossible(state: &State, release: &Release) -> bool {
+    let attaches = release.plan.traffic.shifted_by.is_some();
     let lost = |part: &teal::route::PartRef| {
-        state.parts.get(part.key()).is_none_or(|actions| weight_in(actions, &release.colours.blue).is_none())
+        let Some(actions) = state.parts.get(part.key()) else { return true };
+        let is_listed = |colour| weight_in(actions, release.colours.of(colour)).is_some();
+        // Where a deployment took blue out, Teal attaches it again.
+        !(is_listed(Colour::Blue) || (attaches && is_listed(Colour::Green)))
     };
-    state.denied || release.parts().any(lost)
+    state.denied || is_closed(state, release.plan.account.as_ref()) || release.parts().any(lost)
+}
+
+/// Whether a person who was called ended a release with all the traffic on green, or without what is missing.
+pub(super) fn left_on_green(state: &State, release: &Release) -> bool {
+    let is_left = release.green_share == Share::ALL || is_impossible(state, release);
+    let story = state.stories.get(&release.id).into_iter().flatten();
+    let was_called = story.into_iter().any(|entry| matches!(entry.fact, Fact::NeedsHuman { .. }));
+    is_left && was_called && state.has_asked(&release.id, Ask::LeaveOnGreen)
 }

@@ -1,10 +1,12 @@
 //! What people, and newer releases, ask of a release.
 
 use super::Watch;
+use crate::deployment::Deployment;
 use crate::link::Who;
 use crate::promise::Promise;
 use crate::state::State;
 use teal::error::{ErrorName, TealError};
+use teal::ports::{DeploymentStage, DeploymentState};
 use teal::release::{Phase, Release, ReleaseId};
 use teal::time::Timestamp;
 
@@ -41,7 +43,8 @@ impl Watch {
                     story.iter().any(|entry| entry.fact == called)
                 })
         };
-        let wrongly = error.name == ErrorName::RouteBusy && !state.records.values().any(gives_way);
+        let is_right = error.name != ErrorName::RouteBusy || is_kept_by_deployment(state);
+        let wrongly = !is_right && !state.records.values().any(gives_way);
         if self.superseding.contains(release) && wrongly {
             self.breach(Promise::NewerTakesOver, format!("{release} is refused the route of an older one: {error}"));
         }
@@ -57,4 +60,14 @@ impl Watch {
             self.breach(Promise::AbortHeard, what);
         }
     }
+}
+
+/// Whether all releases have ended, and the deployment of one of them has yet to take in what it replaced. No release can be asked to give way then,
+/// and who stops the deployment sends production back.
+fn is_kept_by_deployment(state: &State) -> bool {
+    let waits = |found: &Deployment| {
+        let reading = found.reading();
+        reading.state == DeploymentState::UnderWay && reading.stage == DeploymentStage::Shifted
+    };
+    state.deployment.as_ref().is_some_and(waits) && state.records.values().all(|record| record.phase.is_terminal())
 }

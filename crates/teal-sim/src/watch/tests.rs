@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod deployments;
+
 use super::{Seen, Watch};
 use crate::deed::Deed;
 use crate::function::Function;
@@ -10,10 +12,15 @@ use crate::promise::Promise;
 use crate::state::{GROUP_A, GROUP_B, LISTENER, forward};
 use crate::world::World;
 use crate::{Machine, plan};
+use serde_json::json;
 use teal::error::ErrorName;
-use teal::release::{Act, Intent, Release};
+use teal::plan::Account;
+use teal::release::{Act, Intent, Phase, Release};
+use teal::request::Ask;
 use teal::route::{Action, PartRef};
 use teal::state::State;
+use teal::story::{Fact, StoryEntry};
+use teal::units::Share;
 
 /// A release that bakes with green at 10 %, a run that begins now, and the same release set back.
 fn set_back(world: &World) -> (Release, Who) {
@@ -142,8 +149,8 @@ fn writes_over_another_run(after: i64, order: i32, read: Option<i64>) -> Vec<Pro
     if let Some(millis) = read {
         watch.read(&who, &part, later(who.started, millis));
     }
-    watch.sends(&who, &part);
-    let deed = Deed::SetActions { part, actions: with(Some(order)) };
+    let based_on = watch.last_read(&who, LISTENER);
+    let deed = Deed::SetActions { part, actions: with(Some(order)), based_on };
     watch.before(&world.state(), &deed, &who, later(who.started, 10_000));
     broken(&watch)
 }
@@ -159,4 +166,114 @@ fn a_run_may_write_what_it_read_over_what_another_run_wrote_since_and_nothing_el
     );
     assert_eq!(writes_over_another_run(5_000, 42, Some(4_000)), [], "it had read it before that");
     assert_eq!(writes_over_another_run(5_000, 42, Some(7_000)), [Promise::OnlyTwoWeights], "it read what came after");
+}
+
+#[test]
+fn three_requests_are_enough_for_a_listener_unless_calls_fail() {
+    let world = World::new();
+    let (release, who) = set_back(&world);
+    let who = Who { function: Function::OnAlarm, ..who };
+    for (requests, failed_calls, deployed, noticed) in [
+        (3, 0, false, 0),
+        (4, 0, false, 1),
+        (6, 1, false, 0),
+        (7, 1, false, 1),
+        (9, 2, false, 0),
+        (10, 2, false, 1),
+        (10, 9, false, 1),
+        (6, 0, true, 0),
+        (7, 0, true, 1),
+        (12, 1, true, 0),
+        (13, 1, true, 1),
+    ] {
+        let mut watch = Watch::default();
+        watch.requested(&who, &release.route[0].part, requests, failed_calls, deployed);
+        assert_eq!(watch.breaches.len(), noticed, "{requests} requests, {failed_calls} failed");
+    }
+}
+
+/// The role by which a release reaches its service.
+fn account(external_id: &str) -> Account {
+    let role = "arn:aws:iam::123456789012:role/TealRelease-checkout";
+    serde_json::from_value(json!({"role": role, "externalId": external_id})).unwrap()
+}
+
+#[test]
+fn what_a_release_held_stays_held_only_where_its_role_was_waited_for() {
+    for (seconds, away, expected) in [
+        (None, true, false),
+        (Some(-900), true, true),
+        (Some(-600), true, false),
+        (Some(0), true, false),
+        // It had been waited for before, and was there in the end.
+        (Some(-900), false, false),
+    ] {
+        let world = World::new();
+        let (mut release, who) = set_back(&world);
+        release.plan.account = Some(account("teal-7f3c"));
+        world.state().external_id = Some(if away { "teal-other" } else { "teal-7f3c" }.to_owned());
+        release.out_of_reach_since = seconds.map(|seconds: i64| later(release.phase_since, 1000 * seconds));
+        let mut watch = Watch::default();
+        watch.note_role(&world.state(), &release, &who);
+        assert_eq!(watch.ended_without_role(&release), expected, "{seconds:?} {away}");
+    }
+}
+
+/// What is noticed when a sweep does not tell of a route that drifted an hour ago, of Teal's own account or of another one, with a role there that
+/// is away now, or was given back so many seconds after the sweep began.
+fn sweeps_silently(in_account: bool, away: bool, back_after: Option<i64>) -> Vec<Promise> {
+    let world = World::new();
+    let ending = Machine::new(&world, "r-1", plan()).finish();
+    assert_eq!(ending.state, State::Promoted, "{ending:?}");
+    let mut state = world.state();
+    state.left.get_mut(LISTENER).unwrap().account = in_account.then(|| account("teal-7f3c"));
+    state.external_id = Some(if away { "teal-other" } else { "teal-7f3c" }.to_owned());
+    state.parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100), (GROUP_B, 0)])]);
+    state.outside.insert(LISTENER.to_owned(), world.now());
+    let who =
+        Who { invocation: "sweep-1".to_owned(), function: Function::Sweep, started: later(world.now(), 3_600_000) };
+    state.role_changed = back_after.map(|seconds| later(who.started, 1000 * seconds));
+    let mut watch = Watch::default();
+    watch.swept(&state, &[], &who);
+    broken(&watch)
+}
+
+#[test]
+fn drift_is_not_told_only_where_the_route_could_not_be_read() {
+    let told = vec![Promise::DriftTold];
+    assert_eq!(sweeps_silently(true, true, None), []);
+    assert_eq!(sweeps_silently(true, false, Some(1)), [], "the role came back while the sweep ran");
+    assert_eq!(sweeps_silently(true, false, Some(-60)), told, "it had come back before");
+    assert_eq!(sweeps_silently(false, true, Some(1)), told, "no role is needed in Teal's own account");
+}
+
+/// What is noticed when a release ends with its traffic on green, after a person asked for that and was called, or not.
+fn ends_on_green(asked: Option<Ask>, called: bool, on_record: u16) -> Vec<Promise> {
+    let world = World::new();
+    let (release, who) = set_back(&world);
+    let mut new =
+        Release { phase: Phase::RolledBack, green_share: Share::from_permille(on_record).unwrap(), ..release.clone() };
+    new.intents.clear();
+    if let Some(ask) = asked {
+        world.ask(&release.id, ask);
+    }
+    if called {
+        let fact = Fact::NeedsHuman { todo: "bring blue up".to_owned() };
+        let entry = StoryEntry { at: world.now(), by: "roll-back".to_owned(), fact };
+        world.state().stories.entry(release.id.clone()).or_default().push(entry);
+    }
+    let mut watch = Watch::default();
+    watch.saved(&world.state(), &release, &new, &who, &Seen::default(), world.now());
+    broken(&watch).into_iter().filter(|promise| *promise == Promise::RouteWhole).collect()
+}
+
+#[test]
+fn a_release_ends_on_green_only_where_a_person_who_was_called_said_so() {
+    let split = vec![Promise::RouteWhole];
+    assert_eq!(ends_on_green(Some(Ask::LeaveOnGreen), true, 1000), []);
+    assert_eq!(ends_on_green(Some(Ask::LeaveOnGreen), false, 1000), split, "nobody was called");
+    assert_eq!(ends_on_green(Some(Ask::Abort), true, 1000), split, "something else was asked");
+    assert_eq!(ends_on_green(None, true, 1000), split);
+    assert_eq!(ends_on_green(Some(Ask::LeaveOnGreen), true, 100), split, "in between");
+    assert_eq!(ends_on_green(Some(Ask::LeaveOnGreen), true, 0), split, "the record says that all is on blue");
 }

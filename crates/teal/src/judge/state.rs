@@ -26,6 +26,9 @@ pub struct MetricState {
     last_period_end: Option<Timestamp>,
     green: Counts,
     blue: Counts,
+    /// In how many periods these were; 0 in states of versions that did not count them.
+    #[serde(default)]
+    counted: u32,
     informative: u32,
     warmed_up: u32,
     skipped: u32,
@@ -62,6 +65,7 @@ impl Default for MetricState {
             last_period_end: None,
             green: Counts::default(),
             blue: Counts::default(),
+            counted: 0,
             informative: 0,
             warmed_up: 0,
             skipped: 0,
@@ -100,6 +104,7 @@ impl MetricState {
         }
         self.green = self.green.plus(green);
         self.blue = self.blue.plus(blue);
+        self.counted = self.counted.saturating_add(1);
         if interval.begun_after_shift && step == self.step {
             self.step_intervals = self.step_intervals.saturating_add(1);
             self.step_green = self.step_green.saturating_add(green.total());
@@ -171,6 +176,13 @@ impl MetricState {
     #[must_use]
     pub fn blue(&self) -> Counts {
         self.blue
+    }
+
+    /// What both colours together served in a period, in the mean of those judged so far; nothing before the first.
+    #[must_use]
+    pub fn total_per_period(&self) -> Option<u64> {
+        let total = self.green.total().saturating_add(self.blue.total());
+        total.checked_div(self.counted.into())
     }
 
     /// The end of the last period consumed: the next look reads from here.

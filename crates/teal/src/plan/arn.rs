@@ -99,13 +99,25 @@ pub(super) struct Home<'a> {
     account: &'a str,
 }
 
+impl<'a> Home<'a> {
+    /// The number of its account.
+    pub(super) fn account(&self) -> &'a str {
+        self.account
+    }
+
+    /// Whether it is in another account, or partition, than something else.
+    pub(super) fn is_elsewhere(&self, other: &Home<'_>) -> bool {
+        (self.partition, self.account) != (other.partition, other.account)
+    }
+}
+
 impl fmt::Display for Home<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, account {} ({})", self.region, self.account, self.partition)
     }
 }
 
-fn home(arn: &str) -> Home<'_> {
+pub(super) fn home(arn: &str) -> Home<'_> {
     let mut parts = arn.split(':').skip(1).chain(std::iter::repeat(""));
     let mut next = || parts.next().unwrap_or_default();
     let (partition, _service, region, account) = (next(), next(), next(), next());
@@ -124,7 +136,7 @@ fn load_balancer(arn: &str) -> &str {
     &path[..end]
 }
 
-const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
+pub(super) const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
 
 /// Checks everything before the resource and gives the resource. `example` shows the whole form.
 fn check_head<'a>(text: &'a str, service: &str, example: &str) -> Result<&'a str, Invalid> {

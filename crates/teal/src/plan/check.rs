@@ -58,7 +58,8 @@ impl Plan {
         shape::check(document, &mut findings.problems);
         rules::check(&Fields::new(document), &mut findings);
         if findings.problems.is_empty() {
-            match serde_json::from_value::<Plan>(document.clone()) {
+            // From its text, as records are read: a function carries the code for one of both.
+            match crate::json::read::<Plan>(&document.to_string()) {
                 Ok(plan) => {
                     return Ok(CheckedPlan { timeline: compile(&plan), plan, warnings: findings.warnings });
                 }

@@ -179,7 +179,7 @@ text_newtype! {
 
 text_newtype! {
     /// A namespace, a metric's name, a dimension's value or an X-Ray group: 1 to 255 characters. `${targetGroup}` stands for a colour's target group
-    /// (`targetgroup/name/id`), `${service}` for the ECS service that runs it, `${colour}` for `blue` or `green`,
+    /// (`targetgroup/name/id`), `${service}` for the name of what runs it (an ECS service, say), `${colour}` for `blue` or `green`,
     /// `${variant}` for `on` or `off` where a feature flag is released,
     /// `${loadBalancer}` for the load balancer (`app/name/id`).
     ColouredName {

@@ -80,3 +80,7 @@ pub const MIN_READY_WITHIN: Span = Span::seconds(30);
 
 /// The longest that one attempt of a check may take.
 pub const MAX_CHECK_LATENCY: Latency = Latency::seconds(30);
+
+/// The longest that a hook of CodeDeploy may be made to wait: it waits for an hour, in which Teal must have decided and answered.
+/// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html>
+pub const MAX_HOOK_WAIT: Span = Span::minutes(50);

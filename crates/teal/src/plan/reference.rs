@@ -1,5 +1,6 @@
 //! Where a plan is kept, and what may be changed in it by whoever starts a release from it.
 
+use crate::deployment::DeploymentId;
 use crate::units::Invalid;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -90,12 +91,14 @@ impl fmt::Display for PlanRef {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredStart {
     pub plan_ref: PlanRef,
-    /// What takes the place of the plan's own values, laid out as in the plan.
+    /// The deployment that the release is about, where a deployment moves the traffic.
+    pub deployment: Option<DeploymentId>,
+    /// What takes the place of the plan's own values: `version`, `green`, `appSpec`.
     changes: Map<String, Value>,
 }
 
 /// What of `green.<kind>` changes from release to release.
-const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition", "launchTemplateVersion", "functionVersion"];
+const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition", "launchTemplateVersion", "functionVersion", "versionLabel"];
 
 impl StoredStart {
     /// The field that names the plan.
@@ -118,7 +121,8 @@ impl StoredStart {
         })?;
         let mut changes = fields.clone();
         changes.remove(Self::FIELD);
-        if let Some(name) = changes.keys().find(|name| !["version", "green"].contains(&name.as_str())) {
+        let deployment = deployment_of(&mut changes)?;
+        if let Some(name) = changes.keys().find(|name| !["version", "green", "appSpec"].contains(&name.as_str())) {
             return Err(not_changeable(name));
         }
         if let Some(green) = changes.get("green") {
@@ -130,13 +134,13 @@ impl StoredStart {
                 }
             }
         }
-        Ok(Self { plan_ref, changes })
+        Ok(Self { plan_ref, deployment, changes })
     }
 
     /// Lays the changes over the plan.
     ///
     /// # Errors
-    /// When the plan has no such kind of green.
+    /// When the plan has no such kind of green, or no deployment of CodeDeploy that an AppSpec is for.
     pub fn apply(&self, plan: &mut Value) -> Result<(), Invalid> {
         if let (Some(version), Some(fields)) = (self.changes.get("version"), plan.as_object_mut()) {
             fields.insert("version".to_owned(), version.clone());
@@ -150,14 +154,36 @@ impl StoredStart {
             };
             own.extend(fields.as_object().cloned().unwrap_or_default());
         }
+        if let Some(app_spec) = self.changes.get("appSpec") {
+            let Some(own) = plan.pointer_mut("/traffic/shiftedBy/codeDeploy").and_then(Value::as_object_mut) else {
+                return Err(Invalid::new(
+                    "appSpec is given beside planRef, but the plan has no traffic.shiftedBy.codeDeploy",
+                    "Leave it out, or name the deployment group in the plan",
+                ));
+            };
+            own.insert("appSpec".to_owned(), app_spec.clone());
+        }
         Ok(())
     }
+}
+
+/// Takes out the deployment that a start names.
+///
+/// # Errors
+/// When it is no deployment's id.
+pub(crate) fn deployment_of(fields: &mut Map<String, Value>) -> Result<Option<DeploymentId>, Invalid> {
+    let Some(value) = fields.remove("deployment") else { return Ok(None) };
+    let text = value.as_str().unwrap_or_default();
+    let id = text.parse().map_err(|invalid: Invalid| {
+        Invalid::new(format!("deployment: {value} — {}", invalid.reason), invalid.remedy)
+    })?;
+    Ok(Some(id))
 }
 
 fn not_changeable(field: &str) -> Invalid {
     Invalid::new(
         format!("{field} is given beside planRef, where it cannot be"),
-        "Change it in the plan itself. Beside planRef there can be version, and green with its taskDefinition, launchTemplateVersion or functionVersion",
+        "Change it in the plan itself. Beside planRef there can be version, green with its taskDefinition, launchTemplateVersion, functionVersion or versionLabel, and where a deployment moves the traffic deployment or appSpec",
     )
 }
 
@@ -223,6 +249,33 @@ mod tests {
     }
 
     #[test]
+    fn every_fleet_has_what_it_runs_changed() {
+        for (kind, field) in [
+            ("ecs", "taskDefinition"),
+            ("autoScaling", "launchTemplateVersion"),
+            ("lambda", "functionVersion"),
+            ("beanstalk", "versionLabel"),
+        ] {
+            let given = json!({"planRef": "ssm:/p", "green": {kind: {field: "8"}}});
+            let mut plan = json!({"green": {kind: {field: "7", "of": "its own"}}});
+            start(&given).unwrap().apply(&mut plan).unwrap();
+            assert_eq!(plan["green"][kind], json!({field: "8", "of": "its own"}));
+        }
+    }
+
+    #[test]
+    fn a_deployment_is_named_and_an_app_spec_takes_the_place_of_the_plans() {
+        let named = start(&json!({"planRef": "ssm:/p", "deployment": "d-ABC123XYZ"})).unwrap();
+        assert_eq!(named.deployment.unwrap().as_str(), "d-ABC123XYZ");
+        let given = start(&json!({"planRef": "ssm:/p", "appSpec": {"version": 0.0}})).unwrap();
+        let mut plan = json!({"traffic": {"shiftedBy": {"codeDeploy": {"application": "shop"}}}});
+        given.apply(&mut plan).unwrap();
+        assert_eq!(plan["traffic"]["shiftedBy"]["codeDeploy"]["appSpec"], json!({"version": 0.0}));
+        let without = given.apply(&mut json!({"traffic": {}})).unwrap_err();
+        assert!(without.reason.contains("shiftedBy.codeDeploy"), "{without}");
+    }
+
+    #[test]
     fn nothing_else_can_be_changed_and_the_field_is_named() {
         for (input, field) in [
             (json!({"planRef": "ssm:/p", "strategy": {}}), "strategy"),
@@ -230,6 +283,8 @@ mod tests {
             (json!({"planRef": "ssm:/p", "green": {"ecs": {"cluster": "other"}}}), "green.ecs.cluster"),
             (json!({"planRef": "ssm:/p", "green": "checkout:2"}), "green"),
             (json!({"planRef": "ssm:/p", "green": {"ecs": []}}), "green.ecs"),
+            (json!({"planRef": "ssm:/p", "deployment": "checkout"}), "deployment"),
+            (json!({"planRef": "ssm:/p", "deployment": 3}), "deployment"),
             (json!({"planRef": 3}), "planRef"),
             (json!({"planRef": "checkout"}), "planRef: \"checkout\""),
         ] {

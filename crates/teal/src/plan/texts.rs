@@ -1,11 +1,12 @@
 //! The values of a plan that are written as one string, by their names in the JSON Schema.
 
 use super::{
-    AlarmName, AliasName, AppConfigId, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster, ColouredName,
-    CountStatistic, EcsServiceName, EnvironmentDomain, EnvironmentName, FlagKey, FunctionName, FunctionVersionNumber,
-    HeaderName, HeaderValue, LambdaFunctionName, LaunchTemplateVersion, ListenerArn, LogCommands, LogField, LogGroup,
-    LogText, MathExpression, MathId, MetricName, ParameterPath, Percentile, ProjectName, RuleArn, ServiceName,
-    TargetGroupArn, TaskDefinition, VariableName, VariableValue, Version, VersionLabel,
+    AlarmName, AliasName, AppConfigId, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster,
+    CodeDeployName, ColouredName, CountStatistic, EcsServiceName, EnvironmentDomain, EnvironmentName, ExternalId,
+    FlagKey, FunctionName, FunctionVersionNumber, HeaderName, HeaderValue, LambdaFunctionName, LaunchTemplateVersion,
+    ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName, ParameterPath,
+    Percentile, ProjectName, ReleaseRoleArn, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, VariableName,
+    VariableValue, Version, VersionLabel,
 };
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
@@ -34,7 +35,7 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 44] = [
+const KINDS: [TextKind; 47] = [
     kind::<AlarmName>(),
     kind::<AliasName>(),
     kind::<AppConfigId>(),
@@ -42,11 +43,13 @@ const KINDS: [TextKind; 44] = [
     kind::<CheckPath>(),
     kind::<CloudWatchName>(),
     kind::<Cluster>(),
+    kind::<CodeDeployName>(),
     kind::<CountStatistic>(),
     kind::<ColouredName>(),
     kind::<AutoScalingGroupName>(),
     kind::<LaunchTemplateVersion>(),
     kind::<EcsServiceName>(),
+    kind::<ExternalId>(),
     kind::<FlagKey>(),
     kind::<EnvironmentDomain>(),
     kind::<EnvironmentName>(),
@@ -70,6 +73,7 @@ const KINDS: [TextKind; 44] = [
     kind::<Percent>(),
     kind::<Percentile>(),
     kind::<ProjectName>(),
+    kind::<ReleaseRoleArn>(),
     kind::<RuleArn>(),
     kind::<ServiceName>(),
     kind::<Share>(),

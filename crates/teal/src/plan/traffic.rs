@@ -2,11 +2,12 @@
 
 use super::{
     AliasRoute, BaseUrl, EnvironmentDomain, EnvironmentName, FlagRoute, Green, ListenerArn, ParameterPath, RuleArn,
-    TargetGroupArn,
+    ShiftedBy, TargetGroupArn,
 };
 use crate::route::{CnamePart, Destination, FunctionAlias, FunctionVersion, Named, PartRef, RouteKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU16;
 
 /// What splits the traffic between blue and green, and how green is reached before it takes any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub struct Traffic {
     /// What splits production traffic.
     pub route: RoutePlan,
+    /// Who moves the traffic, where it is not Teal.
+    pub shifted_by: Option<ShiftedBy>,
     /// How green is reached before it takes production traffic.
     pub test: Option<TestRoute>,
     /// Where Teal writes the weights that stack templates are to set.
@@ -53,6 +56,10 @@ struct TrafficForm {
     /// An alias of a Lambda function. It splits invocations; green is `green.lambda`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lambda: Option<AliasRoute>,
+    /// Who moves the traffic, where it is not Teal: a deployment of CodeDeploy or of ECS, which Teal judges, lets go on and stops. Not with
+    /// `flag` and `cname`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shifted_by: Option<ShiftedBy>,
     /// How green is reached before it takes production traffic. Needed when `validate` has checks; a version of a function is invoked
     /// without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,14 +85,16 @@ impl TryFrom<TrafficForm> for Traffic {
         let (Some(route), None) = (routes.next(), routes.next()) else {
             return Err("exactly one thing splits the traffic");
         };
-        Ok(Self { route, test: form.test, weight_parameters: form.weight_parameters })
+        let TrafficForm { shifted_by, test, weight_parameters, .. } = form;
+        Ok(Self { route, shifted_by, test, weight_parameters })
     }
 }
 
 impl From<Traffic> for TrafficForm {
     fn from(traffic: Traffic) -> Self {
-        let form = Self { test: traffic.test, weight_parameters: traffic.weight_parameters, ..Self::default() };
-        match traffic.route {
+        let Traffic { shifted_by, test, weight_parameters, route } = traffic;
+        let form = Self { shifted_by, test, weight_parameters, ..Self::default() };
+        match route {
             RoutePlan::Alb(alb) => Self { alb: Some(alb), ..form },
             RoutePlan::Nlb(nlb) => Self { nlb: Some(nlb), ..form },
             RoutePlan::Flag(flag) => Self { flag: Some(flag), ..form },
@@ -193,6 +202,16 @@ pub enum TestRoute {
     Rule(RuleArn),
     /// An address at which green answers directly.
     Url(BaseUrl),
+    /// The instance that asks, at its private address: for deployments in place by CodeDeploy, of which no release is.
+    Instance(InstanceTest),
+}
+
+/// How the new version is reached on the instance that it is deployed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstanceTest {
+    /// The port on which the service listens there. It is spoken to in HTTP.
+    pub port: NonZeroU16,
 }
 
 impl TestRoute {
@@ -202,7 +221,7 @@ impl TestRoute {
         match self {
             TestRoute::Listener(arn) => Some(PartRef::Listener(arn.clone())),
             TestRoute::Rule(arn) => Some(PartRef::Rule(arn.clone())),
-            TestRoute::Url(_) => None,
+            TestRoute::Url(_) | TestRoute::Instance(_) => None,
         }
     }
 }

@@ -24,6 +24,12 @@ pub trait Router {
         self.set_actions(part, actions).await.map(|()| None)
     }
 
+    /// How many requests wait for the parts that are given back from now on ([`Release::on_green`](crate::release::Release::on_green)).
+    /// Where a service turns calls away, those go first for which most are waiting.
+    fn restoring_for(&self, requests: u64) {
+        let _ = requests;
+    }
+
     /// A destination with its settings.
     async fn destination(&self, destination: &Destination) -> PortResult<DestinationReading>;
 

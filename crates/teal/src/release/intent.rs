@@ -27,6 +27,10 @@ pub enum Act {
     Attach,
     /// Green's service is ordered. Ordered late, it would bring this version back into a later release.
     BringUp,
+    /// The deployment that brings green up and moves the traffic is begun.
+    BeginDeployment,
+    /// That deployment goes on from where it waited.
+    Continue,
     /// The test route goes to green.
     PointTestRoute,
     /// Green gets this share of production traffic.

@@ -186,3 +186,21 @@ pub fn attach(part: &PartRef, actions: &[Action], colours: &Colours) -> Vec<Acti
     }
     actions
 }
+
+/// The same actions with blue attached at weight 0, if it is not attached.
+#[must_use]
+pub fn attach_blue(actions: &[Action], colours: &Colours) -> Vec<Action> {
+    let mut actions = actions.to_vec();
+    if actions.iter().flat_map(Action::groups).any(|group| group.destination == colours.blue) {
+        return actions;
+    }
+    let groups = actions.iter_mut().find_map(|action| match &mut action.kind {
+        ActionKind::Forward { groups, .. } => Some(groups),
+        ActionKind::Kept { .. } => None,
+    });
+    if let Some(groups) = groups {
+        groups.push(WeightedDestination { destination: colours.blue.clone(), weight: 0 });
+        groups.sort_by(|one, other| one.destination.cmp(&other.destination));
+    }
+    actions
+}

@@ -1,6 +1,6 @@
 //! What somebody else changed on a route, in words.
 
-use super::{Action, ActionKind, PartRef, complete};
+use super::{Action, ActionKind, Colours, PartRef, complete};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -85,6 +85,25 @@ pub fn differences(part: &PartRef, expected: &[Action], found: &[Action]) -> Vec
     if without_groups(expected) != without_groups(found) {
         list.push(Difference::Actions { part: part.clone(), expected: describe(expected), found: describe(found) });
     }
+    list
+}
+
+/// The same without what a deployment that moves the traffic changes: the weights of blue and green, and whether they are listed.
+#[must_use]
+pub fn differences_beside_pair(
+    part: &PartRef,
+    expected: &[Action],
+    found: &[Action],
+    colours: &Colours,
+) -> Vec<Difference> {
+    let pair = [&colours.blue, &colours.green].map(ToString::to_string);
+    let mut list = differences(part, expected, found);
+    list.retain(|difference| match difference {
+        Difference::Weight { group, .. }
+        | Difference::GroupRemoved { group, .. }
+        | Difference::GroupAdded { group, .. } => !pair.contains(group),
+        Difference::RuleAhead { .. } | Difference::Actions { .. } => true,
+    });
     list
 }
 

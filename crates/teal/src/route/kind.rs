@@ -3,6 +3,9 @@
 use super::Meter;
 use crate::units::Span;
 
+/// How long an Application Load Balancer is given until all of it knows new weights. AWS gives no figure.
+pub const WEIGHTS_KNOWN_WITHIN: Span = Span::seconds(15);
+
 /// A kind of route. What the rest of Teal must know of a kind is asked of it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteKind {
@@ -78,6 +81,15 @@ impl RouteKind {
             // The record's time to live. Blue must answer until the records that are kept have expired.
             // https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/using-features.CNAMESwap.html
             Self::Cname => Span::minutes(1),
+        }
+    }
+
+    /// How long after all was given back some requests may still go where they went before.
+    #[must_use]
+    pub const fn given_back_within(self) -> Span {
+        match self {
+            Self::Alb => WEIGHTS_KNOWN_WITHIN,
+            Self::Nlb | Self::Flag | Self::Cname | Self::Lambda => self.propagation(),
         }
     }
 

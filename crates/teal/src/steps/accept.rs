@@ -10,7 +10,7 @@ use super::{Answer, Step, shorten};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
-use crate::ports::{Opening, World};
+use crate::ports::{Fleet, Opening, Router, World};
 use crate::release::{Event, Judged, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
 use crate::route::{Colours, Destination, Meter, Named, NotShiftable, PartRef, RoutePart, attach, discover};
 use crate::state::State;
@@ -60,6 +60,7 @@ pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> Te
             release.apply(&Event::Accepted, step.now())?;
             step.note_phase(&release);
             step.save_and_announce(&mut release).await?;
+            step.answer_hooks_and_save(&mut release).await;
             Ok(Answer::at(&release))
         }
         Err(error) if error.name.disposition() == Disposition::Retry => Err(error),
@@ -88,7 +89,11 @@ impl<W: World> Step<'_, W> {
         });
         release.apply(&Event::Refused, self.now())?;
         self.note_phase(release);
-        self.save_and_announce(release).await
+        self.save_and_announce(release).await?;
+        if release.is_moved_by_deployment() {
+            self.fail_hooks(&release.id).await;
+        }
+        Ok(())
     }
 
     /// Tells the bus of a release that was refused before there was a record of it. Best effort: nothing depends on it.
@@ -96,6 +101,7 @@ impl<W: World> Step<'_, W> {
         if error.name.disposition() != Disposition::Refuse {
             return;
         }
+        self.fail_hooks(&input.name).await;
         let text = |field: &str| plan_of(input).get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let refusal = Announcement {
             id: format!("{}-refused", input.name),
@@ -119,22 +125,36 @@ impl<W: World> Step<'_, W> {
 
     /// Reads what is there, and writes the record with its locks and watches.
     async fn open(&mut self, input: &AcceptInput) -> TealResult<Release> {
-        let checked = self.checked_plan(input).await?;
+        let (checked, named) = self.checked_plan(input).await?;
         let (plan, timeline, warnings) = checked.into_parts();
         for warning in warnings {
             self.note(Fact::Noted { note: warning.to_string() });
         }
-        let (colours, route, test_route) = match self.read_route(&plan).await {
+        self.require_another_account(&plan)?;
+        let side = self.side_of(plan.account.as_ref(), &input.name).await?;
+        let (colours, route, test_route) = match read_route(&*side, &plan).await {
             Ok(found) => found,
             Err(_) => match self.holder_of(&plan).await? {
-                Some((key, holder)) => return Err(self.busy(&plan, input, &key, &holder).await?),
+                Some((key, holder)) => return Err(self.busy(&plan, input, named.as_ref(), &key, &holder).await?),
                 // The release that was shifting it may have ended in between.
-                None => self.read_route(&plan).await?,
+                None => read_route(&*side, &plan).await?,
             },
         };
-        let flags = self.read_flags(&plan).await?;
-        let survey = self.world.survey(&plan.green, &colours).await?;
-        self.note_differences(&survey, &colours, &route).await?;
+        let deployment = match self.find_deployment(&*side, &plan, named.as_ref()).await {
+            // The one under way may be that of the release on the route, which is to give way or is told of.
+            Err(error) if error.name == ErrorName::RouteBusy => {
+                return Err(match self.holder_of(&plan).await? {
+                    Some((key, holder)) if holder != input.name => {
+                        self.busy(&plan, input, named.as_ref(), &key, &holder).await?
+                    }
+                    _ => error,
+                });
+            }
+            found => found?,
+        };
+        let flags = read_flags(&*side, &plan).await?;
+        let survey = side.survey(&plan.green, &colours).await?;
+        self.note_differences(&side, &survey, &colours, &route).await?;
         let order = GreenOrder {
             blue: survey.blue.runner,
             green: survey.green,
@@ -144,7 +164,7 @@ impl<W: World> Step<'_, W> {
             // Read with the lock held: the release before may hold it still.
             hold: None,
         };
-        let load_balancer = self.load_balancer(&plan, &colours, &route).await?;
+        let load_balancer = load_balancer(&*side, &plan, &colours, &route).await?;
         let mut release = Release {
             format: RECORD_FORMAT,
             revision: 0,
@@ -166,6 +186,7 @@ impl<W: World> Step<'_, W> {
             green_ordered_at: None,
             test_route_pointed_at: None,
             first_shift_at: None,
+            deployment,
             build: None,
             green_share: Share::NONE,
             shifted_at: None,
@@ -177,6 +198,7 @@ impl<W: World> Step<'_, W> {
             looks: 0,
             intents: Vec::new(),
             setback: None,
+            out_of_reach_since: None,
             kept_on_green_since: None,
             restored_at: None,
             outbox: Vec::new(),
@@ -186,88 +208,113 @@ impl<W: World> Step<'_, W> {
             Opening::Opened => {}
             Opening::AlreadyOpen => release = self.load(&input.name).await?,
             Opening::Busy { key, holder } => {
-                return Err(self.busy(&release.plan, input, &key, &holder).await?);
+                let about = release.deployment.as_ref().map(|deployment| &deployment.id);
+                return Err(self.busy(&release.plan, input, about, &key, &holder).await?);
             }
         }
         self.note(Fact::Accepted { execution: input.execution.clone() });
         Ok(release)
     }
 
-    /// What metrics call the route: where every destination has a load balancer of its own, blue's.
-    async fn load_balancer(&self, plan: &Plan, colours: &Colours, route: &[RoutePart]) -> TealResult<String> {
-        if plan.traffic.route.kind().meter() != Meter::OwnLoadBalancer {
-            return Ok(route.first().map(|part| part.part.name_in_metrics().to_owned()).unwrap_or_default());
-        }
-        let entrance = self.world.entrance(&colours.blue).await?;
-        match (entrance.and_then(|entrance| entrance.load_balancer), &plan.judge.limits) {
-            (Some(load_balancer), _) => Ok(load_balancer),
-            (None, None) => Ok(String::new()),
-            (None, Some(_)) => Err(TealError::new(
-                ErrorName::RouteNotShiftable,
-                format!(
-                    "{} {} has no Application Load Balancer of its own, so judge.limits has no metrics to read. Give it one \
-                     (LoadBalancerType application), or judge by judge.alarms",
-                    colours.blue.noun(),
-                    colours.blue
-                ),
+    /// A plan that names a role of Teal's own account would have its locks and watches beside those of plans that name none.
+    fn require_another_account(&self, plan: &Plan) -> TealResult<()> {
+        match plan.account_number() {
+            Some(number) if self.is_own(number) => Err(TealError::new(
+                ErrorName::PlanInvalid,
+                format!("account: account {number} is the one that Teal is installed in. Leave `account` out"),
             )),
+            Some(_) | None => Ok(()),
         }
     }
+}
 
-    async fn read_route(&self, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {
-        let mut parts = Vec::new();
-        for part in plan.traffic.route.parts() {
-            let actions = self.world.actions(&part).await?;
-            parts.push((part, actions));
-        }
-        let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
-        let colours = discover(&parts, &plan.named()).map_err(not_shiftable)?;
-        let test_route = match plan.traffic.test.as_ref().and_then(TestRoute::part) {
-            None => None,
-            Some(part) => {
-                let actions = self.world.actions(&part).await?;
-                let found = discover(&[(part.clone(), actions.clone())], &both(&colours)).map_err(not_shiftable)?;
-                if found != colours {
-                    return Err(TealError::new(
-                        ErrorName::RouteNotShiftable,
-                        format!(
-                            "the test route ({part}) goes to {}, which is not blue. Put all its weight on {}; Teal points it at green when green is ready",
-                            found.blue, colours.blue
-                        ),
-                    ));
-                }
-                Some(RoutePart { original: attach(&part, &actions, &colours), part, expected: actions, ahead: None })
+/// What metrics call the route: where every destination has a load balancer of its own, blue's.
+async fn load_balancer(side: &impl Router, plan: &Plan, colours: &Colours, route: &[RoutePart]) -> TealResult<String> {
+    if plan.traffic.route.kind().meter() != Meter::OwnLoadBalancer {
+        return Ok(route.first().map(|part| part.part.name_in_metrics().to_owned()).unwrap_or_default());
+    }
+    let entrance = side.entrance(&colours.blue).await?;
+    match (entrance.and_then(|entrance| entrance.load_balancer), &plan.judge.limits) {
+        (Some(load_balancer), _) => Ok(load_balancer),
+        (None, None) => Ok(String::new()),
+        (None, Some(_)) => Err(TealError::new(
+            ErrorName::RouteNotShiftable,
+            format!(
+                "{} {} has no Application Load Balancer of its own, so judge.limits has no metrics to read. Give it one \
+                 (LoadBalancerType application), or judge by judge.alarms",
+                colours.blue.noun(),
+                colours.blue
+            ),
+        )),
+    }
+}
+
+async fn read_route(side: &impl Router, plan: &Plan) -> TealResult<(Colours, Vec<RoutePart>, Option<RoutePart>)> {
+    if let Some(TestRoute::Instance(_)) = plan.traffic.test {
+        return Err(TealError::new(
+            ErrorName::PlanInvalid,
+            "traffic.test.instance: it is for deployments in place by CodeDeploy, whose instances ask by teal-hook.sh. A release brings \
+             green up beside blue: give `listener`, `rule` or `url`",
+        ));
+    }
+    let mut parts = Vec::new();
+    for part in plan.traffic.route.parts() {
+        let actions = side.actions(&part).await?;
+        parts.push((part, actions));
+    }
+    let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
+    let colours = discover(&parts, &plan.named()).map_err(not_shiftable)?;
+    let test_route = match plan.traffic.test.as_ref().and_then(TestRoute::part) {
+        None => None,
+        // The deployment points it at green, and takes it back.
+        Some(_) if plan.traffic.shifted_by.is_some() => None,
+        Some(part) => {
+            let actions = side.actions(&part).await?;
+            let found = discover(&[(part.clone(), actions.clone())], &both(&colours)).map_err(not_shiftable)?;
+            if found != colours {
+                return Err(TealError::new(
+                    ErrorName::RouteNotShiftable,
+                    format!(
+                        "the test route ({part}) goes to {}, which is not blue. Put all its weight on {}; Teal points it at green when green is ready",
+                        found.blue, colours.blue
+                    ),
+                ));
             }
-        };
-        let route = parts
-            .into_iter()
-            .map(|(part, actions)| {
-                // What is tried before it is read with the lock held.
-                RoutePart { original: attach(&part, &actions, &colours), part, expected: actions, ahead: None }
-            })
-            .collect();
-        Ok((colours, route, test_route))
-    }
-
-    /// The flags that go with the version, each wholly as it is to be before the release.
-    async fn read_flags(&self, plan: &Plan) -> TealResult<Vec<RoutePart>> {
-        let mut flags = Vec::new();
-        for flag in &plan.flags {
-            let (part, green) = (PartRef::Flag(flag.part()), Destination::Flag(flag.green()));
-            let actions = self.world.actions(&part).await?;
-            let found = discover(&[(part.clone(), actions.clone())], &Named::Nothing);
-            let not_shiftable = match found {
-                Ok(colours) if colours.green == green => {
-                    flags.push(RoutePart { part, original: actions.clone(), expected: actions, ahead: None });
-                    continue;
-                }
-                Ok(_) => NotShiftable::AlreadyGreen { part, green },
-                Err(other) => other,
-            };
-            return Err(TealError::new(ErrorName::RouteNotShiftable, not_shiftable.to_string()));
+            Some(RoutePart { original: attach(&part, &actions, &colours), part, expected: actions, ahead: None })
         }
-        Ok(flags)
+    };
+    let route = parts
+        .into_iter()
+        .map(|(part, actions)| {
+            let original = match plan.traffic.shifted_by {
+                None => attach(&part, &actions, &colours),
+                Some(_) => actions.clone(),
+            };
+            // What is tried before it is read with the lock held.
+            RoutePart { original, part, expected: actions, ahead: None }
+        })
+        .collect();
+    Ok((colours, route, test_route))
+}
+
+/// The flags that go with the version, each wholly as it is to be before the release.
+async fn read_flags(side: &impl Router, plan: &Plan) -> TealResult<Vec<RoutePart>> {
+    let mut flags = Vec::new();
+    for flag in &plan.flags {
+        let (part, green) = (PartRef::Flag(flag.part()), Destination::Flag(flag.green()));
+        let actions = side.actions(&part).await?;
+        let found = discover(&[(part.clone(), actions.clone())], &Named::Nothing);
+        let not_shiftable = match found {
+            Ok(colours) if colours.green == green => {
+                flags.push(RoutePart { part, original: actions.clone(), expected: actions, ahead: None });
+                continue;
+            }
+            Ok(_) => NotShiftable::AlreadyGreen { part, green },
+            Err(other) => other,
+        };
+        return Err(TealError::new(ErrorName::RouteNotShiftable, not_shiftable.to_string()));
     }
+    Ok(flags)
 }
 
 fn both(colours: &Colours) -> Named {

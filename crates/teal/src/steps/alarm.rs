@@ -1,6 +1,7 @@
 //! An alarm went off: the releases that watch it are put back on blue at once, without waiting for the state machine.
 
 use super::Step;
+use super::give_up::or_give_up;
 use super::moving::RestoreError;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::AlarmName;
@@ -13,6 +14,8 @@ use serde::Serialize;
 /// An alarm's change to ALARM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RaisedAlarm {
+    /// The number of the account that it is in, where the event says so.
+    pub account: Option<String>,
     pub name: AlarmName,
     /// CloudWatch's reason.
     pub reason: String,
@@ -38,25 +41,40 @@ pub enum AlarmOutcome {
     PassedOver,
     /// It had ended, or was past the point of no return: only noted.
     TooLate,
+    /// The deployment that moves its traffic was stopped, and takes it back.
+    TakingBack,
     /// It is to go back to blue, which cannot serve now: the state machine restores it when blue can.
     KeptOnGreen,
     /// A person is needed; the record says what for.
     NeedsHuman,
 }
 
-/// Puts every release that watches the alarm back on blue, those first whose green has most of the traffic. The state machine finds
+/// Puts every release that watches the alarm back on blue, those first whose green answers most requests ([`Release::on_green`]). The state machine finds
 /// that done, verifies it and ends the release.
 ///
 /// # Errors
 /// The first error, after every release was tried: the event is to be delivered again.
 pub async fn on_alarm<W: World>(step: &mut Step<'_, W>, alarm: &RaisedAlarm) -> TealResult<Vec<AlarmEffect>> {
     let mut releases = Vec::new();
-    for id in step.world.watching(&alarm.name).await? {
-        releases.extend(step.world.load(&id).await?);
+    // Another account may have an alarm of the same name. Where nobody says whose it is, it counts as Teal's own.
+    let other = alarm.account.as_deref().filter(|account| !step.is_own(account));
+    let mut ids = match other {
+        Some(account) => step.world.watching(Some(account), &alarm.name).await?,
+        None => Vec::new(),
+    };
+    if other.is_none() || step.call.account.is_none() {
+        ids.extend(step.world.watching(None, &alarm.name).await?);
     }
-    releases.sort_by_key(|release| std::cmp::Reverse(release.green_share));
-    let mut effects = Vec::new();
     let mut failure = None;
+    for id in ids {
+        match step.world.load(&id).await {
+            Ok(found) => releases.extend(found),
+            // No reason to leave the others on green.
+            Err(error) => step.keep_first(&mut failure, &id, error.into()),
+        }
+    }
+    releases.sort_by_key(|release| std::cmp::Reverse(release.on_green()));
+    let mut effects = Vec::new();
     for release in releases {
         let id = release.id.clone();
         // What could not be written of another release is none of this one's story.
@@ -75,26 +93,34 @@ pub async fn on_alarm<W: World>(step: &mut Step<'_, W>, alarm: &RaisedAlarm) -> 
 /// write a few times a second at most.
 const RACES: usize = 10;
 
+/// How often an alarm begins anew at once because a call failed or its answer was lost. It repeats nothing but traffic towards blue.
+const FAILED_CALLS: usize = 2;
+
 impl<W: World> Step<'_, W> {
-    /// Puts a release back on blue even while other functions write its record: waiting for the next delivery of the event would
-    /// leave users on green for a minute.
+    /// Puts a release back on blue even while other functions write its record, or where a call fails: waiting for the next delivery of the
+    /// event would leave users on green for a minute.
     async fn restore_despite_races(
         &mut self,
-        mut release: Release,
+        release: Release,
         alarm: &RaisedAlarm,
         error: TealError,
     ) -> TealResult<AlarmOutcome> {
-        for _ in 0..RACES {
-            let id = release.id.clone();
-            match self.restore_or_pass_over(release, alarm, error.clone()).await {
-                Err(error) if error.name == ErrorName::RecordChanged => {
-                    self.unsaved.clear();
-                    release = self.load(&id).await?;
-                }
+        let id = release.id.clone();
+        let (mut races, mut failed_calls) = (0, 0);
+        let mut found = Ok(release);
+        loop {
+            let outcome = match found {
+                Ok(release) => self.restore_or_pass_over(release, alarm, error.clone()).await,
+                Err(unread) => Err(unread),
+            };
+            match outcome {
+                Err(error) if error.name == ErrorName::RecordChanged && races < RACES => races += 1,
+                Err(error) if error.name == ErrorName::Unavailable && failed_calls < FAILED_CALLS => failed_calls += 1,
                 other => return other,
             }
+            self.unsaved.clear();
+            found = self.load(&id).await;
         }
-        self.restore_or_pass_over(release, alarm, error).await
     }
 
     /// Passes over a release that began, or begins, while the alarm was in ALARM, as its plan allows; unless the alarm must have been
@@ -146,7 +172,16 @@ impl<W: World> Step<'_, W> {
                 self.keep_on_green(&mut release, &why);
                 (AlarmOutcome::KeptOnGreen, self.save_and_announce(&mut release).await)
             }
-            Err(RestoreError::Impossible { todo } | RestoreError::Gone { todo }) => {
+            Err(RestoreError::UnderWay { .. }) => {
+                // What was asked for was answered; RollBack sees it through.
+                self.settle(&mut release);
+                (AlarmOutcome::TakingBack, self.save_and_announce(&mut release).await)
+            }
+            Err(RestoreError::Gone { todo, .. }) => {
+                let todo = or_give_up(&release, &todo);
+                (AlarmOutcome::NeedsHuman, self.call_for_help(&mut release, todo).await.map(|_| ()))
+            }
+            Err(RestoreError::Impossible { todo }) => {
                 (AlarmOutcome::NeedsHuman, self.call_for_help(&mut release, todo).await.map(|_| ()))
             }
         };

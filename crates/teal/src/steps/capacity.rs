@@ -3,7 +3,7 @@
 
 use super::{Answer, Step};
 use crate::error::TealResult;
-use crate::ports::{PortError, TargetHealth, World};
+use crate::ports::{Fleet, PortError, Router, TargetHealth, World};
 use crate::release::Release;
 use crate::route::{Colour, Destination};
 use crate::state::State;
@@ -32,7 +32,8 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn hold_blue(&self, release: &Release) -> TealResult<()> {
         let order = &release.green;
         if let Some(hold) = &order.hold {
-            self.world.hold_capacity(&order.blue, hold).await?;
+            let side = self.side(release).await?;
+            side.hold_capacity(&order.blue, hold).await?;
         }
         Ok(())
     }
@@ -42,33 +43,44 @@ impl<W: World> Step<'_, W> {
         let order = &release.green;
         let Some(hold) = &order.hold else { return Ok(()) };
         let runner = order.runner(colour);
-        match self.world.free_capacity(runner, hold).await {
+        let freed = match self.side(release).await {
+            Ok(side) => side.free_capacity(runner, hold).await,
+            Err(error) => Err(error),
+        };
+        match freed {
             Ok(()) => Ok(()),
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => Err(error.into()),
+            Err(error @ PortError::NotAssumed { .. }) if self.may_wait_for_role(release) => Err(error.into()),
             // All traffic is where it should be: the release ends all the same, and says what is left to do.
             Err(error) => {
-                let units = runner.units();
-                let note = format!(
-                    "automatic scaling still takes no {units} from {} (at least {}): {error}. Resume its scaling in, with at \
-                     least {} {units}",
-                    runner.name(),
-                    hold.held.min_capacity,
-                    hold.found.min_capacity
-                );
-                self.note(Fact::Noted { note });
+                self.note_held(release, colour, &error);
                 Ok(())
             }
         }
     }
 
+    /// Notes that automatic scaling may still be kept from taking a colour in, and why.
+    pub(super) fn note_held(&mut self, release: &Release, colour: Colour, error: &PortError) {
+        let Some(hold) = &release.green.hold else { return };
+        let runner = release.green.runner(colour);
+        let units = runner.units();
+        let note = format!(
+            "automatic scaling still takes no {units} from {} (at least {}): {error}. Resume its scaling in, with at least {} {units}",
+            runner.name(),
+            hold.held.min_capacity,
+            hold.found.min_capacity
+        );
+        self.note(Fact::Noted { note });
+    }
+
     /// Whether blue would serve users no worse than green does now. What cannot be read stands in nobody's way back to blue.
     pub(super) async fn blue_serves_no_worse(&self, release: &Release) -> Result<(), String> {
         let colours = &release.colours;
-        let Ok(blue) = self.standing(&colours.blue).await else { return Ok(()) };
+        let Ok(blue) = self.standing(release, &colours.blue).await else { return Ok(()) };
         if blue == Standing::Healthy {
             return Ok(());
         }
-        match self.standing(&colours.green).await {
+        match self.standing(release, &colours.green).await {
             Ok(green) if green > blue => {
                 let blue_is = if blue == Standing::Empty { "no targets" } else { "no healthy target" };
                 let green_is = if green == Standing::Healthy { "has healthy ones" } else { "has targets at least" };
@@ -78,8 +90,9 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    async fn standing(&self, destination: &Destination) -> Result<Standing, PortError> {
-        let targets = self.world.targets(destination).await?;
+    async fn standing(&self, release: &Release, destination: &Destination) -> Result<Standing, PortError> {
+        let side = self.side(release).await?;
+        let targets = side.targets(destination).await?;
         let standing = targets.iter().map(|target| match target.health {
             TargetHealth::Draining | TargetHealth::Unused => Standing::Empty,
             TargetHealth::Initial | TargetHealth::Unhealthy => Standing::NoneHealthy,
@@ -99,12 +112,20 @@ impl<W: World> Step<'_, W> {
         }
     }
 
+    /// Whether blue has had all the time that it is given to come up.
+    pub(super) fn is_blue_waited_out(&self, release: &Release) -> bool {
+        release.kept_on_green_since.is_some_and(|since| self.now() >= after(since, BLUE_PATIENCE_SECONDS))
+    }
+
     /// Brings blue up again to the size that it had, and tries to restore later; in the end a person is needed, and sweep goes on trying.
     pub(super) async fn wait_for_blue(&mut self, release: &mut Release, why: String) -> TealResult<Answer> {
         self.keep_on_green(release, &why);
         let order = release.green.clone();
         let ordered = match order.blue.is_sized_by_teal() {
-            true => self.world.scale_out(&order.blue, order.desired).await,
+            true => match self.side(release).await {
+                Ok(side) => side.scale_out(&order.blue, order.desired).await,
+                Err(error) => Err(error),
+            },
             // Its owner may be at it.
             false => Ok(()),
         };
@@ -115,14 +136,16 @@ impl<W: World> Step<'_, W> {
         };
         let since = release.kept_on_green_since.unwrap_or(self.now());
         let until = after(since, BLUE_PATIENCE_SECONDS);
-        if problem.is_some() || self.now() >= until {
+        if problem.is_some() || self.is_blue_waited_out(release) {
             let todo = format!(
                 "the traffic stays where it is, for {why}{}. Bring {} up ({} {}), then sweep gives it the traffic within \
-                 five minutes; or fix green and give it all the weight by hand",
+                 five minutes. Where that cannot be, fix green and give it all the weight by hand: `teal abort {}` then ends the release with the \
+                 traffic on green",
                 problem.map_or(String::new(), |problem| format!("; blue cannot be brought up: {problem}")),
                 order.blue,
                 order.desired,
                 order.blue.units(),
+                release.id,
             );
             return self.call_for_help(release, todo).await;
         }

@@ -11,6 +11,7 @@ use crate::route::Colour;
 use crate::state::State;
 use crate::story::Fact;
 use crate::time::{Timestamp, after, seconds_until};
+use crate::units::Share;
 use crate::verdict::{Decision, Reason, Verdict};
 
 /// Looks at requests, deadline, route, green's health, alarms and limits, in this order, and decides.
@@ -27,19 +28,24 @@ pub async fn evaluate_health<W: World>(step: &mut Step<'_, W>, input: &StepInput
         _ => elsewhere(&release, |_| false)?,
     }
     release.looks += 1;
-    if let Some(error) = step.reason_to_stop(&mut release).await? {
-        return step.decide_to_roll_back(&mut release, error).await;
+    match step.reason_to_stop(&mut release).await {
+        Ok(Some(error)) => return step.decide_to_roll_back(&mut release, error).await,
+        Ok(None) => release.out_of_reach_since = None,
+        Err(error) => return step.wait_for_role(&mut release, error).await,
     }
+    step.keep_up_with_deployment(&mut release)?;
     let verdict = step.judge(&mut release).await?;
     step.note(Fact::Looked { look: release.looks, verdict: verdict.clone() });
-    match verdict.decision {
+    let answer = match verdict.decision {
         Decision::RollBack => {
             let error = TealError::new(verdict.error(), verdict.to_string());
             step.decide_to_roll_back(&mut release, error).await
         }
-        Decision::Insufficient | Decision::Hold => step.hold(&mut release).await,
+        Decision::Insufficient | Decision::Hold => step.hold(&mut release, &verdict).await,
         Decision::Advance => step.advance(&mut release).await,
-    }
+    }?;
+    step.carry_on(&mut release).await?;
+    Ok(answer)
 }
 
 impl<W: World> Step<'_, W> {
@@ -49,7 +55,7 @@ impl<W: World> Step<'_, W> {
             let error = match request.ask {
                 Ask::Abort => ErrorName::Aborted,
                 Ask::Reject { stage } if release.phase == (Phase::AwaitApproval { stage }) => ErrorName::Rejected,
-                Ask::Reject { .. } | Ask::Approve { .. } => continue,
+                Ask::Reject { .. } | Ask::Approve { .. } | Ask::GiveUp | Ask::LeaveOnGreen => continue,
             };
             let message = request.as_cause();
             self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
@@ -63,12 +69,10 @@ impl<W: World> Step<'_, W> {
             );
             return Ok(Some(TealError::new(ErrorName::DeadlineExceeded, message)));
         }
-        for part in release.route.iter().chain(&release.test_route).chain(&release.flags) {
-            match self.require_unchanged(part, None).await {
-                Ok(()) => {}
-                Err(error) if error.name == ErrorName::RouteChanged => return Ok(Some(error)),
-                Err(error) => return Err(error),
-            }
+        match self.require_as_left(release).await {
+            Ok(()) => {}
+            Err(error) if ends_release(error.name) => return Ok(Some(error)),
+            Err(error) => return Err(error),
         }
         match self.require_healthy(release, Colour::Green).await {
             Ok(_) => Ok(None),
@@ -81,7 +85,7 @@ impl<W: World> Step<'_, W> {
     async fn judge(&mut self, release: &mut Release) -> TealResult<Verdict> {
         let alarms = self.look_at_alarms(release).await;
         if release.bake_passed_at.is_some() {
-            let mut verdict = judge_kept(alarms, self.now() < blue_kept_until(release));
+            let mut verdict = judge_kept(alarms, self.keeps_blue(release).await?);
             self.wait_for_data(release, &mut verdict);
             return Ok(verdict);
         }
@@ -90,7 +94,11 @@ impl<W: World> Step<'_, W> {
             return Ok(judge_gate(alarms, Verdict::all([comparison, limits])));
         }
         let clock = look_at_clock(release, accepted, self.now());
-        let mut verdict = held(Verdict::all([alarms, comparison, limits, clock]), release, self.now());
+        let judged = Verdict::all([alarms, comparison, limits, clock].into_iter().chain(yet_to_come(release)));
+        let mut verdict = held(judged, release, self.now());
+        if verdict.decision == Decision::Insufficient && yet_to_come(release).is_some() {
+            verdict.decision = Decision::Hold;
+        }
         self.wait_for_data(release, &mut verdict);
         if verdict.decision == Decision::RollBack {
             // How long the bake would have gone on is no reason to roll back.
@@ -125,6 +133,11 @@ impl<W: World> Step<'_, W> {
         }
     }
 
+    /// Whether blue is still to be kept, and there. A route that is held for a blue that is gone would only keep the next release waiting.
+    async fn keeps_blue(&self, release: &Release) -> TealResult<bool> {
+        Ok(self.now() < blue_kept_until(release) && !self.has_deployment_taken_blue(release).await?)
+    }
+
     async fn decide_to_roll_back(&mut self, release: &mut Release, error: TealError) -> TealResult<Answer> {
         self.note(Fact::RollBackDecided { error: error.name, cause: error.message.clone() });
         let function = self.call.function.clone();
@@ -134,15 +147,15 @@ impl<W: World> Step<'_, W> {
         Ok(Answer::at(release))
     }
 
-    async fn hold(&mut self, release: &mut Release) -> TealResult<Answer> {
+    async fn hold(&mut self, release: &mut Release, verdict: &Verdict) -> TealResult<Answer> {
         if let Phase::AwaitApproval { stage } = release.phase {
-            return self.hold_at_gate(release, stage).await;
+            return self.hold_at_gate(release, stage, verdict).await;
         }
         let next_end = release.bake_ends_at().filter(|end| self.now() < *end).or_else(|| waited_out_at(release));
         self.look_again(release, State::Bake, next_end).await
     }
 
-    async fn look_again(
+    pub(super) async fn look_again(
         &mut self,
         release: &mut Release,
         state: State,
@@ -154,9 +167,15 @@ impl<W: World> Step<'_, W> {
         Ok(Answer::waiting(release, state, every.min(left.max(1))))
     }
 
-    async fn hold_at_gate(&mut self, release: &mut Release, stage: usize) -> TealResult<Answer> {
+    async fn hold_at_gate(&mut self, release: &mut Release, stage: usize, verdict: &Verdict) -> TealResult<Answer> {
         let requests = self.world.requests(&release.id).await?;
-        if let Some(request) = requests.into_iter().find(|request| request.ask == Ask::Approve { stage }) {
+        let approved = requests.into_iter().find(|request| request.ask == Ask::Approve { stage });
+        let is_approved = approved.is_some();
+        let silent = verdict.decision == Decision::Insufficient;
+        // Before green's first weight many an alarm has no data yet: then it is enough that none is raised.
+        let is_first = release.green_share == Share::NONE;
+        let holds = is_approved && silent && !(is_first && self.require_no_alarm(release).await.is_ok());
+        if let Some(request) = approved.filter(|_| !holds) {
             self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
             release.apply(&Event::Approved, self.now())?;
             self.note_phase(release);
@@ -168,7 +187,14 @@ impl<W: World> Step<'_, W> {
         };
         let expires = after(release.phase_since, gate.within.as_seconds().into());
         if self.now() >= expires {
-            let message = format!("nobody answered at the gate {:?} within {}", gate.name.as_str(), gate.within);
+            let (name, within) = (gate.name.as_str(), gate.within);
+            let message = if is_approved {
+                format!(
+                    "the gate {name:?} was approved, and its {within} ended before every alarm could be read: {verdict}"
+                )
+            } else {
+                format!("nobody answered at the gate {name:?} within {within}")
+            };
             return self.decide_to_roll_back(release, TealError::new(ErrorName::ApprovalExpired, message)).await;
         }
         self.look_again(release, State::AwaitApproval, Some(expires)).await
@@ -178,9 +204,8 @@ impl<W: World> Step<'_, W> {
         release.insufficient_since = None;
         if release.phase == (Phase::Bake { stage: release.last_stage() }) {
             release.bake_passed_at.get_or_insert(self.now());
-            let kept_until = blue_kept_until(release);
-            if self.now() < kept_until {
-                return self.look_again(release, State::Bake, Some(kept_until)).await;
+            if self.keeps_blue(release).await? {
+                return self.look_again(release, State::Bake, Some(blue_kept_until(release))).await;
             }
         }
         release.apply(&Event::BakePassed, self.now())?;
@@ -193,6 +218,19 @@ impl<W: World> Step<'_, W> {
 /// Until when blue is kept after green got everything.
 fn blue_kept_until(release: &Release) -> Timestamp {
     after(release.phase_since, release.plan.afterwards.keep_blue.as_seconds().into())
+}
+
+/// What is found of the route, or of whoever moves it, that ends a release whatever the metrics say.
+const fn ends_release(error: ErrorName) -> bool {
+    matches!(error, ErrorName::RouteChanged | ErrorName::DeploymentFailed | ErrorName::DeadlineExceeded)
+}
+
+/// Where a deployment has yet to reach the stage, there is nothing to advance from.
+fn yet_to_come(release: &Release) -> Option<Verdict> {
+    let Phase::Bake { stage } = release.phase else { return None };
+    let (share, weight) = (release.green_share, release.timeline.stages().get(stage)?.weight);
+    let is_awaited = release.is_moved_by_deployment() && share < weight;
+    is_awaited.then(|| Verdict::because(Decision::Hold, Reason::DeploymentAwaited { share, weight }))
 }
 
 /// While blue is merely kept, only an alarm that is raised still rolls back: the release was judged when its bake ended. But blue
@@ -211,11 +249,15 @@ fn judge_kept(alarms: Verdict, kept: bool) -> Verdict {
     }
 }
 
-/// At a gate a person decides, and nothing but evidence against green stands in the way of asking.
+/// At a gate a person decides, and nothing but evidence against green stands in the way of asking. But once green has traffic no approval
+/// counts while an alarm is silent.
 fn judge_gate(alarms: Verdict, measured: Verdict) -> Verdict {
-    match (alarms.decision, measured.decision) {
-        (Decision::RollBack, _) => alarms,
-        (_, Decision::RollBack) => measured,
-        _ => Verdict { decision: Decision::Hold, reasons: measured.reasons },
-    }
+    let decision = match (alarms.decision, measured.decision) {
+        (Decision::RollBack, _) => return alarms,
+        (_, Decision::RollBack) => return measured,
+        (Decision::Insufficient, _) => Decision::Insufficient,
+        _ => Decision::Hold,
+    };
+    let reasons = alarms.reasons.into_iter().chain(measured.reasons).collect();
+    Verdict { decision, reasons }
 }

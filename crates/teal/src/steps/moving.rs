@@ -2,8 +2,8 @@
 
 use super::Step;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::{PortError, TargetHealth, World};
-use crate::release::{Act, Intent, Release};
+use crate::ports::{PortError, PortResult, Router, TargetHealth, World};
+use crate::release::{Act, Release};
 use crate::route::{Action, Colour, Colours, Destination, Difference, PartRef, RoutePart, differences, weight_in};
 use crate::story::Fact;
 use crate::units::Share;
@@ -14,50 +14,54 @@ pub(super) enum RestoreError {
     Again(TealError),
     /// Only a person can help.
     Impossible { todo: String },
-    /// It is not there any more, or blue is not on it.
-    Gone { todo: String },
+    /// It is not there any more, or blue is not on it. Everything else is on blue.
+    Gone {
+        todo: String,
+        /// Whether green still gets traffic from what is there without blue.
+        on_green: bool,
+    },
     /// Blue could not serve what green serves: restoring it now would be the greater evil.
     WouldHarm { why: String },
+    /// Whoever moves the traffic was told, and is at it.
+    UnderWay { why: String },
 }
 
 impl RestoreError {
-    /// What is told of several parts: that it is worth another try, or else what went wrong first.
+    /// What is told of several parts: that it is worth another try, or else what went wrong first. That one is missing is told where
+    /// nothing else went wrong.
     fn of_both(before: Option<Self>, next: Option<Self>) -> Option<Self> {
         match (before, next) {
             (_, Some(again @ Self::Again(_))) => Some(again),
+            (Some(Self::Gone { todo, on_green }), Some(Self::Gone { todo: other, on_green: too })) => {
+                Some(Self::Gone { todo: format!("{todo}; {other}"), on_green: on_green || too })
+            }
+            (Some(Self::Gone { .. }), Some(next)) => Some(next),
             (before, next) => before.or(next),
         }
     }
 }
 
 impl<W: World> Step<'_, W> {
-    /// Records what is about to be done.
-    pub(super) async fn intend(&mut self, release: &mut Release, act: Act) -> TealResult<()> {
-        release.drop_past_intents(self.call.now);
-        release.intents.push(Intent { invocation: self.call.id.clone(), act, act_by: self.call.act_by });
-        self.save(release).await
-    }
-
-    /// Takes this run's intents back: what they announced has been done and read again.
-    pub(super) fn settle(&self, release: &mut Release) {
-        release.intents.retain(|intent| intent.invocation != self.call.id);
-    }
-
-    /// Refuses to act while another run's act may still be under way.
-    pub(super) fn wait_for_others(&self, release: &Release) -> TealResult<()> {
-        match release.intents.iter().find(|i| i.act_by > self.call.now && i.invocation != self.call.id) {
-            None => Ok(()),
-            Some(intent) => Err(TealError::new(
-                ErrorName::RouteNotSettled,
-                format!("another run of Teal may still be changing the route, until {}", intent.act_by),
-            )),
-        }
+    /// Sets a part's actions.
+    async fn set_part(
+        &mut self,
+        side: &impl Router,
+        release: &Release,
+        part: &PartRef,
+        actions: &[Action],
+    ) -> PortResult<()> {
+        let written = side.set_actions(part, actions).await;
+        self.heed_unanswered(release, &written);
+        written
     }
 
     /// Green's or blue's destination must have healthy targets before it gets weight.
     pub(super) async fn require_healthy(&self, release: &Release, colour: Colour) -> TealResult<usize> {
         let destination = release.colours.of(colour);
-        let healthy = self.healthy(destination).await?;
+        let healthy = match colour {
+            Colour::Green if release.is_green_unchecked() => self.healthy_or_unused(release, destination).await?,
+            Colour::Green | Colour::Blue => self.healthy(release, destination).await?,
+        };
         if healthy > 0 {
             return Ok(healthy);
         }
@@ -74,13 +78,24 @@ impl<W: World> Step<'_, W> {
         ))
     }
 
-    pub(super) async fn healthy(&self, destination: &Destination) -> Result<usize, PortError> {
-        let targets = self.world.targets(destination).await?;
+    pub(super) async fn healthy(&self, release: &Release, destination: &Destination) -> Result<usize, PortError> {
+        let side = self.side(release).await?;
+        let targets = side.targets(destination).await?;
         Ok(targets.iter().filter(|target| target.health == TargetHealth::Healthy).count())
     }
 
-    /// Gives green `share` of production traffic on every part of the route.
+    async fn healthy_or_unused(&self, release: &Release, destination: &Destination) -> Result<usize, PortError> {
+        let side = self.side(release).await?;
+        let targets = side.targets(destination).await?;
+        let may_serve = |health| matches!(health, TargetHealth::Healthy | TargetHealth::Unused);
+        Ok(targets.iter().filter(|target| may_serve(target.health)).count())
+    }
+
+    /// Gives green `share` of production traffic on every part of the route, or lets the deployment go on that does.
     pub(super) async fn move_traffic(&mut self, release: &mut Release, share: Share) -> TealResult<()> {
+        if release.is_moved_by_deployment() {
+            return self.let_deployment_move(release).await;
+        }
         self.wait_for_others(release)?;
         self.require_healthy(release, Colour::Green).await?;
         if share != Share::ALL {
@@ -88,18 +103,22 @@ impl<W: World> Step<'_, W> {
         }
         let targets: Vec<Vec<Action>> = release.route.iter().map(|part| part.at(&release.colours, share)).collect();
         for (part, target) in release.route.iter().zip(&targets) {
-            self.require_unchanged(part, Some(target)).await?;
+            self.require_unchanged(release, part, Some(target)).await?;
         }
+        let side = self.side(release).await?;
 
         release.first_shift_at.get_or_insert(self.call.now);
         self.intend(release, Act::Shift { share }).await?;
         for (part, target) in release.route.iter().zip(&targets) {
-            self.world.set_actions(&part.part, target).await?;
+            self.set_part(&*side, release, &part.part, target).await?;
         }
         for (part, target) in release.route.iter().zip(&targets) {
-            self.verify(&part.part, target).await?;
+            verify(&*side, &part.part, target).await?;
         }
         self.require_healthy(release, Colour::Green).await?;
+        if share != Share::ALL {
+            self.require_healthy(release, Colour::Blue).await?;
+        }
 
         for (part, target) in release.route.iter_mut().zip(targets) {
             part.expected = target;
@@ -118,10 +137,11 @@ impl<W: World> Step<'_, W> {
         for part in release.flags.clone() {
             let Some(colours) = part.own_colours() else { continue };
             let target = part.at(&colours, Share::ALL);
-            self.require_unchanged(&part, Some(&target)).await?;
+            self.require_unchanged(release, &part, Some(&target)).await?;
+            let side = self.side(release).await?;
             self.intend(release, Act::Shift { share: Share::ALL }).await?;
-            self.world.set_actions(&part.part, &target).await?;
-            self.verify(&part.part, &target).await?;
+            self.set_part(&*side, release, &part.part, &target).await?;
+            verify(&*side, &part.part, &target).await?;
             self.note(Fact::Shifted { part: part.part.to_string(), share: Share::ALL });
             for turned in release.flags.iter_mut().filter(|turned| turned.part == part.part) {
                 turned.expected.clone_from(&target);
@@ -139,10 +159,11 @@ impl<W: World> Step<'_, W> {
             return Ok(());
         }
         self.wait_for_others(release)?;
-        self.require_unchanged(&part, Some(&target)).await?;
+        self.require_unchanged(release, &part, Some(&target)).await?;
+        let side = self.side(release).await?;
         self.intend(release, Act::PointTestRoute).await?;
-        self.world.set_actions(&part.part, &target).await?;
-        self.verify(&part.part, &target).await?;
+        self.set_part(&*side, release, &part.part, &target).await?;
+        verify(&*side, &part.part, &target).await?;
         self.note(Fact::Shifted { part: part.part.to_string(), share: Share::ALL });
         release.test_route = Some(RoutePart { expected: target, ..part });
         release.test_route_pointed_at = Some(self.call.now);
@@ -150,14 +171,48 @@ impl<W: World> Step<'_, W> {
         Ok(())
     }
 
+    /// Fails with what somebody else changed on any part that this release holds, and where a deployment moves the traffic with what became
+    /// of it.
+    pub(super) async fn require_as_left(&mut self, release: &mut Release) -> TealResult<()> {
+        if release.is_moved_by_deployment() {
+            return self.follow_deployment(release).await.map(drop);
+        }
+        for part in release.route.iter().chain(&release.test_route).chain(&release.flags) {
+            self.require_unchanged(release, part, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Fails where green has not all the traffic any more.
+    pub(super) async fn require_all_on_green(&mut self, release: &mut Release) -> TealResult<()> {
+        if release.is_moved_by_deployment() {
+            let shares = self.read_shares(release).await?;
+            if shares.least < Share::ALL {
+                let text = format!("somebody else gave traffic back: green has {} of it", shares.least);
+                return Err(TealError::new(ErrorName::RouteChanged, text));
+            }
+            return Ok(());
+        }
+        for part in &release.route {
+            self.require_unchanged(release, part, None).await?;
+        }
+        Ok(())
+    }
+
     /// Fails with what somebody else changed, rules that were put before a part of the route among it. `or` is also fine: an earlier run
     /// of this step may have written it already.
-    pub(super) async fn require_unchanged(&self, part: &RoutePart, or: Option<&[Action]>) -> TealResult<()> {
+    pub(super) async fn require_unchanged(
+        &self,
+        release: &Release,
+        part: &RoutePart,
+        or: Option<&[Action]>,
+    ) -> TealResult<()> {
+        let side = self.side(release).await?;
         let is_fine = |found: &[Action]| found == part.expected || or.is_some_and(|other| found == other);
         let (told, rivals) = match &part.ahead {
             None => (None, Vec::new()),
             Some(known) => {
-                let reading = self.world.reading(&part.part).await?;
+                let reading = side.reading(&part.part).await?;
                 let rivals = reading.new_rivals(&part.part, known);
                 (Some(reading.actions), rivals)
             }
@@ -165,7 +220,7 @@ impl<W: World> Step<'_, W> {
         let found = match told {
             Some(told) if is_fine(&told) => told,
             // What is written is read back by the part's own call, so that one has the last word.
-            Some(_) | None => self.world.actions(&part.part).await?,
+            Some(_) | None => side.actions(&part.part).await?,
         };
         let mut list = rivals;
         if !is_fine(&found) {
@@ -184,23 +239,16 @@ impl<W: World> Step<'_, W> {
         Err(error)
     }
 
-    async fn verify(&self, part: &PartRef, target: &[Action]) -> TealResult<()> {
-        let found = self.world.actions(part).await?;
-        let list = differences(part, target, &found);
-        if list.is_empty() {
-            return Ok(());
-        }
-        if list.iter().all(Difference::is_weight) {
-            let text = in_words(&list);
-            return Err(TealError::new(ErrorName::RouteNotSettled, format!("read back after writing: {text}")));
-        }
-        Err(changed(&list))
-    }
-
     /// Gives everything back to blue: flags that were turned with the version first, since blue may not know what is behind them, then
     /// production, then the test route. Only the weights of blue and green are touched, so
     /// what somebody else changed stays; where nobody did, the result is the original, number for number.
     pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
+        if let Ok(side) = self.side(release).await {
+            side.restoring_for(release.on_green());
+        }
+        if release.is_moved_by_deployment() {
+            return self.take_back_by_deployment(release).await;
+        }
         let mut failure = None;
         for part in release.flags.clone() {
             let Some(colours) = part.own_colours() else { continue };
@@ -208,13 +256,8 @@ impl<W: World> Step<'_, W> {
             let restored = self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await;
             failure = RestoreError::of_both(failure, restored.err());
         }
-        let mut blue_serves = None;
+        failure = RestoreError::of_both(failure, self.restore_route(release).await.err());
         let colours = release.colours.clone();
-        for part in release.route.clone() {
-            // One part that cannot be restored is no reason to leave another one.
-            let restored = self.restore_part(release, &colours, &part, &mut blue_serves).await;
-            failure = RestoreError::of_both(failure, restored.err());
-        }
         if let Some(failure @ RestoreError::WouldHarm { .. }) = failure {
             return Err(failure);
         }
@@ -223,19 +266,27 @@ impl<W: World> Step<'_, W> {
             match self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await {
                 Ok(()) => {}
                 // No user is on it, so nobody is called for it.
-                Err(RestoreError::Gone { todo }) => self.note(Fact::LeftAlone { difference: todo }),
-                Err(error) => failure = failure.or(Some(error)),
+                Err(RestoreError::Gone { todo, .. }) => self.note(Fact::LeftAlone { difference: todo }),
+                Err(error) => failure = RestoreError::of_both(failure, Some(error)),
             }
         }
         if let Some(failure) = failure {
             return Err(failure);
         }
-        for part in release.route.iter_mut().chain(&mut release.test_route).chain(&mut release.flags) {
-            part.expected = part.original.clone();
-        }
-        release.green_share = Share::NONE;
-        release.kept_on_green_since = None;
+        release.expect_original();
         Ok(())
+    }
+
+    /// Gives production traffic back to blue.
+    pub(super) async fn restore_route(&mut self, release: &Release) -> Result<(), RestoreError> {
+        let mut failure = None;
+        let mut blue_serves = None;
+        for part in &release.route {
+            // One part that cannot be restored is no reason to leave another one.
+            let restored = self.restore_part(release, &release.colours, part, &mut blue_serves).await;
+            failure = RestoreError::of_both(failure, restored.err());
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     /// `blue_serves` is asked for once, where there is something to move.
@@ -246,7 +297,8 @@ impl<W: World> Step<'_, W> {
         part: &RoutePart,
         blue_serves: &mut Option<Result<(), String>>,
     ) -> Result<(), RestoreError> {
-        let found = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
+        let side = self.side(release).await.map_err(|error| restore_error(&part.part, error))?;
+        let found = side.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
         let Some(target) = part.on_blue(&found, colours) else {
             return Err(RestoreError::Gone {
                 todo: format!(
@@ -255,6 +307,7 @@ impl<W: World> Step<'_, W> {
                     colours.blue.noun(),
                     colours.blue
                 ),
+                on_green: weight_in(&found, &colours.green).is_some_and(|weight| weight > 0),
             });
         };
         if found != part.expected {
@@ -273,11 +326,12 @@ impl<W: World> Step<'_, W> {
         if let Some(Err(why)) = blue_serves {
             return Err(RestoreError::WouldHarm { why: why.clone() });
         }
-        let ended = self.world.restore_actions(&part.part, &target).await;
+        let ended = side.restore_actions(&part.part, &target).await;
+        self.heed_unanswered(release, &ended);
         if let Some(ended) = ended.map_err(|error| restore_error(&part.part, error))? {
             self.note(Fact::Noted { note: ended });
         }
-        let again = self.world.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
+        let again = side.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
         let blue_has_all = weight_in(&again, &colours.blue).is_some_and(|weight| weight > 0)
             && weight_in(&again, &colours.green).is_none_or(|weight| weight == 0);
         if !blue_has_all {
@@ -291,12 +345,27 @@ impl<W: World> Step<'_, W> {
     }
 }
 
-fn restore_error(part: &PartRef, error: PortError) -> RestoreError {
+/// Reads back what was written.
+async fn verify(side: &impl Router, part: &PartRef, target: &[Action]) -> TealResult<()> {
+    let found = side.actions(part).await?;
+    let list = differences(part, target, &found);
+    if list.is_empty() {
+        return Ok(());
+    }
+    if list.iter().all(Difference::is_weight) {
+        let text = in_words(&list);
+        return Err(TealError::new(ErrorName::RouteNotSettled, format!("read back after writing: {text}")));
+    }
+    Err(changed(&list))
+}
+
+pub(super) fn restore_error(part: &PartRef, error: PortError) -> RestoreError {
     match error {
         PortError::NotFound { .. } => RestoreError::Gone {
             todo: format!("{part} is gone. If it was replaced, give its successor's traffic to blue by hand"),
+            on_green: false,
         },
-        PortError::Denied { .. } | PortError::Refused { .. } => {
+        PortError::Denied { .. } | PortError::NotAssumed { .. } | PortError::Refused { .. } => {
             RestoreError::Impossible { todo: format!("{error}. Then give {part}'s traffic back to blue, or run sweep") }
         }
         PortError::Throttled { .. } | PortError::Unavailable { .. } | PortError::Stale { .. } => {
@@ -309,7 +378,7 @@ fn in_words(list: &[Difference]) -> String {
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn changed(list: &[Difference]) -> TealError {
+pub(super) fn changed(list: &[Difference]) -> TealError {
     TealError::new(
         ErrorName::RouteChanged,
         format!("somebody else changed the route during the release, so Teal leaves that as it is: {}", in_words(list)),

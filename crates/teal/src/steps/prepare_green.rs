@@ -3,7 +3,7 @@
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::fleet::Runner;
-use crate::ports::{Target, TargetHealth, World};
+use crate::ports::{Fleet, Router, Target, TargetHealth, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::request::Ask;
 use crate::route::{Meter, RoutePart};
@@ -27,26 +27,13 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
         return Ok(Answer::at(&release));
     }
     step.stop_if_aborted(&release).await?;
-    step.attach_green(&mut release).await?;
-    step.order_green(&mut release).await?;
-    step.bring_green_on(&mut release).await?;
-    let progress = step.world.progress_of_green(&release.green).await?;
-    if let Some(failure) = progress.failed {
-        return Err(TealError::new(
-            ErrorName::GreenNotHealthy,
-            format!("{} gave up on green: {failure}", release.green.green.system()),
-        ));
-    }
-    let targets = step.world.targets(&release.colours.green).await?;
-    let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy).count();
-    let wanted = release.green.desired;
-    let ready = progress.current && progress.running >= wanted && healthy >= wanted as usize && healthy > 0;
-    if !ready {
-        let detail = why_not_ready(&release, &targets, &progress.events);
+    let awaited = match release.is_moved_by_deployment() {
+        true => step.prepare_by_deployment(&mut release).await?,
+        false => step.bring_green_up(&mut release).await?,
+    };
+    if let Some(Awaited { healthy, detail }) = awaited {
         return step.wait_for_green(&mut release, healthy, detail).await;
     }
-    step.measure_green(&mut release).await?;
-    step.point_test_route(&mut release).await?;
     let pointed_at = release.test_route_pointed_at.filter(|_| !release.propagation().is_zero());
     if let Some(settled_at) = pointed_at.map(|at| after(at, release.propagation().as_seconds().into()))
         && step.now() < settled_at
@@ -59,10 +46,43 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
     release.apply(&Event::GreenReady, step.now())?;
     step.note_phase(&release);
     step.save_and_announce(&mut release).await?;
+    step.answer_hooks_and_save(&mut release).await;
     Ok(Answer::at(&release))
 }
 
+/// What is still awaited of green.
+pub(super) struct Awaited {
+    pub(super) healthy: usize,
+    pub(super) detail: String,
+}
+
 impl<W: World> Step<'_, W> {
+    /// Orders green, and has the test route go there once it is up. Gives what is still awaited.
+    async fn bring_green_up(&mut self, release: &mut Release) -> TealResult<Option<Awaited>> {
+        self.attach_green(release).await?;
+        self.order_green(release).await?;
+        self.bring_green_on(release).await?;
+        let side = self.side(release).await?;
+        let progress = side.progress_of_green(&release.green).await?;
+        if let Some(failure) = progress.failed {
+            return Err(TealError::new(
+                ErrorName::GreenNotHealthy,
+                format!("{} gave up on green: {failure}", release.green.green.system()),
+            ));
+        }
+        let targets = side.targets(&release.colours.green).await?;
+        let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy).count();
+        let wanted = release.green.desired;
+        let ready = progress.current && progress.running >= wanted && healthy >= wanted as usize && healthy > 0;
+        if !ready {
+            let detail = why_not_ready(release, &targets, &progress.events);
+            return Ok(Some(Awaited { healthy, detail }));
+        }
+        self.measure_green(release).await?;
+        self.point_test_route(release).await?;
+        Ok(None)
+    }
+
     /// While green comes up there are no looks that would notice it.
     pub(super) async fn stop_if_aborted(&self, release: &Release) -> TealResult<()> {
         let requests = self.world.requests(&release.id).await?;
@@ -77,9 +97,10 @@ impl<W: World> Step<'_, W> {
         if release.green_ordered_at.is_some() {
             return Ok(());
         }
+        let side = self.side(release).await?;
         self.intend(release, Act::BringUp).await?;
         self.hold_blue(release).await?;
-        self.world.bring_up(&release.green).await?;
+        side.bring_up(&release.green).await?;
         self.settle(release);
         release.green_ordered_at = Some(self.now());
         let order = &release.green;
@@ -103,8 +124,9 @@ impl<W: World> Step<'_, W> {
         if !release.green.green.comes_in_stages() {
             return Ok(());
         }
+        let side = self.side(release).await?;
         self.intend(release, Act::BringUp).await?;
-        self.world.bring_on(&release.green).await?;
+        side.bring_on(&release.green).await?;
         self.settle(release);
         Ok(())
     }
@@ -114,7 +136,8 @@ impl<W: World> Step<'_, W> {
         if release.plan.traffic.route.kind().meter() != Meter::OwnLoadBalancer {
             return Ok(());
         }
-        let entrance = self.world.entrance(&release.colours.green).await?;
+        let side = self.side(release).await?;
+        let entrance = side.entrance(&release.colours.green).await?;
         if let Some(load_balancer) = entrance.and_then(|entrance| entrance.load_balancer) {
             release.load_balancer = load_balancer;
         }
@@ -131,12 +154,13 @@ impl<W: World> Step<'_, W> {
         self.wait_for_others(release)?;
         let parts: Vec<RoutePart> = release.route.iter().chain(&release.test_route).cloned().collect();
         for part in &parts {
-            self.require_unchanged(part, Some(&part.original)).await?;
+            self.require_unchanged(release, part, Some(&part.original)).await?;
         }
+        let side = self.side(release).await?;
         self.intend(release, Act::Attach).await?;
         for part in parts.iter().filter(|part| !is_attached(part)) {
-            self.world.set_actions(&part.part, &part.original).await?;
-            let found = self.world.actions(&part.part).await?;
+            side.set_actions(&part.part, &part.original).await?;
+            let found = side.actions(&part.part).await?;
             if found != part.original {
                 let text = format!("{} does not show green's {} yet", part.part, release.colours.green.noun());
                 return Err(TealError::new(ErrorName::RouteNotSettled, text));

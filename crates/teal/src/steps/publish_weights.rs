@@ -4,10 +4,10 @@
 
 use super::Step;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::plan::ParameterPath;
+use crate::plan::{Account, ParameterPath};
 use crate::ports::{Parameters, World};
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::{Colour, Destination, PartRef};
+use crate::route::{Colour, Destination, PartRef, key_in};
 use crate::story::{Fact, StoryEntry};
 use crate::units::Share;
 use serde::Serialize;
@@ -50,7 +50,7 @@ fn parameters(path: &ParameterPath, part: &PartRef, serving: &Destination, idle:
 /// # Errors
 /// Those of the ports, after the story was told; to be called again later. `Teal.RecordChanged` when the release went on during every
 /// attempt.
-pub async fn publish_weights<W: World + Parameters>(
+pub async fn publish_weights<W: World<Side: Parameters>>(
     step: &mut Step<'_, W>,
     id: &ReleaseId,
 ) -> TealResult<PublishedWeights> {
@@ -64,7 +64,7 @@ pub async fn publish_weights<W: World + Parameters>(
         }
         // A successor may have the route by now: its own events write what it has.
         let Some(parameters) = &due else { return Ok(published) };
-        let fact = match step.write(parameters).await {
+        let fact = match step.write(release.plan.account.as_ref(), &release.id, parameters).await {
             Ok(changed) if changed.is_empty() => None,
             Ok(changed) => {
                 published.written.extend_from_slice(&changed);
@@ -88,7 +88,7 @@ pub async fn publish_weights<W: World + Parameters>(
 ///
 /// # Errors
 /// The first error, after everything was tried.
-pub async fn publish_all_weights<W: World + Parameters>(step: &mut Step<'_, W>) -> TealResult<PublishedWeights> {
+pub async fn publish_all_weights<W: World<Side: Parameters>>(step: &mut Step<'_, W>) -> TealResult<PublishedWeights> {
     let mut published = PublishedWeights::default();
     let mut failure = None;
     for id in step.world.active().await? {
@@ -104,13 +104,14 @@ pub async fn publish_all_weights<W: World + Parameters>(step: &mut Step<'_, W>) 
     for left in left {
         let Some(path) = &left.weight_parameters else { continue };
         let parameters = parameters(path, &left.part, &left.serving, &left.idle);
-        let mut names: Vec<String> = parameters.iter().map(|parameter| parameter.name.clone()).collect();
+        let name = |parameter: &WeightParameter| key_in(left.account_number(), &parameter.name);
+        let mut names: Vec<String> = parameters.iter().map(name).collect();
         names.sort();
         let is_new = settled.insert(names);
-        if !is_new || step.is_held(&left.part).await? {
+        if !is_new || step.is_held(left.account_number(), &left.part).await? {
             continue;
         }
-        match step.write(&parameters).await {
+        match step.write(left.account.as_ref(), &left.release, &parameters).await {
             Ok(changed) if changed.is_empty() => {}
             Ok(changed) => {
                 step.tell_only(&left.release, Fact::WeightsPublished { parameters: changed.clone() });
@@ -125,7 +126,7 @@ pub async fn publish_all_weights<W: World + Parameters>(step: &mut Step<'_, W>) 
     failure.map_or(Ok(published), Err)
 }
 
-impl<W: World + Parameters> Step<'_, W> {
+impl<W: World<Side: Parameters>> Step<'_, W> {
     /// What the parameters of a release's target groups are to be; nothing where it is not this release that decides.
     async fn due(&self, release: &Release) -> TealResult<Option<Vec<WeightParameter>>> {
         let Some(path) = &release.plan.traffic.weight_parameters else { return Ok(None) };
@@ -147,17 +148,24 @@ impl<W: World + Parameters> Step<'_, W> {
     /// Whether another release has the route by now, or had it last.
     async fn has_a_successor(&self, release: &Release) -> TealResult<bool> {
         let Some(part) = release.route.first().map(|part| &part.part) else { return Ok(false) };
+        let account = release.plan.account_number();
         let left = self.world.left().await?;
-        let last = left.iter().find(|left| left.part == *part);
-        Ok(last.is_some_and(|left| left.release != release.id) || self.is_held(part).await?)
+        let last = left.iter().find(|left| left.part == *part && left.account_number() == account);
+        Ok(last.is_some_and(|left| left.release != release.id) || self.is_held(account, part).await?)
     }
 
     /// Writes those parameters that differ; gives them as `name = value`.
-    async fn write(&self, parameters: &[WeightParameter]) -> TealResult<Vec<String>> {
+    async fn write(
+        &self,
+        account: Option<&Account>,
+        release: &ReleaseId,
+        parameters: &[WeightParameter],
+    ) -> TealResult<Vec<String>> {
+        let side = self.side_of(account, release).await?;
         let mut changed = Vec::new();
         for WeightParameter { name, value } in parameters {
-            if self.world.parameter_value(name).await?.as_deref() != Some(value.as_str()) {
-                self.world.set_parameter(name, value).await?;
+            if side.parameter_value(name).await?.as_deref() != Some(value.as_str()) {
+                side.set_parameter(name, value).await?;
                 changed.push(format!("{name} = {value}"));
             }
         }

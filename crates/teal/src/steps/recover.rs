@@ -3,7 +3,7 @@
 use super::{Answer, RollBackInput, Step, roll_back};
 use crate::drift::RouteLeft;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::{Executions, PortError, World};
+use crate::ports::{EXECUTION_GONE, Executions, PortError, Router, World};
 use crate::release::{Phase, Release, ReleaseId};
 use crate::state::State;
 use crate::story::Fact;
@@ -13,7 +13,8 @@ use serde::Serialize;
 /// How long after its deadline a release is left to the state machine's own looks, in seconds.
 const DEADLINE_GRACE_SECONDS: u64 = 600;
 
-/// Ends the release of an execution that has ended. Does nothing where the release has ended too.
+/// Ends the release of an execution that has ended. Does nothing where the release has ended too. A deployment that was stopped takes its
+/// traffic back in its own time: sweep sees to the end of it.
 ///
 /// # Errors
 /// `Teal.RouteNotSettled` while an act may still be under way: to be called again later, as sweep does. And those of the ports.
@@ -38,7 +39,7 @@ pub async fn on_execution_end<W: World>(
         }),
     };
     let answer = roll_back(step, &input).await?;
-    if answer.next == State::WaitForRollBack {
+    if answer.next == State::WaitForRollBack && !step.load(release).await?.is_taken_back_by_deployment() {
         let seconds = answer.wait_seconds.unwrap_or_default();
         return Err(TealError::new(
             ErrorName::RouteNotSettled,
@@ -47,6 +48,10 @@ pub async fn on_execution_end<W: World>(
     }
     Ok(answer)
 }
+
+/// How old a release is before its execution may be taken for gone, in seconds: `DescribeExecution` is eventually consistent.
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>
+const YOUNG_SECONDS: u64 = 300;
 
 /// How often the template runs sweep, in seconds.
 const SWEEP_SECONDS: i64 = 300;
@@ -98,9 +103,12 @@ impl<W: World + Executions> Step<'_, W> {
             self.announce(&mut release).await?;
             return Ok(false);
         }
-        if let Some(status) = self.world.ended_with(&release.execution).await? {
-            on_execution_end(self, id, &status, None, None).await?;
-            return Ok(true);
+        let ended = self.world.ended_with(&release.execution).await?;
+        // Step Functions tells of an execution a moment after its start: until then it is not gone.
+        let young = self.now() < after(release.started_at, YOUNG_SECONDS);
+        if let Some(status) = ended.filter(|status| status != EXECUTION_GONE || !young) {
+            let answer = on_execution_end(self, id, &status, None, None).await?;
+            return Ok(answer.next != State::WaitForRollBack);
         }
         if self.is_overdue(&release) {
             let message = format!("the release took longer than its deadline ({})", release.plan.deadline);
@@ -116,40 +124,65 @@ impl<W: World + Executions> Step<'_, W> {
         let sweeps = usize::try_from(self.now().as_second() / SWEEP_SECONDS).unwrap_or(0);
         let rounds = left.len().div_ceil(PARTS_PER_SWEEP).max(1);
         let mut drifted = Vec::new();
+        let mut unread = None;
         for left in left.iter().skip(sweeps % rounds * PARTS_PER_SWEEP).take(PARTS_PER_SWEEP) {
-            let found = match self.world.actions(&left.part).await {
+            let found = match self.side_of(left.account.as_ref(), &left.release).await {
+                Ok(side) => side.actions(&left.part).await,
+                Err(error) => Err(error),
+            };
+            let found = match found {
                 Ok(found) => found,
                 // Its owner took it away.
-                Err(PortError::NotFound { .. }) => {
-                    self.note_missing(left).await?;
+                Err(error @ PortError::NotFound { .. }) => {
+                    self.note_missing(left, &error).await?;
                     continue;
                 }
-                Err(error) => return Err(error.into()),
+                // Its owner took Teal's role away, maybe not for good: that is no reason to pass over the others or to forget this one,
+                // but whoever looks after Teal is told, once a day.
+                Err(PortError::NotAssumed { .. }) if !left.is_closed_to_be_told(self.now()) => continue,
+                Err(error @ PortError::NotAssumed { .. }) => {
+                    self.world.replace_left(left, Some(&left.closed(self.now()))).await?;
+                    self.failed.get_or_insert_with(|| left.release.clone());
+                    unread.get_or_insert(error);
+                    continue;
+                }
+                // Where calls are turned away for their rate, those who give routes back need them more.
+                Err(error @ PortError::Throttled { .. }) => return Err(unread.unwrap_or(error).into()),
+                // One route that cannot be read hides no other.
+                Err(error) => {
+                    self.failed.get_or_insert_with(|| left.release.clone());
+                    unread.get_or_insert(error);
+                    continue;
+                }
             };
-            if left.missing_since.is_some() {
-                self.world.replace_left(left, Some(&left.missing(None))).await?;
+            if *left != left.reached() {
+                self.world.replace_left(left, Some(&left.reached())).await?;
             }
             let Some(drift) = left.drift(&found) else { continue };
             // Asked only now: a release that has begun in the meantime may shift it already.
-            if !self.is_held(&left.part).await? {
-                drifted.push(left.part.key().to_owned());
+            if !self.is_held(left.account_number(), &left.part).await? {
+                drifted.push(left.key());
                 self.tell_only(&left.release, Fact::Drifted { drift });
             }
         }
-        Ok(drifted)
+        match unread {
+            Some(error) => Err(error.into()),
+            None => Ok(drifted),
+        }
     }
 
     /// A listener or rule is not there. One that stays away is forgotten, so that routes which come and go do not take sweep's time for ever;
     /// never while a release holds it, which then still has to say what became of it.
-    async fn note_missing(&mut self, left: &RouteLeft) -> TealResult<()> {
+    async fn note_missing(&mut self, left: &RouteLeft, why: &PortError) -> TealResult<()> {
         let Some(since) = left.missing_since else {
             return Ok(self.world.replace_left(left, Some(&left.missing(Some(self.now())))).await?);
         };
-        if !left.is_long_missing(self.now()) || self.is_held(&left.part).await? {
+        if !left.is_long_missing(self.now()) || self.is_held(left.account_number(), &left.part).await? {
             return Ok(());
         }
         self.world.replace_left(left, None).await?;
-        let note = format!("{} is gone since {since}: what this release left on it is compared no more", left.part);
+        let note =
+            format!("{} is gone since {since} ({why}): what this release left on it is compared no more", left.part);
         self.tell_only(&left.release, Fact::Noted { note });
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! RetireBlue: past the point of no return, blue is taken in.
 
-use super::{Answer, Step, StepInput, elsewhere};
+use super::{Answer, Step, StepInput, elsewhere, shorten};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::limits::METRIC_PERIOD;
-use crate::ports::{PortError, World};
+use crate::ports::{Fleet, PortError, Signals, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::route::{Action, Colour};
 use crate::signals::{Readings, Wanted};
@@ -23,8 +23,11 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
         return Ok(Answer::at(&release));
     }
     step.wait_for_others(&release)?;
-    for part in &release.route {
-        step.require_unchanged(part, None).await?;
+    step.require_all_on_green(&mut release).await?;
+    let waited = seconds_until(release.phase_since, step.now());
+    let patient = waited < u64::from(RETIREMENT_PATIENCE.as_seconds());
+    if step.keeps_deployment_waiting(&mut release).await? && patient {
+        return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
     }
     step.require_healthy(&release, Colour::Green).await?;
     let order = release.green.clone();
@@ -37,8 +40,6 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
         step.free(&release, Colour::Blue).await?;
         return step.finish_promoted(&mut release).await;
     }
-    let waited = seconds_until(release.phase_since, step.now());
-    let patient = waited < u64::from(RETIREMENT_PATIENCE.as_seconds());
     if is_sticky(&release) && step.blue_still_serves(&release).await {
         if patient {
             return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
@@ -47,9 +48,10 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
         return step.finish_despite(&mut release, &TealError::new(ErrorName::RouteNotSettled, reason)).await;
     }
     step.intend(&mut release, Act::RetireBlue).await?;
-    step.world.scale_in(&order.blue).await?;
+    let side = step.side(&release).await?;
+    side.scale_in(&order.blue).await?;
     step.settle(&mut release);
-    let progress = step.world.progress(&order.blue).await?;
+    let progress = side.progress(&order.blue).await?;
     if progress.running > 0 && patient {
         step.save(&mut release).await?;
         return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
@@ -83,7 +85,11 @@ impl<W: World> Step<'_, W> {
         let requests = blue.statistic(metrics.requests, "Sum");
         let mut wanted = Wanted::default();
         let key = wanted.statistic(requests, METRIC_PERIOD.as_seconds());
-        match self.world.metrics(wanted.queries(), newest.0, newest.1).await {
+        let series = match self.side(release).await {
+            Ok(side) => side.metrics(wanted.queries(), newest.0, newest.1).await,
+            Err(error) => Err(error),
+        };
+        match series {
             // Load balancers publish no datum where there is nothing to count.
             Ok(series) => Readings::new(series).at(key, newest.0).is_some_and(|requests| requests > 0.0),
             Err(_) => true,
@@ -103,22 +109,39 @@ impl<W: World> Step<'_, W> {
     /// Ends a release that can no longer roll back although taking blue in went wrong: all traffic is on green, and what is left of
     /// blue is for a person to look at.
     pub(super) async fn finish_despite(&mut self, release: &mut Release, error: &TealError) -> TealResult<Answer> {
+        // No setback keeps the reason: the next try has it from this answer.
+        let for_this =
+            |answer: Answer| Answer { error: Some(error.name), cause: Some(shorten(&error.message)), ..answer };
         if let Some(settled_at) = release.settled_at().filter(|at| *at > self.now()) {
             let seconds = seconds_until(self.now(), settled_at);
-            return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
-        }
-        let note = format!(
-            "blue could not be taken in, its {} may still have {}: {error}. Scale it in by hand",
-            release.green.blue,
-            release.green.blue.units()
-        );
-        self.note(Fact::Noted { note });
-        if error.name == ErrorName::RouteChanged {
-            self.note(Fact::LeftAlone { difference: error.message.clone() });
+            return Ok(for_this(Answer::waiting(release, State::WaitForRollBack, seconds)));
         }
         self.intend(release, Act::RetireBlue).await?;
-        self.let_blue_go(release).await?;
+        if let Err(held) = self.let_go_of_both(release).await {
+            return self.wait_with_end(release, held).await.map(for_this);
+        }
+        let (blue, units) = (&release.green.blue, release.green.blue.units());
+        if error.name == ErrorName::RouteChanged {
+            // It may serve again.
+            self.note(Fact::Noted {
+                note: format!("blue was not taken in, its {blue} may still have {units}: {error}"),
+            });
+            self.note(Fact::LeftAlone { difference: error.message.clone() });
+        } else {
+            let note =
+                format!("blue could not be taken in, its {blue} may still have {units}: {error}. Scale it in by hand");
+            self.note(Fact::Noted { note });
+        }
         self.finish_promoted(release).await
+    }
+
+    /// What is held of either colour is let go. Said twice, that of green changes nothing.
+    async fn let_go_of_both(&mut self, release: &Release) -> TealResult<()> {
+        self.let_blue_go(release).await?;
+        let told = self.unsaved.len();
+        let freed = self.free(release, Colour::Green).await;
+        self.unsaved.truncate(told);
+        freed
     }
 
     /// A blue that keeps its tasks scales as it did before: the next release would take what this one holds for its owner's
@@ -127,10 +150,20 @@ impl<W: World> Step<'_, W> {
         if release.green.hold.is_none() {
             return Ok(());
         }
-        match self.world.progress(&release.green.blue).await {
+        let progress = match self.side(release).await {
+            Ok(side) => side.progress(&release.green.blue).await,
+            Err(error) => Err(error),
+        };
+        match progress {
             Ok(progress) if progress.desired > 0 => self.free(release, Colour::Blue).await,
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => Err(error.into()),
-            Ok(_) | Err(_) => Ok(()),
+            Err(error @ PortError::NotAssumed { .. }) if self.may_wait_for_role(release) => Err(error.into()),
+            Ok(_) | Err(PortError::NotFound { .. }) => Ok(()),
+            // It may have been taken in, and then its scaling is not to bring it up again.
+            Err(error) => {
+                self.note_held(release, Colour::Blue, &error);
+                Ok(())
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! RollBack: every request goes back to blue, and the release does not end before that is certain.
 
+use super::give_up::{GivenUp, or_give_up};
 use super::moving::RestoreError;
 use super::{Answer, Step, shorten};
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::{PortError, World};
+use crate::ports::{Fleet, PortError, World};
 use crate::release::{Act, Event, Phase, Release, ReleaseId};
 use crate::route::Colour;
 use crate::state::State;
@@ -29,6 +30,7 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     let caught = caught(input);
     let Some(mut release) = step.world.load(&input.release).await? else {
         // It failed before there was a record: nothing was touched.
+        step.fail_hooks(&input.release).await;
         return Ok(Answer {
             release: input.release.clone(),
             step: 0,
@@ -40,7 +42,13 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     };
     match release.phase {
         Phase::Promoted | Phase::RolledBack => return Ok(Answer::at(&release)),
-        Phase::Refused => return Ok(Answer::to(&release, State::RolledBack)),
+        Phase::Refused => {
+            if release.is_moved_by_deployment() {
+                // What could not be told when it was refused.
+                step.fail_hooks(&release.id).await;
+            }
+            return Ok(Answer::to(&release, State::RolledBack));
+        }
         Phase::Accept => {
             step.refuse(&mut release, &caught).await?;
             return Ok(Answer::to(&release, State::RolledBack));
@@ -50,12 +58,21 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     }
     step.begin_rollback(&mut release, caught).await?;
     match step.restore(&mut release).await {
-        Ok(()) => step.finish_rollback(&mut release).await,
+        Ok(()) => step.finish_rollback(&mut release, None).await,
         Err(RestoreError::Again(error)) => Err(error),
-        Err(RestoreError::WouldHarm { why }) => step.wait_for_blue(&mut release, why).await,
-        Err(RestoreError::Impossible { todo } | RestoreError::Gone { todo }) => {
-            step.call_for_help(&mut release, todo).await
-        }
+        Err(RestoreError::WouldHarm { why }) => match step.left_on_green(&release, &why).await? {
+            Some(given_up) => step.leave_on_green(&mut release, given_up).await,
+            None => step.wait_for_blue(&mut release, why).await,
+        },
+        Err(RestoreError::UnderWay { why }) => step.wait_for_deployment(&mut release, why).await,
+        Err(RestoreError::Gone { todo, on_green }) => match step.given_up(&release, &todo, on_green).await? {
+            Some(given_up) => step.finish_rollback(&mut release, Some(given_up)).await,
+            None => {
+                let todo = or_give_up(&release, &todo);
+                step.call_for_help(&mut release, todo).await
+            }
+        },
+        Err(RestoreError::Impossible { todo }) => step.call_for_help(&mut release, todo).await,
     }
 }
 
@@ -106,21 +123,39 @@ impl<W: World> Step<'_, W> {
         self.intend(release, Act::Restore).await
     }
 
-    /// Called with the route just read wholly on blue.
-    async fn finish_rollback(&mut self, release: &mut Release) -> TealResult<Answer> {
+    /// Called with the route just read wholly on blue, but for what a person gave up or left on green.
+    pub(super) async fn finish_rollback(
+        &mut self,
+        release: &mut Release,
+        given_up: Option<GivenUp>,
+    ) -> TealResult<Answer> {
         self.settle(release);
-        self.note_restored(release);
+        if given_up.is_none() {
+            self.note_restored(release);
+        }
         // Until the weights are in force everywhere, green is still asked for by some.
         let converged_at = release.restored_at.filter(|_| release.first_shift_at.is_some());
-        let converged_at = converged_at.map(|at| after(at, release.propagation().as_seconds().into()));
+        let within = release.propagation().max(release.plan.traffic.route.kind().given_back_within());
+        let converged_at = converged_at.map(|at| after(at, within.as_seconds().into()));
         let ready_at = release.settled_at().into_iter().chain(converged_at).max();
         if let Some(settled_at) = ready_at.filter(|at| *at > self.now()) {
             self.save_and_announce(release).await?;
             let seconds = seconds_until(self.now(), settled_at);
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
         }
-        self.take_green_in(release).await?;
-        self.free(release, Colour::Blue).await?;
+        let on_green = given_up.as_ref().is_some_and(|given_up| given_up.on_green);
+        if let Some(given_up) = given_up {
+            self.leave(release, given_up);
+        }
+        let told = self.unsaved.len();
+        let mut let_go = self.take_green_in(release, on_green).await;
+        if let_go.is_ok() {
+            let_go = self.free(release, Colour::Blue).await;
+        }
+        if let Err(error) = let_go {
+            self.unsaved.truncate(told);
+            return self.wait_with_end(release, error).await;
+        }
         release.apply(&Event::RouteRestored, self.now())?;
         self.note_phase(release);
         self.save_and_announce(release).await?;
@@ -135,10 +170,16 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    async fn take_green_in(&mut self, release: &Release) -> TealResult<()> {
+    async fn take_green_in(&mut self, release: &Release, on_green: bool) -> TealResult<()> {
         let order = &release.green;
         if !order.green.has_units() {
             return Ok(());
+        }
+        if on_green {
+            let note =
+                format!("green's {} stays: what was given up of the route still sends traffic to it", order.green);
+            self.note(Fact::Noted { note });
+            return self.free(release, Colour::Green).await;
         }
         if let Some(why) = order.green.left_because() {
             let note = format!("green's {} stays, without traffic: {why}", order.green);
@@ -148,11 +189,16 @@ impl<W: World> Step<'_, W> {
                 None => Ok(()),
             };
         }
-        match self.world.scale_in(&order.green).await {
+        let taken_in = match self.side(release).await {
+            Ok(side) => side.scale_in(&order.green).await,
+            Err(error) => Err(error),
+        };
+        match taken_in {
             Ok(()) => self.note(Fact::ScaledIn { colour: Colour::Green, runner: order.green.name().to_owned() }),
             // It was never ordered.
             Err(PortError::NotFound { .. }) => {}
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),
+            Err(error @ PortError::NotAssumed { .. }) if self.may_wait_for_role(release) => return Err(error.into()),
             Err(error) => {
                 let note = format!(
                     "green's {} may still have {}: {error}. Scale it in by hand",
@@ -178,6 +224,7 @@ impl<W: World> Step<'_, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_sentence_is_found_in_what_lambda_reports() {
@@ -192,6 +239,14 @@ mod tests {
         ];
         for (cause, expected) in table {
             assert_eq!(message_of(cause), expected, "{cause}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_cause_has_a_sentence(cause in prop_oneof![".{0,80}", r#"\{"errorMessage" ?: ?"[a\\\\u20"é}]{0,20}"#]) {
+            let input = RollBackInput { release: ReleaseId::new("r-1").unwrap(), error: Some("x".into()), cause: Some(cause) };
+            prop_assert!(caught(&input).message.starts_with("x: "));
         }
     }
 

@@ -1,7 +1,8 @@
 //! ShiftTraffic and Promote: the weights of a stage, written and read back.
 
+use super::moving::RestoreError;
 use super::{Answer, Step, StepInput, elsewhere};
-use crate::error::{ErrorName, TealError, TealResult};
+use crate::error::{TealError, TealResult};
 use crate::ports::World;
 use crate::release::{Event, Phase, Release};
 use crate::state::State;
@@ -48,6 +49,7 @@ async fn shift<W: World>(
     if let Err(error) = step.save_and_announce(&mut release).await {
         return Err(step.undo_if_set_back(&release, error).await);
     }
+    step.answer_hooks_and_save(&mut release).await;
     Ok(step.baking(&release))
 }
 
@@ -58,17 +60,14 @@ impl<W: World> Step<'_, W> {
         Answer::waiting(release, State::Bake, every.min(left))
     }
 
-    /// When the record has changed under this run because somebody decided to roll back, this run's weights may have come
-    /// after theirs: it gives the route back itself before it stops.
+    /// When somebody decided to roll back under this run, its weights may have come after theirs, on some parts of the route or all:
+    /// whatever it stops for, be it what it read back or a call that failed, it gives the route back itself before.
     async fn undo_if_set_back(&mut self, mine: &Release, error: TealError) -> TealError {
-        if error.name != ErrorName::RecordChanged {
-            return error;
-        }
         let Ok(mut current) = self.load(&mine.id).await else { return error };
         let Some(setback) = current.setback.clone() else { return error };
         // Without an intent on record nothing was written. With one, the release cannot have ended, so the lock is still its own.
         let acted = current.intents.iter().any(|intent| intent.invocation == self.call.id);
-        if acted && self.restore(&mut current).await.is_ok() {
+        if acted && matches!(self.restore(&mut current).await, Ok(()) | Err(RestoreError::UnderWay { .. })) {
             self.settle(&mut current);
             // If this write is late too, the intent stays on record until its time has passed, which is safe.
             let _ = self.save(&mut current).await;

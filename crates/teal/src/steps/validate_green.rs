@@ -6,21 +6,21 @@ use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::limits::ATTEMPT_PAUSE;
 use crate::plan::{HttpCheck, Method, TestRoute};
-use crate::ports::{Endpoint, ProbeAnswer, World};
+use crate::ports::{Endpoint, ProbeAnswer, Router, World};
 use crate::release::{Event, Phase, Release};
 use crate::route::pattern::matches;
-use crate::route::{Colour, Destination};
+use crate::route::{Colour, Destination, WEIGHTS_KNOWN_WITHIN};
 use crate::story::Fact;
 use crate::units::Span;
 
-/// How long the test route is given before the first check. A load balancer takes a moment until all of it knows new weights, and
-/// until then a check might be answered by blue. AWS gives no figure.
-const TEST_ROUTE_SETTLE: Span = Span::seconds(15);
+/// How long the test route is given before the first check, which until then might be answered by blue.
+const TEST_ROUTE_SETTLE: Span = WEIGHTS_KNOWN_WITHIN;
 
 /// Has green tested by everything that the plan names.
 ///
 /// # Errors
-/// `Teal.ValidationFailed` with every check that failed and what came back; `Teal.Aborted`; `Teal.GreenNotHealthy`; those of the ports.
+/// `Teal.ValidationFailed` with every check that failed and what came back; `Teal.RouteChanged` where it may have been somebody else who
+/// was tested; `Teal.Aborted`; `Teal.GreenNotHealthy`; `Teal.AlarmRaised`; those of the ports.
 pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
     let mut release = step.load(&input.release).await?;
     if release.phase != Phase::ValidateGreen {
@@ -31,22 +31,28 @@ pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput)
         return Ok(Answer::at(&release));
     }
     step.stop_if_aborted(&release).await?;
+    if release.is_moved_by_deployment() {
+        step.follow_deployment(&mut release).await?;
+    }
     step.require_healthy(&release, Colour::Green).await?;
     if let Some(wait) = step.test_green(&mut release).await? {
         return Ok(wait);
     }
+    step.require_own_test_route(&release).await?;
+    step.require_no_alarm(&mut release).await?;
     release.apply(&Event::Validated, step.now())?;
     step.note_phase(&release);
     step.save_and_announce(&mut release).await?;
+    step.answer_hooks_and_save(&mut release).await;
     Ok(Answer::at(&release))
 }
 
 /// How green is reached before it takes production traffic.
-struct Reach {
+pub(super) struct Reach {
     /// Where requests go.
-    endpoint: Option<Endpoint>,
+    pub(super) endpoint: Option<Endpoint>,
     /// The version of a function to be invoked: `name:42`.
-    version: Option<String>,
+    pub(super) version: Option<String>,
 }
 
 impl<W: World> Step<'_, W> {
@@ -60,14 +66,15 @@ impl<W: World> Step<'_, W> {
             return Ok(None);
         }
         let green = self.reach_green(release).await?;
-        if release.test_route.is_some() {
+        if release.test_route_pointed_at.is_some() {
             self.world.pause(TEST_ROUTE_SETTLE).await;
         }
         if let Some(endpoint) = &green.endpoint {
             self.run_checks(endpoint, &plan.http).await?;
         }
         if let Some(check) = &plan.lambda {
-            self.run_function(release, &green, check).await?;
+            let side = self.side(release).await?;
+            self.run_function(&*side, &release.plan, release.id.as_str(), &green, check).await?;
         }
         match &plan.code_build {
             Some(check) => self.start_build(release, &green, check).await.map(Some),
@@ -75,7 +82,17 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    async fn run_checks(&mut self, endpoint: &Endpoint, checks: &[HttpCheck]) -> TealResult<()> {
+    /// With other weights on the test route, or a rule that somebody put before it, it was not green alone that was tested.
+    async fn require_own_test_route(&self, release: &Release) -> TealResult<()> {
+        match &release.test_route {
+            _ if !release.plan.validate.tests_anything() => Ok(()),
+            Some(part) => self.require_unchanged(release, part, None).await,
+            None if release.is_moved_by_deployment() => self.require_test_traffic_on_green(release).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn run_checks(&mut self, endpoint: &Endpoint, checks: &[HttpCheck]) -> TealResult<()> {
         let mut failures = Vec::new();
         for check in checks {
             match self.run_check(endpoint, check).await {
@@ -94,13 +111,18 @@ impl<W: World> Step<'_, W> {
     }
 
     async fn reach_green(&self, release: &Release) -> TealResult<Reach> {
-        let endpoint = match (&release.test_route, &release.plan.traffic.test) {
-            (Some(part), _) => Some(self.world.endpoint(&part.part).await?),
+        let side = self.side(release).await?;
+        let test = release.plan.traffic.test.as_ref();
+        // Where a deployment points it at green it is no part of the release's.
+        let pointed = test.and_then(TestRoute::part).filter(|_| release.is_moved_by_deployment());
+        let endpoint = match (release.test_route.as_ref().map(|part| &part.part).or(pointed.as_ref()), test) {
+            (Some(part), _) => Some(side.endpoint(part).await?),
             (None, Some(TestRoute::Url(url))) => {
                 Some(Endpoint { url: url.to_string(), headers: Vec::new(), paths: Vec::new() })
             }
-            (None, _) => {
-                let entrance = self.world.entrance(&release.colours.green).await?;
+            // Accept refuses an instance.
+            (None, Some(TestRoute::Listener(_) | TestRoute::Rule(_) | TestRoute::Instance(_)) | None) => {
+                let entrance = side.entrance(&release.colours.green).await?;
                 entrance.map(|entrance| Endpoint { url: entrance.url, headers: Vec::new(), paths: Vec::new() })
             }
         };

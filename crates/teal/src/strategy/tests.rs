@@ -14,6 +14,7 @@ fn pace() -> Pace {
         keep_blue: Span::hours(1),
         deadline: Span::hours(4),
         propagation: Span::ZERO,
+        by_deployment: false,
     }
 }
 
@@ -103,6 +104,17 @@ fn the_deadline_bounds_the_looks() {
     // Each of the 99 steps could be held for ten minutes, but after four hours the release is over.
     let looks = timeline.bounds().looks;
     assert!((240..=240 + 200 + 50).contains(&looks), "{looks}");
+}
+
+#[test]
+fn where_a_deployment_moves_the_traffic_only_the_deadline_bounds_the_looks() {
+    let strategy: spec::Strategy = serde_json::from_value(json!({"canary": {"weight": "10%", "bake": "1m"}})).unwrap();
+    let looks = |by_deployment| {
+        let pace = Pace { by_deployment, keep_blue: Span::minutes(10), ..pace() };
+        Timeline::new(&strategy, Span::minutes(10), pace).bounds().looks
+    };
+    assert!(looks(false) < 60, "{}", looks(false));
+    assert!(looks(true) >= 240, "one a minute in the four hours until the deadline: {}", looks(true));
 }
 
 #[test]

@@ -40,11 +40,19 @@ pub struct Pace {
     /// How long after a shift its weight may not be in force everywhere: every bake is longer by it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub propagation: Span,
+    /// Whether a deployment moves the traffic: a bake then holds until the deployment has come to the stage, however long that takes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_deployment: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(span: &Span) -> bool {
     span.is_zero()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The whole way of a release's traffic: one or more stages, their weights rising, the last of them 100%.
@@ -65,6 +73,7 @@ pub fn compile(plan: &Plan) -> Timeline {
         keep_blue: plan.afterwards.keep_blue,
         deadline: plan.deadline,
         propagation: plan.traffic.route.kind().propagation(),
+        by_deployment: plan.traffic.shifted_by.is_some(),
     };
     Timeline::new(&plan.strategy, plan.afterwards.bake, pace)
 }

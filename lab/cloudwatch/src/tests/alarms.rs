@@ -114,7 +114,10 @@ fn a_set_state_holds_until_the_next_evaluation_and_composites_follow() {
     assert_eq!(lab.json("PutCompositeAlarm", &composite, START).0, StatusCode::BAD_REQUEST);
     lab.ok("PutCompositeAlarm", &json!({"AlarmName": "any", "AlarmRule": "ALARM(checkout-5xx)"}), START);
     let set = json!({"AlarmName": "checkout-5xx", "StateValue": "ALARM", "StateReason": "drill"});
+    assert!(lab.service.in_alarm(&["checkout-5xx".to_owned()]).is_empty());
     lab.ok("SetAlarmState", &set, START + 10_000);
+    let watched = ["nobody-s".to_owned(), "checkout-5xx".to_owned()];
+    assert_eq!(lab.service.in_alarm(&watched), ["checkout-5xx"], "as a service reads it");
     assert_eq!((lab.state("checkout-5xx", START), lab.state("any", START)), ("ALARM".into(), "ALARM".into()));
     lab.service.evaluate_alarms(START + 20_000);
     assert_eq!(lab.state("checkout-5xx", START), "ALARM");

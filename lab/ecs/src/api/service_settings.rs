@@ -1,6 +1,7 @@
 //! The members of a service that are kept as they come: defaults, checks, and which of them begin a new deployment.
 
 use super::invalid;
+use crate::deployments::settings as deployments;
 use crate::protocol::Members;
 use crate::state::{LoadBalancer, TaskDefinition};
 use serde_json::{Value, json};
@@ -31,6 +32,9 @@ const SETTINGS: [(&str, bool); 20] = [
     ("vpcLatticeConfigurations", true),
 ];
 
+/// In the place of a launch type.
+const STRATEGY: &str = "capacityProviderStrategy";
+
 /// The settings in a request.
 fn given(members: &Members) -> Members {
     let kept = SETTINGS.iter().filter_map(|(name, _)| Some(((*name).to_owned(), members.get(*name)?.clone())));
@@ -43,7 +47,7 @@ fn given(members: &Members) -> Members {
 /// InvalidParameterException for what AWS, or the lab, does not take.
 pub(super) fn of_new(members: &Members, definition: &TaskDefinition) -> Result<Members, AwsFault> {
     let mut settings = given(members);
-    if settings.contains_key("launchType") && settings.contains_key("capacityProviderStrategy") {
+    if settings.contains_key("launchType") && settings.contains_key(STRATEGY) {
         return Err(invalid(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
         ));
@@ -54,7 +58,7 @@ pub(super) fn of_new(members: &Members, definition: &TaskDefinition) -> Result<M
         settings.insert("roleArn".to_owned(), json!(arn));
     }
     // AWS's default for a service that names neither.
-    if !settings.contains_key("capacityProviderStrategy") {
+    if !settings.contains_key(STRATEGY) {
         settings.entry("launchType").or_insert(json!("EC2"));
     }
     for (name, default) in [
@@ -74,6 +78,7 @@ pub(super) fn of_new(members: &Members, definition: &TaskDefinition) -> Result<M
     }
     complete(&mut settings);
     check(&settings, definition)?;
+    deployments::check(&settings, members.get("deploymentConfiguration"))?;
     Ok(settings)
 }
 
@@ -89,13 +94,37 @@ pub(super) fn updated(
     let mut settings = old.clone();
     settings.extend(given(members));
     settings.remove("role");
-    if members.get("capacityProviderStrategy").is_some_and(|it| it.as_array().is_some_and(|it| !it.is_empty())) {
-        settings.remove("launchType");
-    }
+    change_capacity(old, &mut settings, members)?;
     complete(&mut settings);
     check(&settings, definition)?;
+    deployments::check(&settings, members.get("deploymentConfiguration"))?;
     let deploys = SETTINGS.iter().any(|(name, begins)| *begins && settings.get(*name) != old.get(*name));
     Ok((settings, deploys))
+}
+
+/// Another capacity provider strategy, or none, which leads back to the launch type.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>
+///
+/// # Errors
+/// AWS's words for a change that begins no deployment.
+fn change_capacity(old: &Members, settings: &mut Members, members: &Members) -> Result<(), AwsFault> {
+    let Some(strategy) = members.get(STRATEGY) else { return Ok(()) };
+    let is_none = |it: &Value| it.as_array().is_none_or(Vec::is_empty);
+    let none = Value::Array(Vec::new());
+    let changes = strategy != old.get(STRATEGY).unwrap_or(&none);
+    if changes && members.get("forceNewDeployment") != Some(&Value::Bool(true)) {
+        return Err(invalid(
+            "When switching from launch type to capacity provider strategy on an existing service, or making a change to a \
+             capacity provider strategy on a service that is already using one, you must force a new deployment.",
+        ));
+    }
+    if is_none(strategy) {
+        settings.remove(STRATEGY);
+        settings.entry("launchType").or_insert(json!("EC2"));
+    } else {
+        settings.remove("launchType");
+    }
+    Ok(())
 }
 
 /// Fills in what AWS fills in inside and between the members.
@@ -110,6 +139,7 @@ fn complete(settings: &mut Members) {
         ] {
             configuration.entry(name).or_insert(default);
         }
+        deployments::complete(configuration);
     }
     let awsvpc = settings.get_mut("networkConfiguration").and_then(|it| it.get_mut("awsvpcConfiguration"));
     if let Some(awsvpc) = awsvpc.and_then(Value::as_object_mut) {
@@ -130,7 +160,7 @@ fn complete(settings: &mut Members) {
 fn on_fargate(settings: &Members) -> bool {
     let provider = |it: &Value| it["capacityProvider"].as_str().is_some_and(|name| name.starts_with("FARGATE"));
     settings.get("launchType").is_some_and(|it| it == "FARGATE")
-        || settings.get("capacityProviderStrategy").and_then(Value::as_array).is_some_and(|it| it.iter().any(provider))
+        || settings.get(STRATEGY).and_then(Value::as_array).is_some_and(|it| it.iter().any(provider))
 }
 
 fn has_items(settings: &Members, name: &str) -> bool {
@@ -139,7 +169,7 @@ fn has_items(settings: &Members, name: &str) -> bool {
 
 fn check(settings: &Members, definition: &TaskDefinition) -> Result<(), AwsFault> {
     check_choices(settings)?;
-    check_load_balancers(settings, definition)?;
+    check_load_balancers(&settings["loadBalancers"], definition)?;
     match (definition.uses_awsvpc(), settings.contains_key("networkConfiguration")) {
         (true, false) => {
             return Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
@@ -179,7 +209,7 @@ fn check_choices(settings: &Members) -> Result<(), AwsFault> {
         ("launchType", setting("launchType"), &["EC2", "FARGATE", "EXTERNAL"][..]),
         ("schedulingStrategy", setting("schedulingStrategy"), &["REPLICA"]),
         ("deploymentController.type", &setting("deploymentController")["type"], &["ECS", "CODE_DEPLOY"]),
-        ("deploymentConfiguration.strategy", &setting("deploymentConfiguration")["strategy"], &["ROLLING"]),
+        ("deploymentConfiguration.strategy", &setting("deploymentConfiguration")["strategy"], &deployments::STRATEGIES),
         ("propagateTags", setting("propagateTags"), &["NONE", "SERVICE", "TASK_DEFINITION"]),
         ("availabilityZoneRebalancing", setting("availabilityZoneRebalancing"), &["ENABLED", "DISABLED"]),
     ] {
@@ -190,10 +220,10 @@ fn check_choices(settings: &Members) -> Result<(), AwsFault> {
     Ok(())
 }
 
-fn check_load_balancers(settings: &Members, definition: &TaskDefinition) -> Result<(), AwsFault> {
+pub(super) fn check_load_balancers(balancers: &Value, definition: &TaskDefinition) -> Result<(), AwsFault> {
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/register-multiple-targetgroups.html>
     const MOST: usize = 5;
-    let balancers: Vec<LoadBalancer> = serde_json::from_value(settings["loadBalancers"].clone())
+    let balancers: Vec<LoadBalancer> = serde_json::from_value(balancers.clone())
         .map_err(|problem| AwsFault::client("SerializationException", problem.to_string()))?;
     if balancers.len() > MOST {
         return Err(invalid(format!("load balancers can have at most {MOST} items.")));

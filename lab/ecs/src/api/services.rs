@@ -1,6 +1,7 @@
 //! Services.
 
 use super::{Paging, includes_tags, invalid, missing, service_settings};
+use crate::deployments::History;
 use crate::describe;
 use crate::names;
 use crate::protocol::{Members, Tag, typed};
@@ -61,6 +62,8 @@ pub(super) fn create(state: &mut State, members: &Members, now: Millis) -> Resul
         tags: request.tags,
         desired_count,
         deployments: Vec::new(),
+        task_sets: Vec::new(),
+        history: History::default(),
         last_completed: None,
         events: VecDeque::new(),
         created_at: now,
@@ -70,12 +73,16 @@ pub(super) fn create(state: &mut State, members: &Members, now: Millis) -> Resul
         said_steady: false,
         said_no_capacity: false,
     };
-    service.deploy(definition.id.clone(), now);
+    if service.has_task_sets() {
+        service.add_task_set(definition.id.clone(), None, now);
+    } else {
+        service.deploy(definition.id.clone(), now);
+    }
     state.services.insert(key.clone(), service);
     Ok(json!({"service": state.services.get(&key).map(|service| describe::service(state, service, true))}))
 }
 
-fn active_definition<'a>(state: &'a State, reference: &str) -> Result<&'a TaskDefinition, AwsFault> {
+pub(super) fn active_definition<'a>(state: &'a State, reference: &str) -> Result<&'a TaskDefinition, AwsFault> {
     let definition = state
         .task_definition(reference)
         .ok_or_else(|| AwsFault::client("ClientException", "TaskDefinition not found."))?;
@@ -156,7 +163,7 @@ pub(super) fn update(state: &mut State, members: &Members, now: Millis) -> Resul
     if let Some(desired_count) = desired_count {
         service.set_desired_count(desired_count, now);
     }
-    if changed || request.force_new_deployment || present.as_ref() != Some(&id) {
+    if !service.has_task_sets() && (changed || request.force_new_deployment || present.as_ref() != Some(&id)) {
         service.deploy(id, now);
     }
     Ok(json!({"service": state.services.get(&key).map(|service| describe::service(state, service, true))}))

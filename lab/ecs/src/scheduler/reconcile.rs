@@ -1,5 +1,6 @@
 //! One look at every service.
 
+use crate::deployments;
 use crate::names;
 use crate::protocol::Tag;
 use crate::scheduler::Fleet;
@@ -30,6 +31,7 @@ impl Fleet {
         }
         let now = self.clock.now_millis();
         let mut state = self.state();
+        deployments::start_pending(self, &mut state);
         state.tasks.retain(|_, task| task.stopped_at.is_none_or(|at| now - at < STOPPED_KEPT));
         let keys: Vec<_> = state
             .services
@@ -48,6 +50,12 @@ impl Fleet {
             as u64;
         let State { services, tasks, task_definitions, .. } = state;
         let service = services.get_mut(key)?;
+        if service.has_task_sets() {
+            return self.reconcile_task_sets(state, key, now);
+        }
+        if service.deployments.first()?.wanted.is_some() {
+            return self.reconcile_revisions(state, key, now);
+        }
         break_circuit(service, now);
 
         let count = |deployments: &[Deployment]| {
@@ -62,6 +70,7 @@ impl Fleet {
         let (primary, old) = (count(std::slice::from_ref(first)), count(older));
         let desired = if service.status == ServiceStatus::Active { u64::from(service.desired_count) } else { 0 };
         let mut due = plan(desired, service.bounds(), primary, old);
+        let first = first.clone();
         let definition = find_definition(task_definitions, &first.task_definition)?;
         if first.rollout == Rollout::Failed {
             due.start = 0;
@@ -89,7 +98,7 @@ impl Fleet {
         let mut started = Vec::new();
         for _ in 0..due.start {
             let zone = emptiest_zone(tasks.values().filter(|task| belongs(task, service)));
-            let (task, process) = self.new_task(service, definition, zone, now)?;
+            let (task, process) = self.new_task(service, &first, definition, zone, now);
             started.push(task.id.clone());
             tasks.insert(task.id.clone(), task);
             launch(self, process);
@@ -111,17 +120,17 @@ impl Fleet {
         Some(Arc::new(move |line| logs.write(&group, &stream, line)))
     }
 
-    /// `None` if the service has no deployment.
-    fn new_task(
+    /// A task of one of the service's deployments, and its process.
+    pub(super) fn new_task(
         &self,
         service: &mut Service,
+        deployment: &Deployment,
         definition: &TaskDefinition,
         zone: &'static str,
         now: Millis,
-    ) -> Option<(Task, Launch)> {
+    ) -> (Task, Launch) {
         let number = service.tasks_started;
         service.tasks_started += 1;
-        let deployment = service.deployments.first()?;
         let id = names::new_id();
         let container_name = deployment.load_balancers.iter().find_map(|it| it.container_name.as_deref());
         let container = definition.main_container(container_name).unwrap_or(&Value::Null);
@@ -160,7 +169,7 @@ impl Fleet {
             ending: None,
             exit_code: None,
         };
-        Some((task, launch))
+        (task, launch)
     }
 }
 
@@ -177,12 +186,12 @@ fn log_of(container: &Value, task: &str) -> Option<(String, String)> {
     Some((option("awslogs-group")?.to_owned(), stream))
 }
 
-fn belongs(task: &Task, service: &Service) -> bool {
+pub(super) fn belongs(task: &Task, service: &Service) -> bool {
     task.service == service.name && task.cluster == service.cluster
 }
 
 /// The zone with the fewest tasks that are to run; of several, the first.
-fn emptiest_zone<'a>(tasks: impl Iterator<Item = &'a Task>) -> &'static str {
+pub(super) fn emptiest_zone<'a>(tasks: impl Iterator<Item = &'a Task>) -> &'static str {
     let mut counts = ZONES.map(|zone| (0, zone));
     for task in tasks.filter(|task| task.is_wanted()) {
         for (count, _) in counts.iter_mut().filter(|(_, zone)| *zone == task.zone) {
@@ -252,8 +261,7 @@ fn stop_tasks(service: &mut Service, mut tasks: Vec<&mut Task>, due: Plan, now: 
 /// a deployment whose first tasks fail to start, one after another, has failed.
 fn break_circuit(service: &mut Service, now: Millis) {
     let (enabled, rolls_back) = service.circuit_breaker();
-    // Half the desired count, at least 3 and at most 200.
-    let threshold = service.desired_count.div_ceil(2).clamp(3, 200);
+    let threshold = service.circuit_threshold();
     let Some(deployment) = service.deployments.first_mut() else { return };
     if !enabled || deployment.rollout != Rollout::InProgress || deployment.failed_tasks < threshold {
         return;
@@ -264,18 +272,18 @@ fn break_circuit(service: &mut Service, now: Millis) {
     let failed = deployment.task_definition.clone();
     let id = deployment.id.clone();
     service.say(now, format!("(service {}) (deployment {id}) deployment failed: tasks failed to start.", service.name));
-    if let Some(good) = service.last_completed.clone().filter(|good| rolls_back && *good != failed) {
-        service.deploy(good, now);
-        if let Some(deployment) = service.deployments.first_mut() {
-            let event = format!("(service {}) rolling back to (deployment {}).", service.name, deployment.id);
-            deployment.reason = "ECS deployment circuit breaker: rolling back.".to_owned();
-            service.say(now, event);
-        }
+    let good = service.last_completed.clone().filter(|good| rolls_back && *good != failed);
+    let back_to = good.map(|good| service.place(good, now));
+    if let (Some(_), Some(deployment)) = (&back_to, service.deployments.first_mut()) {
+        let event = format!("(service {}) rolling back to (deployment {}).", service.name, deployment.id);
+        deployment.reason = "ECS deployment circuit breaker: rolling back.".to_owned();
+        service.say(now, event);
     }
+    deployments::failed(service, "ECS deployment circuit breaker: tasks failed to start.", back_to, now);
 }
 
 /// Ends deployments and a deleted service, and says when there is nothing left to do.
-fn settle(service: &mut Service, tasks: &BTreeMap<String, Task>, now: Millis) {
+pub(super) fn settle(service: &mut Service, tasks: &BTreeMap<String, Task>, now: Millis) {
     let of = |id: &str| {
         let id = id.to_owned();
         tasks.values().filter(move |task| task.deployment == id)
@@ -283,7 +291,7 @@ fn settle(service: &mut Service, tasks: &BTreeMap<String, Task>, now: Millis) {
     let mut position = 0;
     service.deployments.retain(|deployment| {
         position += 1;
-        position == 1 || of(&deployment.id).any(Task::is_wanted)
+        position == 1 || deployment.wanted == Some(true) || of(&deployment.id).any(Task::is_wanted)
     });
     if service.status == ServiceStatus::Draining {
         // AWS: INACTIVE once every task is STOPPING or STOPPED.
@@ -295,10 +303,16 @@ fn settle(service: &mut Service, tasks: &BTreeMap<String, Task>, now: Millis) {
     }
     let name = service.name.clone();
     let alone = service.deployments.len() == 1;
+    let is_driven = service.shifts_traffic() && service.history.under_way().is_some();
     let Some(primary) = service.deployments.first_mut() else { return };
     let running = of(&primary.id).filter(|task| task.is_running()).count();
     let pending = of(&primary.id).filter(|task| task.is_pending()).count();
-    if !alone || pending > 0 || running != service.desired_count as usize || primary.rollout == Rollout::Failed {
+    if is_driven
+        || !alone
+        || pending > 0
+        || running != service.desired_count as usize
+        || primary.rollout == Rollout::Failed
+    {
         return;
     }
     if primary.rollout == Rollout::InProgress {
@@ -308,6 +322,7 @@ fn settle(service: &mut Service, tasks: &BTreeMap<String, Task>, now: Millis) {
         let event = format!("(service {name}) (deployment {}) deployment completed.", primary.id);
         service.last_completed = Some(primary.task_definition.clone());
         service.say(now, event);
+        deployments::completed(service, now);
     }
     if !service.said_steady {
         service.said_steady = true;
@@ -315,6 +330,6 @@ fn settle(service: &mut Service, tasks: &BTreeMap<String, Task>, now: Millis) {
     }
 }
 
-fn listed(tasks: &[String]) -> String {
+pub(super) fn listed(tasks: &[String]) -> String {
     tasks.iter().map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
 }

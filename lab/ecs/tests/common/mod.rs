@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod world;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use teal_lab_ecs::{Ecs, EcsOptions, TaskView};
+use teal_lab_ecs::{Ecs, EcsOptions, Neighbours, TaskView};
 use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, TargetAddress, TargetRegistry};
 
 /// Longer than anything here takes; only a failing test waits for it.
@@ -35,6 +37,12 @@ impl Registry {
 
     pub(crate) fn let_go(&self) {
         self.0.lock().unwrap().draining.clear();
+    }
+
+    /// The targets of one group.
+    pub(crate) fn in_group(&self, group: &str) -> Vec<TargetAddress> {
+        let notes = self.0.lock().unwrap();
+        notes.registered.iter().filter(|(of, _)| of == group).map(|(_, target)| target.clone()).collect()
     }
 
     pub(crate) fn targets(&self) -> Vec<TargetAddress> {
@@ -82,9 +90,13 @@ impl Lab {
     }
 
     pub(crate) async fn with_task_limit(task_limit: usize) -> Self {
+        Self::with(task_limit, Neighbours::default()).await
+    }
+
+    pub(crate) async fn with(task_limit: usize, neighbours: Neighbours) -> Self {
         let registry = Arc::new(Registry::default());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/task.sh");
-        let options = EcsOptions { task_limit, ..EcsOptions::new(script) };
+        let options = EcsOptions { task_limit, neighbours, ..EcsOptions::new(script) };
         let clock = LabClock::starting_now(60.0);
         let ecs = Ecs::new(clock.clone(), Arc::<Registry>::clone(&registry), options);
         let lab = Self { clock, ecs, registry };
@@ -193,6 +205,18 @@ impl Lab {
             assert!(Instant::now() < deadline, "still {tasks:#?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// Waits until something is as it should be.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

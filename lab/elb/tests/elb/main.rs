@@ -11,4 +11,5 @@ mod lab;
 mod metrics;
 mod network;
 mod routing;
+mod shifting;
 mod stickiness;

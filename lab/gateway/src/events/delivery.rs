@@ -4,15 +4,16 @@
 //! lists the rules and targets that were deployed, matches their patterns, and invokes the Lambda functions.
 
 use crate::call_log::CallKey;
-use crate::events::pattern;
-use crate::identity::ROOT_ACCESS_KEY;
+use crate::events::{pattern, queue};
+use crate::fault::Faults;
+use crate::invoke::{InvocationType, invocation, root_headers};
 use crate::upstream::Upstream;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-use teal_lab_wire::{AwsRequest, LabClock, Millis, REGION};
+use teal_lab_wire::{AwsRequest, LabClock, Millis};
 
 /// How long, in real time, the list of rules is taken to be current.
 const RULES_CURRENT: Duration = Duration::from_secs(1);
@@ -89,6 +90,7 @@ impl Delivery {
         event: &Value,
         happened: Millis,
         lost: bool,
+        faults: &Faults,
         upstream: &Upstream,
         clock: &LabClock,
     ) {
@@ -112,7 +114,8 @@ impl Delivery {
         };
         for rule in rules.iter().filter(|rule| pattern::matches(&rule.pattern, event)) {
             for target in &rule.targets {
-                let outcome = if lost { DeliveryOutcome::Lost } else { send(event, target, upstream).await };
+                let outcome =
+                    if lost { DeliveryOutcome::Lost } else { send(event, target, faults, upstream, clock).await };
                 self.recorded().push(record(&rule.name, &target.arn, outcome));
             }
         }
@@ -185,23 +188,27 @@ async fn all_pages(upstream: &Upstream, operation: &str, mut query: Value, list:
     }
 }
 
-async fn send(event: &Value, target: &Target, upstream: &Upstream) -> DeliveryOutcome {
+async fn send(
+    event: &Value,
+    target: &Target,
+    faults: &Faults,
+    upstream: &Upstream,
+    clock: &LabClock,
+) -> DeliveryOutcome {
     if target.transformed {
         return DeliveryOutcome::Failed("the lab has no InputPath and no InputTransformer".to_owned());
     }
     if !target.arn.starts_with("arn:aws:lambda:") {
         return DeliveryOutcome::Failed("the lab delivers to Lambda functions only".to_owned());
     }
-    let path = format!("/2015-03-31/functions/{}/invocations", target.arn.replace(':', "%3A"));
-    let uri = match path.parse::<Uri>() {
-        Ok(uri) => uri,
-        Err(error) => return DeliveryOutcome::Failed(error.to_string()),
+    // As EventBridge does.
+    let request = match invocation(&target.arn, InvocationType::Event, target.input.as_ref().unwrap_or(event)) {
+        Ok(request) => request,
+        Err(problem) => return DeliveryOutcome::Failed(problem),
     };
-    let mut headers = root_headers("lambda");
-    // As EventBridge does: asynchronous, with Lambda's own retries and dead-letter queue.
-    headers.insert("x-amz-invocation-type", HeaderValue::from_static("Event"));
-    let body = target.input.as_ref().unwrap_or(event).to_string();
-    let request = AwsRequest { method: Method::POST, uri, headers, body: body.into() };
+    if !queue::wait_for_room(faults, &request, clock).await {
+        return DeliveryOutcome::Lost;
+    }
     let mut pause = FIRST_PAUSE;
     let mut problem = String::new();
     for _ in 0..ATTEMPTS {
@@ -218,19 +225,6 @@ async fn send(event: &Value, target: &Target, upstream: &Upstream) -> DeliveryOu
         pause *= 2;
     }
     DeliveryOutcome::Failed(problem)
-}
-
-/// ministack knows the account's root by its key and does not check the signature.
-fn root_headers(service: &str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let date = jiff::Timestamp::now().strftime("%Y%m%d").to_string();
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={ROOT_ACCESS_KEY}/{date}/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
-    );
-    if let Ok(authorization) = HeaderValue::from_str(&authorization) {
-        headers.insert(http::header::AUTHORIZATION, authorization);
-    }
-    headers
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -4,6 +4,8 @@
 //! Condition keys that no call gives here (`dynamodb:Attributes`, say) count as absent.
 
 mod appconfig;
+mod codedeploy;
+mod lambda;
 #[cfg(test)]
 mod tests;
 
@@ -42,10 +44,16 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
         "states" => Some(on("states", operation, states(input))),
         "logs" => Some(on("logs", operation, logs(operation, input))),
         "ssm" => Some(on("ssm", operation, ssm(operation, input))),
-        "lambda" => lambda(operation, input),
+        "sts" if operation == "AssumeRole" => {
+            Some(on("sts", operation, text(input, "RoleArn").into_iter().map(str::to_owned).collect()))
+        }
+        "lambda" => lambda::needed(operation, input),
         "s3" => s3(operation, input),
         "appconfig" => Some(appconfig::needed(operation, input)),
+        "codedeploy" => Some(codedeploy::needed(operation, input)),
         "codebuild" => Some(on("codebuild", operation, projects(input))),
+        // Of what is called here none has resource types.
+        "ec2" => Some(on("ec2", operation, any())),
         // Answers to jobs have no resource types.
         "codepipeline" => Some(on("codepipeline", operation, any())),
         _ => None,
@@ -56,11 +64,14 @@ pub(crate) fn needed(call: &Call) -> Option<Vec<Needed>> {
 /// traces, its dead-letter queue).
 pub(crate) fn is_checked(action: &str) -> bool {
     let some = [
+        "ec2:DescribeInstances",
         "lambda:GetAlias",
         "lambda:GetFunctionConfiguration",
+        "lambda:InvokeFunction",
         "lambda:UpdateAlias",
         "logs:GetQueryResults",
         "logs:StartQuery",
+        "sts:AssumeRole",
     ];
     if some.contains(&action) {
         return true;
@@ -72,6 +83,7 @@ pub(crate) fn is_checked(action: &str) -> bool {
         "autoscaling",
         "cloudwatch",
         "codebuild",
+        "codedeploy",
         "codepipeline",
         "cognito-idp",
         "dynamodb",
@@ -207,12 +219,25 @@ fn monitoring(operation: &str, input: &Value) -> Vec<String> {
 }
 
 fn ecs(operation: &str, input: &Value) -> Vec<Needed> {
-    let cluster = text(input, "cluster").unwrap_or("default");
+    // Service deployments and revisions are known by ARN alone: `service-deployment/CLUSTER/SERVICE/ID`.
+    let arns: Vec<String> = ["serviceDeploymentArns", "serviceRevisionArns"]
+        .iter()
+        .flat_map(|name| list(input, name))
+        .chain(text(input, "serviceDeploymentArn").map(str::to_owned))
+        .collect();
+    let of_arn = arns.first().and_then(|arn| arn.split('/').nth(1));
+    let cluster = of_arn.or(text(input, "cluster")).unwrap_or("default");
     let cluster = cluster.rsplit('/').next().unwrap_or(cluster);
     let service = |name: &str| arn("ecs", &format!("service/{cluster}/"), name);
     let resources = match operation {
         "DescribeServices" => list(input, "services").iter().map(|name| service(name)).collect(),
-        "UpdateService" | "DeleteService" => text(input, "service").map(service).into_iter().collect(),
+        "UpdateService" | "DeleteService" | "ListServiceDeployments" => {
+            text(input, "service").map(service).into_iter().collect()
+        }
+        "DescribeServiceDeployments"
+        | "DescribeServiceRevisions"
+        | "StopServiceDeployment"
+        | "ContinueServiceDeployment" => arns.clone(),
         "CreateService" => text(input, "serviceName").map(service).into_iter().collect(),
         "TagResource" | "UntagResource" | "ListTagsForResource" => {
             text(input, "resourceArn").map(str::to_owned).into_iter().collect()
@@ -408,24 +433,6 @@ fn s3(operation: &str, input: &Value) -> Option<Vec<Needed>> {
         _ => return None,
     };
     Some(on("s3", action, vec![format!("arn:aws:s3:::{object}")]))
-}
-
-/// Aliases are asked for and set on their function, configurations on the version that is asked for. What else there is (Invoke, whose name is
-/// no path) is not checked.
-fn lambda(operation: &str, input: &Value) -> Option<Vec<Needed>> {
-    let (method, path) = operation.split_once(' ')?;
-    let mut parts = path.strip_prefix("/2015-03-31/functions/")?.split('/');
-    let function = arn("lambda", "function:", parts.next()?);
-    let (action, resource) = match (method, parts.next()?, parts.next()) {
-        ("GET", "aliases", Some(_)) => ("GetAlias", function),
-        ("PUT", "aliases", Some(_)) => ("UpdateAlias", function),
-        ("GET", "configuration", None) => {
-            let qualifier = text(input, "Qualifier").map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
-            ("GetFunctionConfiguration", format!("{function}{qualifier}"))
-        }
-        _ => return None,
-    };
-    Some(on("lambda", action, vec![resource]))
 }
 
 /// The projects of a build that is started, or of builds by their ids: `project:uuid`.

@@ -126,6 +126,18 @@ impl Ledger {
         }
     }
 
+    /// Remembers a call that is refused for another reason than its caller's policy. Gives the message.
+    pub(crate) fn refuse(&self, caller: &str, call: &Call, resource: &str, at: Millis) -> String {
+        let action = format!("{}:{}", call.service, call.operation);
+        let message = format!(
+            "User: arn:aws:sts::{account}:assumed-role/{caller}/{caller} is not authorized to perform: {action} on resource: {resource}",
+            account = teal_lab_wire::ACCOUNT
+        );
+        let violation = Violation { at, caller: caller.to_owned(), action, resource: resource.to_owned() };
+        self.state().violations.push(violation);
+        message
+    }
+
     /// Whether the caller's policy allows the call. What is missing is remembered.
     ///
     /// # Errors

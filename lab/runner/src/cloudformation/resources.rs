@@ -4,6 +4,7 @@
 //! Scaling take them as they are, ECS in lower camel case.
 
 use super::Resource;
+use super::codedeploy::{self, CODEDEPLOY};
 use super::evaluate::text;
 use super::functions::{self, LAMBDA};
 use crate::{Aws, LabError};
@@ -104,6 +105,7 @@ pub(super) async fn create(
         }
         "AWS::SSM::Parameter" => parameter(aws, properties).await?,
         kind if kind.starts_with(APPCONFIG) => appconfig(aws, kind, properties).await?,
+        kind if kind.starts_with(CODEDEPLOY) => return codedeploy::create(aws, kind, physical, properties).await,
         kind if kind.starts_with(LAMBDA) => return functions::create(aws, kind, properties).await,
         // The lab has no networks, roles, logs or log-ins of the user's; what refers to them gets a name.
         "AWS::EC2::SecurityGroup"
@@ -317,12 +319,14 @@ fn lower_camel(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(lower_camel).collect(),
         Value::Object(fields) => {
             let renamed = fields.into_iter().map(|(name, value)| {
-                let is_user_map = matches!(name.as_str(), "DockerLabels" | "Options");
+                let is_user_map = matches!(name.as_str(), "DockerLabels" | "Options" | "HookDetails");
                 let mut characters = name.chars();
                 let first = characters.next().map(|first| first.to_ascii_lowercase());
                 let name: String = first.into_iter().chain(characters).collect();
                 let value = match value {
                     Value::Number(number) if name == "value" => number.to_string().into(),
+                    // A document that templates may give as text, too.
+                    Value::String(text) if name == "hookDetails" => serde_json::from_str(&text).unwrap_or(text.into()),
                     value if is_user_map => value,
                     value => lower_camel(value),
                 };
@@ -430,6 +434,16 @@ mod tests {
                                       "logConfiguration": {"options": {"Awslogs-Group": "g"}}}],
         });
         assert_eq!(lower_camel(properties), expected);
+    }
+
+    #[test]
+    fn details_of_a_hook_are_the_users_as_a_document_or_as_its_text() {
+        for details in [json!({"PlanRef": "ssm:/teal/shop"}), json!(r#"{"PlanRef": "ssm:/teal/shop"}"#)] {
+            let hooks = json!({"LifecycleHooks": [{"HookTargetArn": "f", "HookDetails": details}]});
+            let expected =
+                json!({"lifecycleHooks": [{"hookTargetArn": "f", "hookDetails": {"PlanRef": "ssm:/teal/shop"}}]});
+            assert_eq!(lower_camel(hooks), expected);
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use tokio::process::Command;
 /// If the repository cannot be found.
 pub async fn doctor() -> Result<bool, LabError> {
     let places = Places::find()?;
-    let findings = [cargo().await, python().await, pip().await, venv(&places), loopback(), strip().await];
+    let findings =
+        [cargo().await, python().await, pip().await, venv(&places), loopback(), scripts().await, strip().await];
     for finding in &findings {
         let word = match finding.state {
             State::Good => "ok     ",
@@ -62,6 +63,23 @@ async fn pip() -> Finding {
     let state = if found.is_some() { State::Good } else { State::Missing };
     let found = found.unwrap_or_else(|| "install Python's venv module (Debian and Ubuntu: python3-venv)".into());
     Finding { what: "Python's venv", state, found }
+}
+
+/// What scripts and the agent on instances use.
+async fn scripts() -> Finding {
+    let mut missing = Vec::new();
+    for program in ["tar", "curl"] {
+        if output(program, &["--version"]).await.is_none() {
+            missing.push(program);
+        }
+    }
+    let state = if missing.is_empty() { State::Good } else { State::Optional };
+    let found = if missing.is_empty() {
+        "both are there".to_owned()
+    } else {
+        format!("no {}: scenarios of scripts on instances (codedeploy-ec2) need both", missing.join(", no "))
+    };
+    Finding { what: "tar and curl", state, found }
 }
 
 fn venv(places: &Places) -> Finding {

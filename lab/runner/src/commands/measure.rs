@@ -25,7 +25,7 @@ const COMPARED: &str = "shift-traffic";
 
 /// Releases in which every function has something to do: a good and a bad one, one whose weights are published to parameters, and one
 /// that a pipeline starts.
-const RELEASES: [&str; 4] = ["good", "bad-5xx", "stack-update", "pipeline-lambda"];
+const RELEASES: [&str; 4] = ["good", "bad-5xx", "stack-update", "pipeline-lambda-action"];
 
 /// What a package for Lambda holds besides a Python function that brings its boto3 along.
 const BOTO3: [&str; 7] = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"];

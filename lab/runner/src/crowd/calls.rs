@@ -49,6 +49,7 @@ mod tests {
             at,
             real_time: SystemTime::UNIX_EPOCH,
             caller: caller.into(),
+            role: None,
             service: "elasticloadbalancing".into(),
             operation: "DescribeRules".into(),
             resources: Vec::new(),

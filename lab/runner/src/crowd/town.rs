@@ -75,7 +75,7 @@ impl House {
         let last = changes.iter().rposition(has_green)?;
         let change = changes.get(last + 1)?;
         let by = lab.caller_name(change.access_key_id.as_deref().unwrap_or_default());
-        Some((change.at, by.to_owned()))
+        Some((change.at, by))
     }
 }
 

@@ -29,6 +29,9 @@ impl Run<'_> {
             releases.push(self.release(running, found.as_ref()).await?);
             record = record.or(found);
         }
+        if self.is_in_place() {
+            releases.extend(self.release_in_place().await?);
+        }
         let mut releases = releases.into_iter();
         let release = releases.next().ok_or_else(|| LabError::Timeout {
             what: "the start of the release".into(),
@@ -61,6 +64,8 @@ impl Run<'_> {
             expectations: Vec::new(),
             release,
             pipeline: None,
+            later_actions: Vec::new(),
+            deployment: None,
             other_releases: releases.collect(),
             weights,
             requests,
@@ -69,6 +74,8 @@ impl Run<'_> {
             wrongly_served,
             alarms,
             drifted: Vec::new(),
+            alarms_on_teal: Vec::new(),
+            indiscretions: self.indiscretions().await?,
             first_trouble_at,
             seconds_to_blue,
             green_after_blue,
@@ -128,7 +135,7 @@ impl Run<'_> {
             at: self.timeline.of_lab_millis(change.at),
             part: part.part.clone(),
             green_share,
-            by: self.lab.caller_name(caller).to_owned(),
+            by: self.lab.caller_name(caller),
         })
     }
 
@@ -194,7 +201,7 @@ impl Run<'_> {
         let mut calls = self.lab.gateway().calls();
         // Sweep looks after routes, whether releases are under way or not.
         calls.retain(|call| call.at >= self.begun_at && !["lab", "sweep"].contains(&call.caller.as_str()));
-        let allowed = allowed(&release.states);
+        let allowed = allowed(&release.states, self.route.len());
         let over = made(&calls, &self.scenario.name).into_iter().filter_map(|(function, [reads, writes])| {
             let [most_reads, most_writes] = allowed.get(function.as_str()).copied().unwrap_or_default();
             let within = reads <= most_reads && writes <= most_writes;
@@ -209,22 +216,28 @@ impl Run<'_> {
     async fn alarms(&self) -> Result<Vec<AlarmChange>, LabError> {
         let mut changes = Vec::new();
         for alarm in self.stage.alarms() {
-            let parameters = json!({"AlarmName": alarm, "HistoryItemType": "StateUpdate"});
-            let answer = self.lab.aws().call("monitoring", "DescribeAlarmHistory", parameters).await?;
-            for item in answer["AlarmHistoryItems"].as_array().into_iter().flatten() {
-                let data: Value =
-                    item["HistoryData"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-                let seconds = item["Timestamp"].as_f64().unwrap_or_default();
-                changes.push(AlarmChange {
-                    at: self.timeline.of_lab_millis((seconds * 1000.0) as i64),
-                    alarm: alarm.to_owned(),
-                    state: data["newState"]["stateValue"].as_str().unwrap_or_default().to_owned(),
-                    reason: data["newState"]["stateReason"].as_str().unwrap_or_default().to_owned(),
-                });
-            }
+            changes.extend(self.alarm_changes(alarm).await?);
         }
         changes.sort_by(|a, b| a.at.total_cmp(&b.at));
         Ok(changes)
+    }
+
+    /// An alarm's transitions.
+    pub(super) async fn alarm_changes(&self, alarm: &str) -> Result<Vec<AlarmChange>, LabError> {
+        let parameters = json!({"AlarmName": alarm, "HistoryItemType": "StateUpdate"});
+        let answer = self.lab.aws().call("monitoring", "DescribeAlarmHistory", parameters).await?;
+        let change = |item: &Value| {
+            let data: Value =
+                item["HistoryData"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let seconds = item["Timestamp"].as_f64().unwrap_or_default();
+            AlarmChange {
+                at: self.timeline.of_lab_millis((seconds * 1000.0) as i64),
+                alarm: alarm.to_owned(),
+                state: data["newState"]["stateValue"].as_str().unwrap_or_default().to_owned(),
+                reason: data["newState"]["stateReason"].as_str().unwrap_or_default().to_owned(),
+            }
+        };
+        Ok(answer["AlarmHistoryItems"].as_array().into_iter().flatten().map(change).collect())
     }
 
     /// The first alarm since the release began, or the decision to roll back if that came first; nothing if the

@@ -55,6 +55,7 @@ impl Run<'_> {
             Action::Approve => self.answer_gate(|stage| Ask::Approve { stage }).await?,
             Action::Reject => self.answer_gate(|stage| Ask::Reject { stage }).await?,
             Action::Abort => self.ask(Ask::Abort).await?,
+            Action::GiveUp => self.ask(Ask::GiveUp).await?,
             Action::StopExecution => {
                 let execution = self.releases.first().map(|running| running.observer.execution.clone());
                 let parameters = json!({"executionArn": execution, "cause": "stopped by the scenario"});
@@ -63,7 +64,7 @@ impl Run<'_> {
             }
             Action::KillTask { service } => self.kill_task(service),
             Action::Call { service, action, parameters } => {
-                let parameters = self.filled(parameters)?;
+                let parameters = self.filled(parameters).await?;
                 self.lab.aws().call(service, action, parameters).await?;
                 format!("{service} {action} is called by somebody else")
             }
@@ -82,22 +83,26 @@ impl Run<'_> {
                 format!("the faults end; {hits} calls were hit")
             }
             Action::SendEvent(event) => {
-                let event = self.filled(event)?;
+                let event = self.filled(event).await?;
                 let kind = event["detail-type"].as_str().unwrap_or("event").to_owned();
                 self.lab.gateway().send_event(event);
                 format!("EventBridge delivers: {kind}")
             }
             Action::ScaleIn { service } => {
-                let service = self.filled(&json!(service))?;
+                let service = self.filled(&json!(service)).await?;
                 let cluster = self.stage.names.get("ClusterName").map(String::as_str).unwrap_or_default();
                 self.lab.scale_in(cluster, service.as_str().unwrap_or_default());
                 format!("automatic scaling would take tasks from {service}")
             }
             Action::Sweep { until } => self.sweep(until).await?,
             Action::Check(check) => self.check_answer(check).await?,
+            Action::PipelineAction { user_parameters, expect } => {
+                let user_parameters = self.filled(user_parameters).await?;
+                self.begin_later_action(user_parameters, expect)
+            }
             Action::StartRelease { plan_changes, expect } => {
                 let mut plan = self.plan.clone();
-                merge(&mut plan, &self.filled(plan_changes)?);
+                merge(&mut plan, &self.filled(plan_changes).await?);
                 return self.start_release(&plan, *expect.clone()).await;
             }
         };
@@ -106,7 +111,7 @@ impl Run<'_> {
     }
 
     /// With what exists once the release has started, too.
-    fn filled(&self, value: &Value) -> Result<Value, LabError> {
+    async fn filled(&self, value: &Value) -> Result<Value, LabError> {
         let mut names = self.stage.names.clone();
         let deployment = self.lab.deployment();
         names.insert("stateMachine".into(), deployment.state_machine.clone());
@@ -115,11 +120,14 @@ impl Run<'_> {
             names.insert("execution".into(), running.observer.execution.clone());
             names.insert("release".into(), running.observer.name().to_owned());
         }
+        if let Some(deployment) = self.deployment_of_release().await? {
+            names.insert("deployment".into(), deployment.to_string());
+        }
         fill(value, &names).map_err(|problem| LabError::document(format!("scenario {}", self.scenario.name), problem))
     }
 
     async fn sweep(&mut self, until: &str) -> Result<String, LabError> {
-        let wanted = self.filled(&json!(until))?;
+        let wanted = self.filled(&json!(until)).await?;
         let wanted = wanted.as_str().unwrap_or_default();
         let mut told = String::new();
         for _ in 0..SWEEPS {
@@ -153,9 +161,12 @@ impl Run<'_> {
     }
 
     async fn check_answer(&mut self, check: &AnswerCheck) -> Result<String, LabError> {
-        let parameters = self.filled(&check.parameters)?;
-        let expected = self.filled(&check.is)?;
-        let answer = self.lab.aws().call(&check.service, &check.action, parameters).await?;
+        let parameters = self.filled(&check.parameters).await?;
+        let expected = self.filled(&check.is).await?;
+        let answer = match self.lab.aws().call(&check.service, &check.action, parameters).await {
+            Err(LabError::Aws { code, .. }) => json!({"refused": code}),
+            answer => answer?,
+        };
         let found = answer.pointer(&check.at).cloned().unwrap_or_default();
         let what = format!("at {:.0} s, {} of {}", self.timeline.now(), check.at, check.action);
         let line = format!("{what} is {found}");

@@ -60,7 +60,8 @@ pub struct Expectation {
     /// The same without those that were refused for their rate.
     #[serde(default)]
     pub restoring_answered: Option<Bounds>,
-    /// That no function called Elastic Load Balancing more often than docs/faults.md says for one listener with a test listener.
+    /// That no function called Elastic Load Balancing more often than docs/faults.md says for the route's parts and a test
+    /// listener, itself or by a role.
     #[serde(default)]
     pub within_budget: bool,
     /// Lab seconds from the start of the execution to its end.
@@ -72,12 +73,30 @@ pub struct Expectation {
     /// Whether a sweep at the end finds parts of the route elsewhere than the release left them.
     #[serde(default)]
     pub drifted: Option<bool>,
+    /// The alarms on Teal itself, by their logical ids in template.yaml, that go off. Others may, in a lab with other scenarios; an empty
+    /// list is for a lab without them, and means that none goes off.
+    #[serde(default)]
+    pub alarms_on_teal: Option<Vec<String>>,
     /// How the route ends, where it is not what the outcome says: for scenarios in which somebody else changes it.
     #[serde(default)]
     pub final_route: Option<FinalRoute>,
     /// What the pipeline shows of its action at the end.
     #[serde(default)]
     pub pipeline: Option<PipelineExpectation>,
+    /// How the deployment ends that moves the traffic. It is waited for.
+    #[serde(default)]
+    pub deployment: Option<DeploymentExpectation>,
+}
+
+/// How a deployment is to end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeploymentExpectation {
+    /// As its service names it: `Succeeded`, `ROLLBACK_SUCCESSFUL`, ...
+    pub status: String,
+    /// The status of CodeDeploy's deployment that rolls it back; without it there is none.
+    #[serde(default)]
+    pub rollback: Option<String>,
 }
 
 /// How a pipeline's action is to end.

@@ -37,6 +37,8 @@ fn what_is_wrong_is_named_with_its_place() {
         ("version: '2'", "version: '1'", "same version"),
         ("errorRate: 0.2", "errorRate: 2", "services.green.behaviour"),
         ("name: small", "name: Small", "name"),
+        ("release: {", "release: {deployment: {ecs: {service: red}}, ", "there is no service red"),
+        ("release: {", "release: {deployment: {ecs: {service: green}}, ", "`keptAt`"),
     ] {
         let problem = Scenario::parse(&SMALL.replace(from, to)).unwrap_err();
         assert!(problem.contains(place), "{to} gives {problem:?}, which does not name {place}");
@@ -87,6 +89,34 @@ fn names_in_a_lab(scenario: &Scenario) -> BTreeMap<String, String> {
         ("SilentAlarm", "x-silent".to_owned()),
         ("UnhealthyAlarmA", "x-unhealthy-a".to_owned()),
         ("UnhealthyAlarmB", "x-unhealthy-b".to_owned()),
+        ("ApplicationName", scenario.name.clone()),
+        ("DeploymentGroupName", scenario.name.clone()),
+        (
+            "TargetGroupA",
+            format!(
+                "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/{}-a/0000000000000006",
+                scenario.name
+            ),
+        ),
+        (
+            "TargetGroupB",
+            format!(
+                "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/{}-b/0000000000000007",
+                scenario.name
+            ),
+        ),
+        ("HookFunction", "CodeDeployHook_teal".to_owned()),
+        ("ServiceName", "x".to_owned()),
+        (
+            "ProductionRuleArn",
+            "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener-rule/app/x/0123456789abcdef/0000000000000001/0000000000000008"
+                .to_owned(),
+        ),
+        (
+            "TestRuleArn",
+            "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener-rule/app/x/0123456789abcdef/0000000000000004/0000000000000009"
+                .to_owned(),
+        ),
         ("WeightParameters", "/teal/weights/x".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -106,7 +136,12 @@ fn the_plans_of_shipped_scenarios_are_valid_unless_that_is_what_they_are_about()
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for file in Scenario::shipped(&repository).unwrap() {
         let scenario = Scenario::read(&file).unwrap();
-        let plan = fill(&scenario.release.plan, &names_in_a_lab(&scenario)).unwrap();
+        let mut names = names_in_a_lab(&scenario);
+        if scenario.account.is_some() {
+            // What belongs to a service of the lab's second account has that one's number.
+            names.values_mut().for_each(|name| *name = name.replace(":000000000000:", ":222222222222:"));
+        }
+        let plan = fill(&scenario.release.plan, &names).unwrap();
         let is_refused = scenario.expect.error == Some(teal::error::ErrorName::PlanInvalid);
         match teal::plan::Plan::check(&plan) {
             Ok(_) => assert!(!is_refused, "{}: the plan has no problem", scenario.name),

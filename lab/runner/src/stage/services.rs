@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use teal_lab_wire::Millis;
 
+/// What every service has in its environment, and so in what AWS answers about it: Teal has no business with it.
+pub(crate) const SECRET: (&str, &str) = ("DATABASE_PASSWORD", "planted-in-an-environment");
+
 /// Gives the template's task definition, launch template or function blue's behaviour, and adds one like it, or a version of it, for
 /// every other service.
 pub(super) fn add_services(
@@ -25,17 +28,11 @@ pub(super) fn add_services(
     let mut published = BTreeMap::new();
     for (name, service) in services {
         let mut definition = original.clone();
-        let mut behaviour = service.behaviour.clone();
-        behaviour.since.get_or_insert(zero);
-        let behaviour = serde_json::to_string(&behaviour).map_err(|error| error.to_string())?;
-        let environment = [("TEAL_DEMO_VERSION", &service.version), ("TEAL_DEMO_BEHAVIOUR", &behaviour)];
-        let exports = || {
-            let lines = environment.map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
-            BASE64_STANDARD.encode(lines.concat())
-        };
+        let environment = environment(service, zero)?;
+        let exports = || BASE64_STANDARD.encode(as_exports(&environment));
         if kind == FUNCTION {
             let variables: Map<String, Value> =
-                environment.map(|(name, value)| (name.to_owned(), value.as_str().into())).into_iter().collect();
+                environment.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
             published.insert(name.clone(), Value::from(variables));
             continue;
         } else if kind == APPLICATION_VERSION {
@@ -54,7 +51,7 @@ pub(super) fn add_services(
                 .pointer_mut("/Properties/ContainerDefinitions/0/Environment")
                 .and_then(Value::as_array_mut)
                 .ok_or("the TaskDefinition's container has no Environment")?;
-            variables.extend(environment.map(|(name, value)| json!({"Name": name, "Value": value})));
+            variables.extend(environment.iter().map(|(name, value)| json!({"Name": name, "Value": value})));
         }
         resources.insert(versioned(kind, name), definition);
     }
@@ -64,10 +61,49 @@ pub(super) fn add_services(
     Ok(())
 }
 
+/// What a service's processes have in their environment. `zero` is when the load begins.
+fn environment(service: &ServiceSpec, zero: Millis) -> Result<[(&'static str, String); 3], String> {
+    let mut behaviour = service.behaviour.clone();
+    behaviour.since.get_or_insert(zero);
+    let behaviour = serde_json::to_string(&behaviour).map_err(|error| error.to_string())?;
+    let (secret, value) = SECRET;
+    let version = ("TEAL_DEMO_VERSION", service.version.clone());
+    Ok([version, ("TEAL_DEMO_BEHAVIOUR", behaviour), (secret, value.to_owned())])
+}
+
+/// Lines of a script.
+fn as_exports(environment: &[(&'static str, String)]) -> String {
+    environment.iter().map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', "'\\''"))).collect()
+}
+
+/// The same of a service, as its revision installs it on instances.
+pub(super) fn exports(service: &ServiceSpec, zero: Millis) -> Result<String, String> {
+    environment(service, zero).map(|environment| as_exports(&environment))
+}
+
 /// Where flags are read.
 pub(super) struct FlagPlace<'a> {
     pub(super) endpoint: &'a str,
     pub(super) outputs: &'a BTreeMap<String, String>,
+}
+
+/// Gives the flags that the template of flags deploys at first the users and the salt that services say.
+pub(super) fn set_flags(template: &mut Value, services: &BTreeMap<String, ServiceSpec>) -> Result<(), String> {
+    let content = template.pointer_mut("/Resources/InitialFlags/Properties/Content");
+    let content = content.ok_or("the template has no InitialFlags")?;
+    let mut document: Value = serde_json::from_str(content.as_str().unwrap_or_default())
+        .map_err(|problem| format!("its InitialFlags are not JSON: {problem}"))?;
+    for flag in services.values().filter_map(|service| service.flag.as_ref()) {
+        let value = document["values"].get_mut(&flag.key).ok_or_else(|| format!("it has no flag {:?}", flag.key))?;
+        if !flag.users.is_empty() {
+            value["users"] = json!(flag.users);
+        }
+        if let Some(salt) = &flag.salt {
+            value["salt"] = json!(salt);
+        }
+    }
+    *content = document.to_string().into();
+    Ok(())
 }
 
 /// Tells the services that have a behaviour behind a flag where that is.
@@ -164,6 +200,23 @@ mod tests {
             value("TEAL_DEMO_VERSION")["Value"].clone()
         };
         assert_eq!((version("TaskDefinition"), version("TaskDefinition-green")), (json!("1"), json!("2")));
+    }
+
+    #[test]
+    fn a_flag_is_deployed_with_the_users_and_the_salt_of_the_scenario() {
+        let flag = "version: '1', flag: {key: new-checkout, on: green, users: [user-3], salt: '2'}";
+        let scenario = Scenario::parse(&SCENARIO.replace("version: '1'", flag)).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/cloudformation/appconfig.yaml");
+        let mut template = Template::read(&file).unwrap();
+        set_flags(&mut template.document, &scenario.services).unwrap();
+        let content = &template.document["Resources"]["InitialFlags"]["Properties"]["Content"];
+        let content: Value = serde_json::from_str(content.as_str().unwrap()).unwrap();
+        let expected = json!({"enabled": false, "percentage": 0, "users": ["user-3"], "salt": "2"});
+        assert_eq!(content["values"]["new-checkout"], expected);
+
+        let mut services = scenario.services;
+        services.get_mut("blue").and_then(|blue| blue.flag.as_mut()).unwrap().key = "nothing".to_owned();
+        assert!(set_flags(&mut template.document, &services).unwrap_err().contains("nothing"));
     }
 
     #[test]

@@ -68,6 +68,30 @@ async fn a_capacity_provider_strategy_takes_the_place_of_the_launch_type() {
 }
 
 #[tokio::test]
+async fn an_earlier_green_gets_blues_capacity_provider_strategy_by_a_new_deployment() {
+    let strategy = |provider| json!([{"capacityProvider": provider, "weight": 1, "base": 0}]);
+    let green = || service("checkout-b", GREEN_GROUP, 42, 4);
+    let by_provider = |service: Value, provider| {
+        let mut service = with(service, "/capacityProviderStrategy", strategy(provider));
+        service.as_object_mut().unwrap().remove("launchType");
+        service
+    };
+    for (blue, green, expected) in [
+        (by_provider(blue(), "ec2-a"), by_provider(green(), "ec2-b"), strategy("ec2-a")),
+        (by_provider(blue(), "ec2-a"), green(), strategy("ec2-a")),
+        (blue(), by_provider(green(), "ec2-b"), json!([])),
+    ] {
+        let (operation, request) = bring_up(&[blue, green], Some(json!({"service": {}}))).await.unwrap();
+        let expected = json!({
+            "cluster": "prod", "service": "checkout-b", "capacityProviderStrategy": expected, "forceNewDeployment": true,
+        });
+        assert_eq!((operation.as_str(), request), ("UpdateService", expected));
+    }
+    let same = [by_provider(blue(), "ec2-a"), by_provider(green(), "ec2-a")];
+    assert_eq!(bring_up(&same, None).await, None);
+}
+
+#[tokio::test]
 async fn a_green_that_is_as_ordered_is_left_alone() {
     let green = service("checkout-b", GREEN_GROUP, 42, 4);
     assert_eq!(bring_up(&[blue(), green], None).await, None);

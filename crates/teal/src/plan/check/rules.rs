@@ -1,8 +1,10 @@
 //! Rules that span several values, or that one place adds to a value's own range.
 
+mod account;
 mod compare;
 mod pace;
 mod route;
+mod shifted;
 mod strategy;
 mod validation;
 mod watch;
@@ -14,7 +16,9 @@ use std::fmt::Display;
 
 /// Checks all rules.
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
+    account::check(fields, findings);
     route::check(fields, findings);
+    shifted::check(fields, findings);
     strategy::check(fields, findings);
     validation::check(fields, findings);
     watch::check(fields, findings);

@@ -72,6 +72,10 @@ impl<'a> Shape<'a> {
     }
 
     fn object(&mut self, schema: &'a Value, fields: &Map<String, Value>, path: &Path) {
+        if schema["additionalProperties"] == true {
+            // It is somebody else's to read.
+            return;
+        }
         if let Some((pattern, inner)) = schema["patternProperties"].as_object().and_then(|map| map.iter().next()) {
             return self.map(pattern, inner, fields, path);
         }

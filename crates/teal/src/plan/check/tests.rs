@@ -65,7 +65,12 @@ fn full() -> Value {
 /// The full plan with one value replaced; `null` takes it out. The path is a JSON pointer; what it leads through is made.
 fn with(pointer: &str, value: Value) -> Value {
     let mut plan = full();
-    let mut at = &mut plan;
+    put(&mut plan, pointer, value);
+    plan
+}
+
+fn put(plan: &mut Value, pointer: &str, value: Value) {
+    let mut at = plan;
     let parts: Vec<&str> = pointer.split('/').skip(1).collect();
     let (last, parents) = parts.split_last().unwrap();
     for part in parents {
@@ -81,7 +86,6 @@ fn with(pointer: &str, value: Value) -> Value {
         }
         (Err(_), value) => at[*last] = value,
     }
-    plan
 }
 
 fn problems(document: &Value) -> Vec<String> {
@@ -164,7 +168,7 @@ fn shape() {
     check("/validate/http/0/expect/status", json!(99), "validate.http[0].expect.status", "it is not from 200 to 599");
     check("/validate/http/0/expect/bodyContains", json!(""), "validate.http[0].expect.bodyContains", "at least 1");
     check("/green/ecs/services", json!(["a"]), "green.ecs.services", "it has 1 items. Write exactly 2");
-    check("/traffic/test", json!({}), "traffic.test", "Write exactly one of `listener`, `rule` and `url`");
+    check("/traffic/test", json!({}), "traffic.test", "Write exactly one of `listener`, `rule`, `url` and `instance`");
     check("/traffic/test", json!("url"), "traffic.test", "Write it as a field: `url: {…}`");
 }
 

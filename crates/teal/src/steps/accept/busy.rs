@@ -1,12 +1,13 @@
 //! Two releases on one route: the second is refused, or it takes the route over once the first is back on blue.
 
 use super::AcceptInput;
+use crate::deployment::DeploymentId;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::{OnBusy, Plan};
 use crate::ports::World;
 use crate::release::{Phase, Release, ReleaseId};
 use crate::request::{Ask, Request};
-use crate::route::PartRef;
+use crate::route::{PartRef, key_in};
 use crate::steps::Step;
 use crate::time::Timestamp;
 
@@ -23,21 +24,21 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn holder_of(&self, plan: &Plan) -> TealResult<Option<(String, ReleaseId)>> {
         let mut wanted = plan.traffic.route.parts();
         wanted.extend(plan.flags.iter().map(|flag| PartRef::Flag(flag.part())));
-        for id in self.world.active().await? {
-            let Some(other) = self.world.load(&id).await?.filter(|other| !other.phase.is_terminal()) else { continue };
-            if let Some(part) = wanted.iter().find(|part| other.parts().any(|held| held == *part)) {
-                return Ok(Some((part.key().to_owned(), id)));
+        for part in wanted {
+            if let Some(holder) = self.world.holder(&key_in(plan.account_number(), part.key())).await? {
+                return Ok(Some((part.key().to_owned(), holder)));
             }
         }
         Ok(None)
     }
 
-    /// What a release comes to that finds its route held. The lock stays with its holder until that one has ended: whether the newer one
-    /// then gets it is decided by the same conditional write as always.
+    /// What a release comes to that finds its route held; `about` is the deployment that it is about, where that is known. The lock stays with
+    /// its holder until that one has ended: whether the newer one then gets it is decided by the same conditional write as always.
     pub(super) async fn busy(
         &self,
         plan: &Plan,
         input: &AcceptInput,
+        about: Option<&DeploymentId>,
         key: &str,
         holder: &ReleaseId,
     ) -> TealResult<TealError> {
@@ -45,6 +46,14 @@ impl<W: World> Step<'_, W> {
             return Ok(refused(key, holder, "Wait until it has ended"));
         }
         let Some(other) = self.world.load(holder).await? else { return Ok(superseding(key, holder)) };
+        if about.is_some_and(|deployment| other.is_about(deployment)) {
+            // Giving way it would stop the very deployment that this one is about.
+            return Ok(refused(
+                key,
+                holder,
+                "It is about the same deployment, and sees to it. Wait until it has ended",
+            ));
+        }
         if other.phase == Phase::RollbackNeedsHuman {
             return Ok(refused(
                 key,

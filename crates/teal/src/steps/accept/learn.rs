@@ -3,7 +3,7 @@
 use crate::compare::{Compared, History, edges, usual_edges};
 use crate::judge::CalibrationBasis;
 use crate::plan::MetricSource;
-use crate::ports::{PortResult, World};
+use crate::ports::{PortResult, Router, Signals, World};
 use crate::release::Release;
 use crate::route::Colour;
 use crate::signals::{Readings, Wanted};
@@ -52,7 +52,7 @@ impl<W: World> Step<'_, W> {
         }
         let mut wanted = Wanted::default();
         let percentiles = History::want_percentiles(&mut wanted, &release.place(Colour::Blue));
-        let (found, why) = match self.read(&wanted, history).await {
+        let (found, why) = match self.read(release, &wanted, history).await {
             Ok(readings) => {
                 (percentiles.and_then(|percentiles| edges(&percentiles, &readings)), "there are none".to_owned())
             }
@@ -75,7 +75,8 @@ impl<W: World> Step<'_, W> {
         if !part.kind().meter().knows_zones() || !compared.iter().any(Compared::learns_by_zone) {
             return Ok(());
         }
-        let zones = self.world.zones(part).await?;
+        let side = self.side(release).await?;
+        let zones = side.zones(part).await?;
         let blue = release.place(Colour::Blue);
         let mut wanted = Wanted::default();
         let keys: Vec<_> = compared
@@ -85,14 +86,15 @@ impl<W: World> Step<'_, W> {
                 false => Vec::new(),
             })
             .collect();
-        let readings = self.read(&wanted, history).await?;
+        let readings = self.read(release, &wanted, history).await?;
         for (metric, keys) in compared.iter_mut().zip(keys).filter(|(metric, _)| metric.learns_by_zone()) {
             metric.calibration = history.calibration(&keys, &readings);
         }
         Ok(())
     }
 
-    async fn read(&self, wanted: &Wanted, history: History) -> PortResult<Readings> {
-        self.world.metrics(wanted.queries(), history.from, history.to).await.map(Readings::new)
+    async fn read(&self, release: &Release, wanted: &Wanted, history: History) -> PortResult<Readings> {
+        let side = self.side(release).await?;
+        side.metrics(wanted.queries(), history.from, history.to).await.map(Readings::new)
     }
 }

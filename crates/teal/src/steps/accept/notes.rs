@@ -2,7 +2,7 @@
 
 use super::super::Step;
 use crate::error::TealResult;
-use crate::ports::{DestinationReading, Survey, World};
+use crate::ports::{DestinationReading, Router, Survey, World};
 use crate::route::{Action, Colours, RoutePart};
 use crate::story::Fact;
 use serde_json::Value;
@@ -12,35 +12,36 @@ impl<W: World> Step<'_, W> {
     /// Notes in what blue and green differ besides the version, what green will not have of blue, and what stickiness means.
     pub(super) async fn note_differences(
         &mut self,
+        side: &W::Side,
         survey: &Survey,
         colours: &Colours,
         route: &[RoutePart],
     ) -> TealResult<()> {
         let mut notes = unlike(survey);
         notes.extend(survey.lacking.iter().cloned());
-        notes.extend(self.unlike_destinations(colours).await?);
+        notes.extend(unlike_destinations(side, colours).await?);
         notes.extend(sticky_notes(route));
         for note in notes {
             self.note(Fact::Noted { note });
         }
         Ok(())
     }
+}
 
-    async fn unlike_destinations(&self, colours: &Colours) -> TealResult<Vec<String>> {
-        let noun = colours.blue.noun();
-        let blue = self.world.destination(&colours.blue).await?;
-        let green = self.world.destination(&colours.green).await?;
-        let mut list = unlike_settings(noun, &blue.settings, &green.settings);
-        if blue.sticky != green.sticky {
-            list.push(format!("{noun} stickiness: blue {}, green {}", on_off(&blue), on_off(&green)));
-        }
-        if blue.sticky || green.sticky {
-            list.push(format!(
-                "{noun}s are sticky: clients stay with the one that answered them until that ends (a cookie, a source address), whatever the weight"
-            ));
-        }
-        Ok(list)
+async fn unlike_destinations(side: &impl Router, colours: &Colours) -> TealResult<Vec<String>> {
+    let noun = colours.blue.noun();
+    let blue = side.destination(&colours.blue).await?;
+    let green = side.destination(&colours.green).await?;
+    let mut list = unlike_settings(noun, &blue.settings, &green.settings);
+    if blue.sticky != green.sticky {
+        list.push(format!("{noun} stickiness: blue {}, green {}", on_off(&blue), on_off(&green)));
     }
+    if blue.sticky || green.sticky {
+        list.push(format!(
+            "{noun}s are sticky: clients stay with the one that answered them until that ends (a cookie, a source address), whatever the weight"
+        ));
+    }
+    Ok(list)
 }
 
 /// What stickiness of the route itself means for weights, where it is on.

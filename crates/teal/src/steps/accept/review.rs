@@ -2,7 +2,7 @@
 
 use super::super::Step;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::ports::{AlarmState, CapacityHold, World};
+use crate::ports::{AlarmState, CapacityHold, Fleet, Router, Signals, World};
 use crate::release::{PassedOver, Release};
 use crate::route::{Action, Colour, RoutePart, differences};
 use crate::story::Fact;
@@ -10,18 +10,23 @@ use crate::story::Fact;
 impl<W: World> Step<'_, W> {
     /// With the lock held and the watches written: is everything still as it was read, does blue serve, is no alarm firing?
     pub(super) async fn review(&mut self, release: &mut Release) -> TealResult<()> {
-        for part in &mut release.route {
-            let reading = self.world.reading(&part.part).await?;
+        let is_moved_by_deployment = release.is_moved_by_deployment();
+        let side = self.side(release).await?;
+        for part in release.route.iter_mut().chain(&mut release.test_route) {
+            let reading = side.reading(&part.part).await?;
             part.ahead = Some(reading.rivals());
-            if reading.actions != part.expected {
-                as_accepted(part, &self.world.actions(&part.part).await?)?;
+            if reading.actions != part.expected && !is_moved_by_deployment {
+                as_accepted(part, &side.actions(&part.part).await?)?;
             }
         }
-        for part in release.test_route.iter().chain(&release.flags) {
-            as_accepted(part, &self.world.actions(&part.part).await?)?;
+        if is_moved_by_deployment {
+            self.review_deployment(release).await?;
+        }
+        for part in &release.flags {
+            as_accepted(part, &side.actions(&part.part).await?)?;
         }
         self.require_healthy(release, Colour::Blue).await?;
-        let scaling = self.world.scaling(&release.green.blue).await?;
+        let scaling = side.scaling(&release.green.blue).await?;
         release.green.hold = scaling.map(|found| CapacityHold::of(found, release.green.desired));
         self.review_alarms(release).await
     }
@@ -32,7 +37,8 @@ impl<W: World> Step<'_, W> {
         if names.is_empty() {
             return Ok(());
         }
-        let readings = self.world.alarms(names).await?;
+        let side = self.side(release).await?;
+        let readings = side.alarms(names).await?;
         for name in names {
             let Some(reading) = readings.iter().find(|reading| &reading.name == name) else {
                 return Err(TealError::new(

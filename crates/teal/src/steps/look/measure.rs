@@ -5,7 +5,7 @@ use crate::compare::{Compared, Comparison, Moments, NewMessage, Novelty, Place};
 use crate::error::TealResult;
 use crate::judge::{self, JudgeConfig, Moment, decide};
 use crate::plan::AdvanceOn;
-use crate::ports::{PortError, World};
+use crate::ports::{Logs, PortError, PortResult, Signals, World};
 use crate::release::{Phase, Release};
 use crate::route::Colour;
 use crate::signals::{Readings, Wanted};
@@ -88,14 +88,14 @@ impl<W: World> Step<'_, W> {
         let comparison = Comparison::is_due(compared, moments)
             .then(|| Comparison::want(&mut wanted, compared, [&green, &blue], moments));
         let readings = match span(&limits, window.as_ref().ok(), comparison.as_ref()) {
-            Some((from, to)) => self.world.metrics(wanted.queries(), from, to).await.map(Readings::new),
+            Some((from, to)) => self.read_metrics(release, &wanted, from, to).await,
             None => Ok(Readings::default()),
         };
         let mut readings = match readings {
             Ok(readings) => readings,
             Err(error) => return Ok(Measured { limits: unreadable(&error), ..Measured::nothing() }),
         };
-        let logs = self.read_logs(&wanted, &mut readings).await;
+        let logs = self.read_logs(release, &wanted, &mut readings).await;
         let config = release.judge_config()?;
         if let Some(comparison) = &comparison {
             comparison.consume(&config, compared, &readings);
@@ -115,13 +115,28 @@ impl<W: World> Step<'_, W> {
         Ok(Measured { limits, comparison, accepted, short })
     }
 
+    async fn read_metrics(
+        &self,
+        release: &Release,
+        wanted: &Wanted,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> PortResult<Readings> {
+        let side = self.side(release).await?;
+        side.metrics(wanted.queries(), from, to).await.map(Readings::new)
+    }
+
     /// Searches the logs. Where that fails, only what is compared by logs waits for the next look.
-    async fn read_logs(&self, wanted: &Wanted, readings: &mut Readings) -> Verdict {
+    async fn read_logs(&self, release: &Release, wanted: &Wanted, readings: &mut Readings) -> Verdict {
         let searches = wanted.searches();
         if searches.is_empty() {
             return Measured::nothing().comparison;
         }
-        match self.world.search_logs(searches).await {
+        let found = match self.side(release).await {
+            Ok(side) => side.search_logs(searches).await,
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(findings) => {
                 readings.found(findings);
                 Measured::nothing().comparison

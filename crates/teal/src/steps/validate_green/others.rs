@@ -3,8 +3,8 @@
 use super::super::{Answer, Step};
 use super::Reach;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::plan::{CodeBuildCheck, LambdaCheck};
-use crate::ports::{BuildOrder, BuildReading, BuildState, Endpoint, World};
+use crate::plan::{CodeBuildCheck, LambdaCheck, Plan};
+use crate::ports::{BuildOrder, BuildReading, BuildState, Endpoint, Testers, World};
 use crate::release::{BuildUnderWay, Release};
 use crate::state::State;
 use crate::story::Fact;
@@ -18,16 +18,18 @@ const SHORTEST_BUILD: u64 = 5 * 60;
 
 impl<W: World> Step<'_, W> {
     /// Has the plan's function test green.
-    pub(super) async fn run_function(
+    pub(in crate::steps) async fn run_function(
         &mut self,
-        release: &Release,
+        side: &impl Testers,
+        plan: &Plan,
+        release: &str,
         green: &Reach,
         check: &LambdaCheck,
     ) -> TealResult<()> {
         let mut input = json!({
-            "service": release.plan.service,
-            "version": release.plan.version,
-            "release": release.id,
+            "service": plan.service,
+            "version": plan.version,
+            "release": release,
         });
         if let Some(endpoint) = &green.endpoint {
             input["url"] = json!(endpoint.url);
@@ -38,7 +40,7 @@ impl<W: World> Step<'_, W> {
             input["function"] = json!(version);
         }
         let function = check.function.as_str();
-        let answer = self.world.test_by_function(function, &input, check.within.as_duration()).await?;
+        let answer = side.test_by_function(function, &input, check.within.as_duration()).await?;
         let failed = |why: String| TealError::new(ErrorName::ValidationFailed, format!("function {function}: {why}"));
         let answer = answer.map_err(failed)?;
         let text = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or("it gives no reason").to_owned();
@@ -75,7 +77,8 @@ impl<W: World> Step<'_, W> {
             within: std::time::Duration::from_secs(u64::from(check.within.as_seconds()).max(SHORTEST_BUILD)),
             token: release.id.to_string(),
         };
-        let id = self.world.start_build(&order).await?;
+        let side = self.side(release).await?;
+        let id = side.start_build(&order).await?;
         self.note(Fact::Noted { note: format!("validation: build {id} tests green") });
         release.build = Some(BuildUnderWay { id, started_at: self.now() });
         self.wait_for_build(release, check).await
@@ -88,7 +91,8 @@ impl<W: World> Step<'_, W> {
         build: &BuildUnderWay,
         check: &CodeBuildCheck,
     ) -> TealResult<Option<Answer>> {
-        let reading = self.world.build(&build.id).await?;
+        let side = self.side(release).await?;
+        let reading = side.build(&build.id).await?;
         let until = after(build.started_at, check.within.as_seconds().into()).min(release.deadline_at);
         match reading.state {
             BuildState::Succeeded => {

@@ -22,7 +22,34 @@ fn calls_and_the_permissions_they_need() {
     let table = "arn:aws:dynamodb:us-east-1:000000000000:table/releases";
     let pool = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_1";
     let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:teal";
+    let group = "arn:aws:codedeploy:us-east-1:000000000000:deploymentgroup:shop/checkout";
+    let config = "arn:aws:codedeploy:us-east-1:000000000000:deploymentconfig:*";
+    let revisions = "arn:aws:codedeploy:us-east-1:000000000000:application:shop";
+    let service_deployment = "arn:aws:ecs:us-east-1:000000000000:service-deployment/prod/a/EZe5RNVLH6PPzHXINuP28";
+    let service_revision = "arn:aws:ecs:us-east-1:000000000000:service-revision/prod/a/9313423515462893900";
     let table = [
+        (
+            "codedeploy",
+            "CreateDeployment",
+            json!({"applicationName": "shop", "deploymentGroupName": "checkout"}),
+            vec![
+                ("codedeploy:CreateDeployment", group.to_owned()),
+                ("codedeploy:GetDeploymentConfig", config.to_owned()),
+                ("codedeploy:RegisterApplicationRevision", revisions.to_owned()),
+            ],
+        ),
+        (
+            "codedeploy",
+            "GetDeployment",
+            json!({"deploymentId": "d-1"}),
+            vec![("codedeploy:GetDeployment", group.replace("shop/checkout", "*/*"))],
+        ),
+        (
+            "codedeploy",
+            "StopDeployment",
+            json!({"deploymentId": "d-1"}),
+            vec![("codedeploy:StopDeployment", "*".to_owned())],
+        ),
         (
             "elasticloadbalancing",
             "DescribeListeners",
@@ -110,6 +137,36 @@ fn calls_and_the_permissions_they_need() {
         ),
         (
             "ecs",
+            "ListServiceDeployments",
+            json!({"cluster": "prod", "service": "a"}),
+            vec![("ecs:ListServiceDeployments", "arn:aws:ecs:us-east-1:000000000000:service/prod/a".to_owned())],
+        ),
+        (
+            "ecs",
+            "DescribeServiceDeployments",
+            json!({"serviceDeploymentArns": [service_deployment]}),
+            vec![("ecs:DescribeServiceDeployments", service_deployment.to_owned())],
+        ),
+        (
+            "ecs",
+            "DescribeServiceRevisions",
+            json!({"serviceRevisionArns": [service_revision]}),
+            vec![("ecs:DescribeServiceRevisions", service_revision.to_owned())],
+        ),
+        (
+            "ecs",
+            "StopServiceDeployment",
+            json!({"serviceDeploymentArn": service_deployment}),
+            vec![("ecs:StopServiceDeployment", service_deployment.to_owned())],
+        ),
+        (
+            "ecs",
+            "ContinueServiceDeployment",
+            json!({"serviceDeploymentArn": service_deployment, "hookId": "h"}),
+            vec![("ecs:ContinueServiceDeployment", service_deployment.to_owned())],
+        ),
+        (
+            "ecs",
             "DescribeTaskDefinition",
             json!({"taskDefinition": "t:1"}),
             vec![("ecs:DescribeTaskDefinition", "*".to_owned())],
@@ -185,6 +242,11 @@ fn conditions_come_from_the_request() {
     let put = |source: &str| ("events:PutEvents".to_owned(), vec![source.to_owned()]);
     assert_eq!(value("events", "PutEvents", entries, "events:source"), [put("teal"), put("other")]);
 
+    let stopped = json!({"serviceDeploymentArn": "arn:aws:ecs:us-east-1:000000000000:service-deployment/prod/a/1"});
+    let cluster = "arn:aws:ecs:us-east-1:000000000000:cluster/prod".to_owned();
+    let stopped = value("ecs", "StopServiceDeployment", stopped, "ecs:cluster");
+    assert_eq!(stopped, [("ecs:StopServiceDeployment".to_owned(), vec![cluster])]);
+
     let tagged = json!({"cluster": "prod", "serviceName": "green", "tags": [{"key": "a", "value": "b"}]});
     let created = value("ecs", "CreateService", tagged, "ecs:CreateAction");
     assert_eq!(
@@ -239,6 +301,16 @@ fn aliases_are_asked_for_on_their_function_and_configurations_on_a_version() {
     let path = "/2015-03-31/functions/shop";
     for (operation, input, expected) in [
         (format!("GET {path}/aliases/live"), json!({}), Some(("lambda:GetAlias", function.to_owned()))),
+        (
+            "Invoke".to_owned(),
+            json!({"FunctionName": "shop", "Qualifier": "live"}),
+            Some(("lambda:InvokeFunction", format!("{function}:live"))),
+        ),
+        (
+            "Invoke".to_owned(),
+            json!({"FunctionName": format!("{function}:live")}),
+            Some(("lambda:InvokeFunction", format!("{function}:live"))),
+        ),
         (format!("PUT {path}/aliases/live"), json!({}), Some(("lambda:UpdateAlias", function.to_owned()))),
         (
             format!("GET {path}/configuration"),

@@ -26,7 +26,7 @@ pub(super) struct BakingRoute {
 impl BakingRoute {
     /// Sets a stage and runs a release to its bake.
     pub(super) async fn prepare(lab: &Lab, scenario: Scenario) -> Result<Self, LabError> {
-        let stage = Stage::set(lab.aws(), lab.clock(), &lab.places().repository, &scenario).await?;
+        let stage = Stage::set(lab, &scenario).await?;
         let problem = |problem: String| LabError::document(&scenario.name, problem);
         let plan = stage.filled(&scenario.release.plan).map_err(problem)?;
         let input = json!({

@@ -32,7 +32,7 @@ impl<'a> PreparedStep<'a> {
     /// Sets a stage, runs a release to its gate, and puts its record into the phase behind that.
     pub(super) async fn prepare(lab: &'a Lab, environment: Vec<(String, String)>) -> Result<Self, LabError> {
         let scenario = Scenario::read(&lab.places().repository.join(SCENARIO))?;
-        let stage = Stage::set(lab.aws(), lab.clock(), &lab.places().repository, &scenario).await?;
+        let stage = Stage::set(lab, &scenario).await?;
         let problem = |problem: String| LabError::document(SCENARIO, problem);
         let plan = stage.filled(&scenario.release.plan).map_err(problem)?;
         let parameters = json!({

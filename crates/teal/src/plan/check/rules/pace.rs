@@ -55,7 +55,8 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     };
     let (Some(every), Some(hold_for), Some(ready_within)) = (every, hold_for, ready_within) else { return };
     let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.propagation());
-    let pace = Pace { every, hold_for, ready_within, keep_blue, deadline, propagation };
+    let by_deployment = fields.is_present(&Path::of("traffic.shiftedBy"));
+    let pace = Pace { every, hold_for, ready_within, keep_blue, deadline, propagation, by_deployment };
     let timeline = Timeline::new(&strategy, after_bake, pace);
     check_deadline(&timeline, &deadline_path, findings);
     check_history(&strategy, after_bake, pace, &judge.field("every"), findings);
@@ -139,9 +140,11 @@ fn check_history(strategy: &Strategy, after_bake: Span, pace: Pace, path: &Path,
         return;
     }
     let fits = |every: &Span| *every > pace.every && usage(*every).history_events <= MAX_HISTORY_EVENTS;
+    // A bake that waits for a deployment lasts until the deadline, whatever the plan says of bakes.
+    let shorten = if pace.by_deployment { "`deadline`" } else { "the bakes and gates" };
     let remedy = match ROUND_INTERVALS.into_iter().find(|every| fits(every)) {
-        Some(every) => format!("Write at least \"{every}\", or shorten the bakes and gates"),
-        None => "Shorten the bakes and gates".to_owned(),
+        Some(every) => format!("Write at least \"{every}\", or shorten {shorten}"),
+        None => format!("Shorten {shorten}"),
     };
     findings.problem(
         Problem::new(

@@ -44,6 +44,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let test_path = Path::of("traffic.test");
     let test = fields.get::<TestRoute>(&test_path);
     check_test_of_alias(test.as_ref(), &test_path, fields, findings);
+    check_test_in_place(test.as_ref(), &test_path, fields, findings);
     if let Some(test) = &test {
         check_test_apart(test, &test_path, &listeners, &rules, findings);
     }
@@ -62,7 +63,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     match &test {
         Some(TestRoute::Listener(arn)) => parts.add(&test_part("listener"), arn, arn.home(), Some(arn.load_balancer())),
         Some(TestRoute::Rule(arn)) => parts.add(&test_part("rule"), arn, arn.home(), Some(arn.load_balancer())),
-        Some(TestRoute::Url(_)) | None => {}
+        Some(TestRoute::Url(_) | TestRoute::Instance(_)) | None => {}
     }
     let ecs = Path::of("green.ecs");
     let cluster = fields.get::<Cluster>(&ecs.field("cluster"));
@@ -90,7 +91,7 @@ impl RouteKind {
 
 /// Whether traffic has a field of this name.
 fn is_of_traffic(name: &str) -> bool {
-    matches!(name, "test" | "weightParameters") || RouteKind::ALL.iter().any(|kind| kind.field() == name)
+    matches!(name, "test" | "weightParameters" | "shiftedBy") || RouteKind::ALL.iter().any(|kind| kind.field() == name)
 }
 
 /// Reports traffic that nothing splits, or more than one thing.
@@ -213,13 +214,24 @@ fn check_test_of_alias(test: Option<&TestRoute>, path: &Path, fields: &Fields<'_
     let field = match test {
         Some(TestRoute::Listener(_)) => "listener",
         Some(TestRoute::Rule(_)) => "rule",
-        Some(TestRoute::Url(_)) | None => return,
+        Some(TestRoute::Url(_) | TestRoute::Instance(_)) | None => return,
     };
     if fields.is_present(&RouteKind::Lambda.path()) {
         findings.problem(Problem::new(
             path.field(field),
             "it forwards to target groups, and green is a version of a function",
             "Leave it out: `validate.lambda` is told the version and invokes it; or give the `url` of an alias that is only for tests",
+        ));
+    }
+}
+
+/// Reports an instance to be tested where a deployment brings up others beside it.
+fn check_test_in_place(test: Option<&TestRoute>, path: &Path, fields: &Fields<'_>, findings: &mut Findings) {
+    if matches!(test, Some(TestRoute::Instance(_))) && fields.is_present(&Path::of("traffic.shiftedBy")) {
+        findings.problem(Problem::new(
+            path.field("instance"),
+            "it is for deployments in place, and `traffic.shiftedBy` is about one that brings green up beside blue",
+            "Give the `listener` that the deployment points at green",
         ));
     }
 }
@@ -286,7 +298,7 @@ fn check_test_apart(
     let shared = match test {
         TestRoute::Listener(arn) => listeners.iter().find(|(_, other)| other == arn).map(|(at, _)| ("listener", at)),
         TestRoute::Rule(arn) => rules.iter().find(|(_, other)| other == arn).map(|(at, _)| ("rule", at)),
-        TestRoute::Url(_) => None,
+        TestRoute::Url(_) | TestRoute::Instance(_) => None,
     };
     if let Some((kind, production)) = shared {
         findings.problem(Problem::new(

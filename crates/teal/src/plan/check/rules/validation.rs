@@ -83,10 +83,10 @@ fn check_one(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     let headers = path.field("headers");
     let names = fields.names(&headers);
     for name in names.iter().filter(|name| CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known))) {
-        findings.warning(Problem::new(
+        findings.problem(Problem::new(
             headers.field(name),
-            "its value looks like a credential, and whoever may read the plan or the release's record can read it",
-            "Let the path be tested without one, or have a function or a build test green that fetches its own",
+            "it carries a credential, which whoever may read the plan or the release's record could read",
+            "Let the path be tested without one, or have a function or a build test green that fetches its own (`validate.lambda`, `validate.codeBuild`)",
         ));
     }
     for (index, name) in names.iter().enumerate() {

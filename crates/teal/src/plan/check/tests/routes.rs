@@ -16,6 +16,7 @@ fn routes() {
     check("/green/ecs/services/1", json!("checkout-a"), "green.ecs.services[1]", "already");
     check("/traffic/test", json!({"listener": LISTENER}), "traffic.test.listener", "takes production traffic");
     check("/traffic/test", json!({"rule": RULE}), "traffic.test.rule", "takes production traffic");
+    check("/traffic/test", json!({"instance": {"port": 0}}), "traffic.test.instance.port", "0");
     let elsewhere = json!(LISTENER_443.replace("us-east-1", "eu-west-1"));
     check("/traffic/alb/listeners/1", elsewhere, "traffic.alb.listeners[1]", "it is in eu-west-1");
     let other_balancer = json!(RULE.replace("app/shop/50dc6c495c0c9188", "app/blog/50dc6c495c0c9189"));
@@ -24,6 +25,45 @@ fn routes() {
     check("/green/ecs/cluster", cluster, "green.ecs.cluster", "account 111111111111");
     let many: Vec<String> = (0..21).map(|n| LISTENER.replace("f2f7dc8efc522ab2", &format!("{n:016x}"))).collect();
     check("/traffic/alb/listeners", json!(many), "traffic.alb", "it names 22 listeners and rules");
+}
+
+/// The same plan for a service in another account than Teal.
+fn elsewhere(account: Value) -> Value {
+    let mut plan = full();
+    plan["account"] = account;
+    plan
+}
+
+#[test]
+fn accounts() {
+    let role = "arn:aws:iam::000000000000:role/TealRelease-checkout";
+    let fine = elsewhere(json!({"role": role, "externalId": "teal-7f3c", "deploymentStrategy": "abc1234"}));
+    let checked = Plan::check(&fine).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(checked.plan().account_number(), Some("000000000000"));
+    for (account, path, reason) in [
+        (json!({"role": role}), "account.externalId", "this field is missing"),
+        (json!({"role": "TealRelease", "externalId": "teal-7f3c"}), "account.role", "it is not an ARN of IAM"),
+        (json!({"role": role, "externalId": "x"}), "account.externalId", "it has 1 characters"),
+        (json!({"role": role, "externalId": "teal-7f3c", "name": "x"}), "account.name", "there is no such field"),
+    ] {
+        let problems = Plan::check(&elsewhere(account)).unwrap_err().problems;
+        let found = |problem: &Problem| problem.path.to_string() == path && problem.reason.contains(reason);
+        assert!(problems.iter().any(found), "{path}: {problems:?}");
+    }
+}
+
+#[test]
+fn everything_named_by_its_arn_is_in_the_roles_account() {
+    let other = json!({"role": "arn:aws:iam::222222222222:role/TealRelease", "externalId": "teal-7f3c"});
+    let problems = Plan::check(&elsewhere(other)).unwrap_err().problems;
+    let reported: Vec<String> = problems.iter().map(|problem| problem.path.to_string()).collect();
+    for path in
+        ["traffic.alb.listeners[0]", "traffic.alb.rules[0]", "traffic.alb.targetGroups[1]", "traffic.test.listener"]
+    {
+        assert!(reported.iter().any(|reported| reported == path), "{path}: {reported:?}");
+    }
+    let of_account = problems.iter().filter(|problem| problem.reason.contains("is not in account 222222222222"));
+    assert!(of_account.count() >= 4, "{problems:?}");
 }
 
 const NETWORK: &str =
@@ -251,4 +291,99 @@ fn environments_stand_where_their_route_has_them() {
     for place in ["green.beanstalk.environments: ", "traffic.weightParameters: ", "traffic.cname.environments[1]: "] {
         assert!(problems(&plan).iter().any(|found| found.starts_with(place)), "{place} {:#?}", problems(&plan));
     }
+}
+
+/// A plan whose traffic a deployment of CodeDeploy moves.
+fn shifted(by: &str) -> Value {
+    let mut plan = full();
+    plan["green"] = json!({"external": {}});
+    plan["traffic"]["alb"]["targetGroups"] = json!([GROUP_A, GROUP_B]);
+    plan["traffic"]["shiftedBy"] = match by {
+        "codeDeploy" => json!({"codeDeploy": {"application": "shop", "deploymentGroup": "checkout"}}),
+        _ => json!({"ecs": {"cluster": "prod", "service": "checkout"}}),
+    };
+    plan["strategy"] = json!({"steps": [{"gate": {"name": "go", "within": "50m"}}, {"weight": "10%", "bake": "5m"}]});
+    plan["afterwards"] = json!({"bake": "20m"});
+    plan["judge"]["onInsufficient"] = json!({"holdFor": "30m", "then": "rollBack"});
+    plan
+}
+
+#[test]
+fn a_deployment_moves_the_traffic_that_it_can_move() {
+    for by in ["codeDeploy", "ecs"] {
+        assert_eq!(problems(&shifted(by)), Vec::<String>::new(), "{by}");
+        let with = |pointer: &str, value: Value| {
+            let mut plan = shifted(by);
+            put(&mut plan, pointer, value);
+            problems(&plan).join("\n")
+        };
+        let found = with("/traffic/alb/targetGroups", json!(null));
+        assert!(found.starts_with("traffic.alb.targetGroups: "), "{found}");
+        let ecs = json!({"cluster": "prod", "services": ["a", "b"], "taskDefinition": "checkout:2"});
+        let found = with("/green", json!({"ecs": ecs}));
+        assert!(found.starts_with("green.ecs: "), "{found}");
+        let flag = json!({"application": "abc1234", "environment": "abc1234", "profile": "abc1234", "flag": "new"});
+        let found = with("/flags", json!([flag]));
+        assert!(found.starts_with("flags: "), "{found}");
+        let steps = json!([{"weight": "10%", "bake": "5m"}, {"gate": {"name": "go", "within": "50m"}}]);
+        let found = with("/strategy/steps", steps);
+        assert!(found.starts_with("strategy.steps[1].gate: "), "{found}");
+        let account = json!({"role": "arn:aws:iam::000000000000:role/TealRelease", "externalId": "teal-7f3c"});
+        let found = with("/account", account);
+        assert!(found.starts_with("traffic.shiftedBy: a deployment in another account"), "{found}");
+        let found = with("/traffic/test", json!({"instance": {"port": 8080}}));
+        assert!(found.starts_with("traffic.test.instance: it is for deployments in place"), "{found}");
+        let both = json!({"codeDeploy": {"application": "a", "deploymentGroup": "b"}, "ecs": {"cluster": "c", "service": "d"}});
+        let found = with("/traffic/shiftedBy", both);
+        assert!(found.starts_with("traffic.shiftedBy: it has `codeDeploy` and `ecs`"), "{found}");
+    }
+}
+
+#[test]
+fn what_a_hook_of_code_deploy_waits_for_takes_less_than_its_hour() {
+    for (pointer, value, path) in [
+        ("/strategy/steps/0/gate/within", "51m", "strategy.steps[0].gate.within: "),
+        ("/afterwards/bake", "21m", "afterwards.bake: "),
+        ("/judge/onInsufficient/holdFor", "31m", "afterwards.bake: "),
+    ] {
+        for (by, refused) in [("codeDeploy", true), ("ecs", false)] {
+            let mut plan = shifted(by);
+            put(&mut plan, pointer, json!(value));
+            let found = problems(&plan);
+            assert_eq!(found.iter().any(|problem| problem.starts_with(path)), refused, "{by} {pointer}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_bake_that_waits_for_its_deployment_until_the_deadline_still_fits_into_the_history() {
+    for by in ["codeDeploy", "ecs"] {
+        let mut plan = shifted(by);
+        plan["judge"]["every"] = json!("10s");
+        plan["deadline"] = json!("4h");
+        assert_eq!(problems(&plan), Vec::<String>::new(), "{by}");
+        plan["deadline"] = json!("12h");
+        let found = problems(&plan).join("\n");
+        assert!(found.starts_with("judge.every: "), "{found}");
+        assert!(found.contains("Write at least \"1m\", or shorten `deadline`"), "{found}");
+        plan["traffic"]["shiftedBy"] = json!(null);
+        assert!(!problems(&plan).iter().any(|found| found.starts_with("judge.every: ")), "Teal shifts at once");
+    }
+}
+
+#[test]
+fn what_no_deployment_moves_is_left_to_teal() {
+    let lambda = |by: Value| {
+        let mut plan = full();
+        plan["green"] = json!({"lambda": {"functionVersion": "42"}});
+        plan["traffic"] = json!({"lambda": {"function": "checkout", "alias": "live"}, "shiftedBy": by});
+        plan["judge"] = json!({"metrics": []});
+        plan["validate"] = json!({});
+        plan["strategy"] = json!({"allAtOnce": {}});
+        problems(&plan)
+    };
+    let code_deploy = json!({"codeDeploy": {"application": "shop", "deploymentGroup": "checkout", "appSpec": {"version": 0.0, "Resources": []}}});
+    assert_eq!(lambda(code_deploy), Vec::<String>::new());
+    let found = lambda(json!({"ecs": {"cluster": "prod", "service": "checkout"}}));
+    assert!(found[0].starts_with("traffic.shiftedBy: no deployment of ECS moves"), "{found:?}");
 }

@@ -1,0 +1,194 @@
+//! What a release that goes back makes of a deployment: when it says that all is on blue, how long blue has to come up, and what is left to
+//! a person when blue is gone.
+
+use super::{COURSE, PLAN, begun, document, finish, is_on_blue, run_until, started};
+use serde_json::json;
+use teal::error::ErrorName;
+use teal::ports::AlarmState;
+use teal::release::Phase;
+use teal::request::Ask;
+use teal::state::State;
+use teal::units::Share;
+use teal_sim::{ALARM, Deployment, Fault, FaultKind, GROUP_A, GROUP_B, LISTENER, Machine, Move, World, forward};
+
+fn told(world: &World, machine: &Machine<'_>) -> String {
+    world.state().stories[machine.release()].iter().map(|entry| entry.fact.to_string() + "\n").collect()
+}
+
+/// A release that goes back although its deployment has ended well and took blue with it, when a person was called for that.
+fn called_without_blue(world: &World) -> Machine<'_> {
+    let mut plan = document();
+    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "2h"});
+    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
+    let mut machine = started(world);
+    run_until(world, &mut machine, |world, _| !world.state().deployment.as_ref().unwrap().is_active());
+    world.state().services.remove("checkout-a");
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    let ending = finish(world, &mut machine);
+    assert_eq!(ending.state, State::RollbackNeedsHuman, "{ending:?}");
+    world.state().ended.insert(format!("execution:{}", machine.release()), "FAILED".to_owned());
+    machine
+}
+
+fn swept(world: &World) {
+    world.pass(300);
+    let _ = world.sweep().unwrap();
+}
+
+#[test]
+fn a_release_whose_deployment_took_blue_ends_on_green_when_a_person_says_so() {
+    let world = begun(&COURSE);
+    let machine = called_without_blue(&world);
+    let (id, phase) = (machine.release().clone(), || world.record(machine.release()).unwrap().phase);
+    let todo = told(&world, &machine);
+    assert!(todo.contains(&format!("`teal abort {id}` then ends the release with the traffic on green")), "{todo}");
+    // What is asked for something else leaves nothing on green.
+    for ask in [Ask::Abort, Ask::GiveUp] {
+        world.ask(&id, ask);
+        swept(&world);
+        assert_eq!(phase(), Phase::RollbackNeedsHuman, "{ask:?}");
+        assert!(!world.state().locks.is_empty());
+    }
+    world.ask(&id, Ask::LeaveOnGreen);
+    swept(&world);
+    assert_eq!(phase(), Phase::RolledBack, "{}", told(&world, &machine));
+    assert!(world.state().locks.is_empty());
+    assert_eq!(world.state().green_permille(), 1000, "nobody is sent to a blue without targets");
+    assert!(world.state().services["replacement"].desired > 0, "green serves");
+    assert_eq!(world.record(&id).unwrap().green_share, Share::ALL, "what the weights are");
+    let told = told(&world, &machine);
+    assert!(
+        told.contains("user/ada asked to end it with the traffic on green") && told.contains("no targets"),
+        "{told}"
+    );
+    assert!(!told.contains("all traffic is on blue again"), "{told}");
+    assert!(world.sweep().unwrap().unwrap().drifted.is_empty(), "the route is as the release left it");
+}
+
+#[test]
+fn a_blue_that_comes_back_gets_the_traffic_though_a_person_gave_it_up() {
+    let world = begun(&COURSE);
+    let blue = world.state().services["checkout-a"].clone();
+    let machine = called_without_blue(&world);
+    world.ask(machine.release(), Ask::LeaveOnGreen);
+    world.state().services.insert("checkout-a".to_owned(), blue);
+    swept(&world);
+    swept(&world);
+    assert_eq!(world.record(machine.release()).unwrap().phase, Phase::RolledBack);
+    assert!(is_on_blue(&world));
+}
+
+#[test]
+fn one_read_that_lags_behind_is_not_taken_for_the_way_back() {
+    // It goes back slowly; it ends at once, with the traffic left where it is.
+    for (back_fails, back_seconds) in [(false, 20), (true, 0)] {
+        let mut calls = 0..1;
+        while let Some(at) = calls.next() {
+            let world = begun(&COURSE);
+            if let Some(deployment) = world.state().deployment.as_mut() {
+                (deployment.back_fails, deployment.back_seconds) = (back_fails, back_seconds);
+            }
+            let mut machine = started(&world);
+            // Just after green got its share a read may still tell what was there before.
+            run_until(&world, &mut machine, |world, _| world.state().green_permille() == 100);
+            let before = world.calls();
+            world.inject(Fault { at_call: before + at, kind: FaultKind::StaleRead });
+            let _ = world.alarm_raised(None, ALARM).unwrap();
+            calls.end = world.calls() - before;
+            let record = world.record(machine.release()).unwrap();
+            let on_green = world.state().green_permille();
+            assert!(
+                record.restored_at.is_none() || on_green == 0,
+                "stale at call {at} (fails to go back: {back_fails}): it says that all is on blue, and green has {on_green}"
+            );
+            let phase = record.phase;
+            assert_ne!(phase, Phase::RollbackNeedsHuman, "stale at call {at}: {}", told(&world, &machine));
+        }
+        assert!(calls.end > 5, "{calls:?}");
+    }
+}
+
+#[test]
+fn a_blue_that_is_healthy_when_it_is_attached_again_has_the_traffic_at_once() {
+    let world = begun(&COURSE);
+    world.state().deployment.as_mut().unwrap().back_fails = true;
+    let mut machine = started(&world);
+    run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
+    assert_eq!(world.weight(LISTENER, GROUP_A), None, "a deployment leaves blue on no listener");
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    let ending = run_until(&world, &mut machine, |world, _| world.weight(LISTENER, GROUP_A).is_some());
+    assert!(is_on_blue(&world), "{ending:?}: {}", told(&world, &machine));
+    assert!(!told(&world, &machine).contains("stays on green"), "{}", told(&world, &machine));
+    let ending = finish(&world, &mut machine);
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmRaised)), "{ending:?}");
+}
+
+#[test]
+fn blue_has_its_time_from_when_it_is_attached_again() {
+    let world = begun(&COURSE);
+    {
+        let mut state = world.state();
+        let deployment = state.deployment.as_mut().unwrap();
+        // Just when a person would be called for a deployment that goes on for too long.
+        (deployment.back_fails, deployment.back_seconds) = (true, 1_795);
+    }
+    let mut machine = started(&world);
+    run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    world.state().sick.insert("checkout-a".to_owned());
+    let ending = run_until(&world, &mut machine, |world, _| world.weight(LISTENER, GROUP_A).is_some());
+    let attached_at = world.now();
+    assert_ne!(ending.state, State::RollbackNeedsHuman, "its checks have just begun: {ending:?}");
+    let waited = |world: &World| world.now().duration_since(attached_at).as_secs();
+    run_until(&world, &mut machine, |world, _| waited(world) >= 840);
+    assert_ne!(machine.state(), State::RollbackNeedsHuman);
+    assert_eq!(world.state().green_permille(), 1000, "blue cannot serve yet");
+    world.state().sick.clear();
+    let ending = finish(&world, &mut machine);
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmRaised)), "{ending:?}");
+    assert!(is_on_blue(&world));
+    assert_eq!(world.weight(LISTENER, GROUP_B), Some(0));
+    assert!(!world.state().deployment.as_ref().is_some_and(Deployment::is_active));
+}
+
+#[test]
+fn what_another_run_has_given_back_is_not_undone_by_attaching_blue() {
+    let mut calls = 0..1;
+    let mut undone = 0;
+    while let Some(at) = calls.next() {
+        let world = begun(&COURSE);
+        world.state().deployment.as_mut().unwrap().back_fails = true;
+        let mut machine = started(&world);
+        run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
+        world.state().deployment.as_mut().unwrap().back_seconds = 0;
+        // What it attaches is not known to serve, so it writes no more than that.
+        world.state().sick.insert("checkout-a".to_owned());
+        let before = world.calls();
+        world.change_at(before + at, |state| {
+            state.parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100), (GROUP_B, 0)])]);
+        });
+        let _ = world.alarm_raised(None, ALARM).unwrap();
+        calls.end = world.calls() - before;
+        undone += usize::from(!is_on_blue(&world));
+    }
+    assert!(calls.end > 10, "{calls:?}");
+    // Between the reading and the write there is no call; the change at the write itself comes before it.
+    assert!(undone <= 1, "{undone} of {calls:?}");
+}
+
+#[test]
+fn a_deployment_with_nothing_behind_what_it_is_to_replace_fails() {
+    let world = begun(&[Move::Install(90), Move::Shift(1000, 0)]);
+    {
+        let mut state = world.state();
+        state.services.retain(|_, service| service.group != GROUP_B);
+        let deployment = state.deployment.as_mut().unwrap();
+        (deployment.blue, deployment.green) = (GROUP_B, GROUP_A);
+    }
+    world.pass(60);
+    assert!(world.state().deployment.as_ref().unwrap().is_active());
+    // It goes back for some seconds.
+    world.pass(60);
+    world.pass(60);
+    assert!(!world.state().deployment.as_ref().unwrap().is_active(), "it would install for ever");
+}

@@ -1,0 +1,128 @@
+variable "name" {
+  description = "What everything here is called. Target group names allow 32 characters in all."
+  type        = string
+  default     = "checkout"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,25}$", var.name))
+    error_message = "It must have 1 to 26 lower case letters, digits and hyphens, and begin with a letter."
+  }
+}
+
+variable "vpc_id" {
+  type = string
+}
+
+variable "internal" {
+  description = "Whether the load balancer has addresses inside the VPC only."
+  type        = bool
+  default     = false
+}
+
+variable "public_subnets" {
+  description = "The load balancer's, in at least two availability zones. For an internal one, private ones."
+  type        = list(string)
+}
+
+variable "private_subnets" {
+  description = "The tasks'. They need a way to the image registry and to CloudWatch Logs."
+  type        = list(string)
+}
+
+variable "image" {
+  description = "The version's image. It listens on the port in its environment variable PORT and answers health_check_path. Another one begins a deployment."
+  type        = string
+}
+
+variable "container_port" {
+  type    = number
+  default = 8080
+}
+
+variable "health_check_path" {
+  type    = string
+  default = "/health"
+}
+
+variable "listener_port" {
+  type    = number
+  default = 80
+}
+
+variable "test_listener_port" {
+  description = "Where Teal tests green before it takes traffic."
+  type        = number
+  default     = 9090
+}
+
+variable "test_access" {
+  description = "The addresses that may use the test listener, as CIDR. It must let Teal's validate-green in, see docs/plan.md."
+  type        = string
+}
+
+variable "min_tasks" {
+  type    = number
+  default = 2
+}
+
+variable "max_tasks" {
+  type    = number
+  default = 8
+}
+
+variable "bad_share_percent" {
+  description = "Percent of a colour's requests that may go wrong before its alarm goes off."
+  type        = number
+  default     = 5
+}
+
+variable "alarm_min_requests" {
+  description = "Requests a minute below which the share is not judged."
+  type        = number
+  default     = 20
+}
+
+variable "load_balancer_5xx_count" {
+  description = "5xx answers a minute from the load balancer itself before the alarm goes off."
+  type        = number
+  default     = 50
+}
+
+variable "hook_function_arn" {
+  description = "Teal's function for hooks, the output HookFunctionArn of its stack."
+  type        = string
+}
+
+variable "strategy" {
+  description = "CANARY moves step_percent and then the rest, LINEAR moves step_percent again and again, BLUE_GREEN everything at once. Write a plan whose strategy has the same weights."
+  type        = string
+  default     = "CANARY"
+
+  validation {
+    condition     = contains(["CANARY", "LINEAR", "BLUE_GREEN"], var.strategy)
+    error_message = "It must be CANARY, LINEAR or BLUE_GREEN."
+  }
+}
+
+variable "step_percent" {
+  type    = number
+  default = 10
+}
+
+variable "step_bake_minutes" {
+  description = "How long ECS waits after each step. Teal holds the next one anyway until the plan's bake is over."
+  type        = number
+  default     = 1
+}
+
+variable "bake_minutes" {
+  description = "How long the old tasks are kept when production has moved and the last hook is through. Until then there is a way back."
+  type        = number
+  default     = 60
+}
+
+variable "pause" {
+  description = "Whether a deployment also pauses before production traffic, for Teal or a person to let it go on. Only once the service is there: its first deployment is no release, and nobody but a person would continue it."
+  type        = bool
+  default     = false
+}
