@@ -260,6 +260,9 @@ pub struct AnswerCheck {
     pub at: String,
     /// What must be there; `null` for nothing.
     pub is: Value,
+    /// How long it may take until it is there, for what comes in its own time: the call is repeated. Not given, it is there at once.
+    #[serde(default)]
+    pub within: Option<Span>,
 }
 
 fn default_scale() -> f64 {

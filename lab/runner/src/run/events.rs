@@ -13,6 +13,8 @@ use teal::request::Ask;
 const SWEEPS: usize = 30;
 /// From one sweep to the next (lab time).
 const SWEEP_PAUSE: Duration = Duration::from_secs(60);
+/// From one call to the next of a check that has time (lab time).
+const CHECK_PAUSE: Duration = Duration::from_secs(5);
 
 /// The events that have not happened yet.
 #[derive(Debug)]
@@ -163,11 +165,18 @@ impl Run<'_> {
     async fn check_answer(&mut self, check: &AnswerCheck) -> Result<String, LabError> {
         let parameters = self.filled(&check.parameters).await?;
         let expected = self.filled(&check.is).await?;
-        let answer = match self.lab.aws().call(&check.service, &check.action, parameters).await {
-            Err(LabError::Aws { code, .. }) => json!({"refused": code}),
-            answer => answer?,
+        let until = self.timeline.now() + check.within.map_or(0.0, |span| f64::from(span.as_seconds()));
+        let found = loop {
+            let answer = match self.lab.aws().call(&check.service, &check.action, parameters.clone()).await {
+                Err(LabError::Aws { code, .. }) => json!({"refused": code}),
+                answer => answer?,
+            };
+            let found = answer.pointer(&check.at).cloned().unwrap_or_default();
+            if found == expected || self.timeline.now() >= until {
+                break found;
+            }
+            self.lab.clock().sleep(CHECK_PAUSE).await;
         };
-        let found = answer.pointer(&check.at).cloned().unwrap_or_default();
         let what = format!("at {:.0} s, {} of {}", self.timeline.now(), check.at, check.action);
         let line = format!("{what} is {found}");
         let passed = expected == found;
