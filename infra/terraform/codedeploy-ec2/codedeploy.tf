@@ -1,8 +1,15 @@
 # In-place deployments by CodeDeploy to an Auto Scaling group, whose hook script asks Teal: the same as
 # infra/cloudformation/codedeploy-ec2.yaml. The revision holds infra/ec2/appspec.yml and infra/ec2/teal-hook.sh.
 
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
 locals {
-  tags = { teal = var.name }
+  tags      = { teal = var.name }
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+  account   = data.aws_caller_identity.current.account_id
 }
 
 data "aws_iam_policy_document" "codedeploy" {
@@ -22,6 +29,48 @@ data "aws_iam_policy_document" "hook" {
   }
 }
 
+# What the managed policy lacks for a group with a launch template.
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/getting-started-create-service-role.html
+data "aws_iam_policy_document" "launch_templates" {
+  statement {
+    actions   = ["ec2:RunInstances"]
+    resources = ["arn:${local.partition}:ec2:${local.region}:*:*"]
+    condition {
+      test     = "Bool"
+      variable = "ec2:IsLaunchTemplateResource"
+      values   = ["true"]
+    }
+  }
+  statement {
+    actions   = ["ec2:CreateTags"]
+    resources = ["arn:${local.partition}:ec2:${local.region}:*:*/*"]
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:CreateAction"
+      values   = ["RunInstances"]
+    }
+  }
+  statement {
+    actions = ["iam:PassRole"]
+    resources = [
+      "arn:${local.partition}:iam::${local.account}:role/${var.instance_role}",
+      "arn:${local.partition}:iam::${local.account}:role/*/${var.instance_role}",
+    ]
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "revisions" {
+  statement {
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    resources = ["arn:${local.partition}:s3:::${var.revision_bucket}/*"]
+  }
+}
+
 resource "aws_iam_role" "codedeploy" {
   name               = "${var.name}-codedeploy"
   assume_role_policy = data.aws_iam_policy_document.codedeploy.json
@@ -30,7 +79,13 @@ resource "aws_iam_role" "codedeploy" {
 
 resource "aws_iam_role_policy_attachment" "codedeploy" {
   role       = aws_iam_role.codedeploy.name
-  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSCodeDeployRole"
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSCodeDeployRole"
+}
+
+resource "aws_iam_role_policy" "launch_templates" {
+  name   = "launch-templates"
+  role   = aws_iam_role.codedeploy.id
+  policy = data.aws_iam_policy_document.launch_templates.json
 }
 
 # The instances ask Teal themselves.
@@ -38,6 +93,13 @@ resource "aws_iam_role_policy" "hook" {
   name   = "ask-teal"
   role   = var.instance_role
   policy = data.aws_iam_policy_document.hook.json
+}
+
+resource "aws_iam_role_policy" "revisions" {
+  count  = var.revision_bucket == "" ? 0 : 1
+  name   = "read-revisions"
+  role   = var.instance_role
+  policy = data.aws_iam_policy_document.revisions.json
 }
 
 resource "aws_codedeploy_app" "this" {
@@ -77,5 +139,5 @@ resource "aws_codedeploy_deployment_group" "this" {
     alarms                    = [var.alarm]
   }
 
-  depends_on = [aws_iam_role_policy_attachment.codedeploy]
+  depends_on = [aws_iam_role_policy_attachment.codedeploy, aws_iam_role_policy.launch_templates]
 }

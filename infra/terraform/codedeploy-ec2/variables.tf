@@ -24,6 +24,12 @@ variable "hook_function_arn" {
   type        = string
 }
 
+variable "revision_bucket" {
+  description = "The bucket of the revisions, which the instances' role may then read; empty if it may already."
+  type        = string
+  default     = ""
+}
+
 variable "deployment_config" {
   description = "How many instances at once."
   type        = string

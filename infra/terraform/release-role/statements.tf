@@ -221,6 +221,14 @@ locals {
         },
         {
           Effect = "Allow"
+          Action = ["ec2:CreateTags"]
+          Resource = [
+            "arn:${local.partition}:ec2:${local.region}:*:*/*",
+          ]
+          Condition = { StringEquals = { "ec2:CreateAction" = "RunInstances" } }
+        },
+        {
+          Effect = "Allow"
           Action = [
             "autoscaling:DescribeAutoScalingGroups",
             "autoscaling:DescribePolicies",

@@ -325,7 +325,8 @@ fn application_autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
 }
 
 /// Describe* have no resource types; the others are about the group that they name. Its ARN holds an identifier that only
-/// AWS knows: patterns for it have a star there. What a launch template launches needs `ec2:RunInstances`, too.
+/// AWS knows: patterns for it have a star there. What a launch template launches needs `ec2:RunInstances`, and its tags
+/// `ec2:CreateTags`, too.
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html>
 fn autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
     let group = text(input, "AutoScalingGroupName").unwrap_or_default();
@@ -335,7 +336,13 @@ fn autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
     let has = |prefix: &str| input.as_object().into_iter().flatten().any(|(field, _)| field.starts_with(prefix));
     if has("LaunchTemplate.") || has("MixedInstancesPolicy.") {
         let instances = vec![arn("ec2", "instance/", "*")];
-        needed.extend(with_context(on("ec2", "RunInstances", instances), "ec2:IsLaunchTemplateResource", "true"));
+        needed.extend(with_context(
+            on("ec2", "RunInstances", instances.clone()),
+            "ec2:IsLaunchTemplateResource",
+            "true",
+        ));
+        // Of AWS only where the template has tags for what it launches, which is so of most.
+        needed.extend(with_context(on("ec2", "CreateTags", instances), "ec2:CreateAction", "RunInstances"));
     }
     if operation == "CreateAutoScalingGroup" && has("Tags.") {
         needed.extend(on("autoscaling", "CreateOrUpdateTags", resources));
