@@ -14,6 +14,6 @@ pub use events::{
     AlarmChange, ExecutionChange, WeightsDue, decode_alarm_change, decode_execution_change, decode_weights_due,
 };
 pub use hooks::{decode_hook, hook_answer};
-pub use pipeline::decode_pipeline_job;
+pub use pipeline::decode_pipeline_call;
 pub use serve::{Failure, serve};
 pub use teal_aws::{Urgency, session_policy};

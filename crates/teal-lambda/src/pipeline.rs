@@ -1,19 +1,50 @@
-//! CodePipeline's jobs. Of the event only three texts are read: it also holds credentials for the pipeline's artifacts, which no
+//! CodePipeline's jobs, and its events of stages that fail. Of a job's event only three texts are read: it also holds credentials for the pipeline's artifacts, which no
 //! function here needs, and which therefore are in no value of Teal's and in no message.
 
 use serde_json::Value;
 use teal::error::{ErrorName, TealError, TealResult};
-use teal::pipeline::PipelineJob;
+use teal::pipeline::{PipelineCall, PipelineJob, StageFailure};
+
+const STAGE_CHANGE: &str = "CodePipeline Stage Execution State Change";
+
+/// Reads what CodePipeline or EventBridge say.
+///
+/// # Errors
+/// Which field is missing; a job's event is not repeated.
+pub fn decode_pipeline_call(event: &Value) -> TealResult<PipelineCall> {
+    if event["detail-type"] == STAGE_CHANGE {
+        return decode_stage_failure(event).map(PipelineCall::StageFailed);
+    }
+    decode_pipeline_job(event).map(PipelineCall::Job)
+}
+
+/// <https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html>
+fn decode_stage_failure(event: &Value) -> TealResult<StageFailure> {
+    let refused = |text: String| TealError::new(ErrorName::Internal, text);
+    let text = |field: &str| {
+        let found = event["detail"][field].as_str();
+        found.ok_or_else(|| refused(format!("the event \"{STAGE_CHANGE}\" has no detail.{field}")))
+    };
+    let state = text("state")?;
+    if state != "FAILED" {
+        return Err(refused(format!(
+            "detail.state is {state:?}: no stage has failed. Let the rule that calls this function match FAILED alone, as infra/cloudformation/pipeline.yaml does"
+        )));
+    }
+    let execution = text("execution-id")?;
+    let execution = execution.parse().map_err(|invalid| refused(format!("detail.execution-id: {invalid}")))?;
+    Ok(StageFailure { pipeline: text("pipeline")?.to_owned(), stage: text("stage")?.to_owned(), execution })
+}
 
 /// Reads the job of a Lambda action.
 /// <https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html#actions-invoke-lambda-function-json-event-example>
 ///
 /// # Errors
 /// Which field is missing; the event itself is not repeated.
-pub fn decode_pipeline_job(event: &Value) -> TealResult<PipelineJob> {
+fn decode_pipeline_job(event: &Value) -> TealResult<PipelineJob> {
     let job = &event["CodePipeline.job"];
     let Some(id) = job["id"].as_str() else {
-        let text = "the input is no job of CodePipeline: it has no CodePipeline.job.id. Invoke this function by a Lambda action of a pipeline";
+        let text = "the input is no job of CodePipeline: it has no CodePipeline.job.id. Invoke this function by a Lambda action of a pipeline, or by a rule for its stages that fail";
         return Err(TealError::new(ErrorName::Internal, text));
     };
     let data = &job["data"];
@@ -64,6 +95,34 @@ mod tests {
     }
 
     #[test]
+    fn a_stage_that_failed_is_read_and_nothing_else_that_happens_to_one() {
+        let event = |state: &str| {
+            json!({
+                "detail-type": "CodePipeline Stage Execution State Change",
+                "source": "aws.codepipeline",
+                "detail": {
+                    "pipeline": "checkout", "stage": "Verify", "state": state, "version": 3.0,
+                    "execution-id": "01234567-0123-0123-0123-012345678901",
+                },
+            })
+        };
+        let expected = StageFailure {
+            pipeline: "checkout".to_owned(),
+            stage: "Verify".to_owned(),
+            execution: "01234567-0123-0123-0123-012345678901".parse().unwrap(),
+        };
+        assert_eq!(decode_pipeline_call(&event("FAILED")).unwrap(), PipelineCall::StageFailed(expected));
+        let error = decode_pipeline_call(&event("SUCCEEDED")).unwrap_err();
+        assert!(error.message.contains("\"SUCCEEDED\"") && error.message.contains("pipeline.yaml"), "{error}");
+        for field in ["pipeline", "stage", "state", "execution-id"] {
+            let mut event = event("FAILED");
+            event["detail"].as_object_mut().unwrap().remove(field);
+            let error = decode_pipeline_call(&event).unwrap_err();
+            assert!(error.message.contains(&format!("no detail.{field}")), "{error}");
+        }
+    }
+
+    #[test]
     fn nothing_that_is_logged_about_a_job_holds_its_credentials() {
         let now = Timestamp::UNIX_EPOCH;
         let call = Invocation { id: "r".into(), function: "on-pipeline-job".into(), now, act_by: now, account: None };
@@ -80,7 +139,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_event_is_read_or_refused_with_the_field_that_is_missing(event in any_event()) {
-            if let Err(error) = decode_pipeline_job(&event) {
+            if let Err(error) = decode_pipeline_call(&event) {
                 prop_assert!(error.message.contains("CodePipeline.job.id"), "{error}");
             }
         }

@@ -4,9 +4,9 @@
 
 use serde_json::{Value, json};
 use teal::error::ErrorName;
-use teal::pipeline::{FailureKind, JobAnswer, PipelineJob};
+use teal::pipeline::{FailureKind, JobAnswer, PipelineJob, StageFailure};
 use teal::ports::AlarmState;
-use teal::release::ReleaseId;
+use teal::release::{Phase, ReleaseId};
 use teal::state::State;
 use teal_sim::{ALARM, Fault, FaultKind, Machine, World, plan};
 
@@ -135,4 +135,47 @@ fn what_is_wrong_with_the_action_is_told_and_what_may_pass_is_not() {
     let error = throttled.pipeline_job(&job(JOB, &json!({"planRef": REFERENCE}), None)).unwrap_err();
     assert_eq!(error.name, ErrorName::Throttled);
     assert!(throttled.state().answers.is_empty(), "Lambda hands the job over again");
+}
+
+#[test]
+fn a_stage_that_fails_takes_the_releases_of_its_run_back_and_no_others() {
+    let run = "01234567-0123-0123-0123-012345678901";
+    let failure = |execution: &str| StageFailure {
+        pipeline: "checkout".to_owned(),
+        stage: "Verify".to_owned(),
+        execution: execution.parse().unwrap(),
+    };
+    let world = World::new();
+    world.state().plans.insert(REFERENCE.to_owned(), plan().to_string());
+    let parameters = json!({"planRef": REFERENCE, "until": "baked", "pipelineExecutionId": run});
+    let JobAnswer::Continue { .. } = told_of(&world, &parameters, None) else { panic!("it goes on") };
+    let input = world.state().started[&ReleaseId::new(NAME).unwrap()].clone();
+    let mut machine = Machine::new(&world, NAME, serde_json::from_str(&input).unwrap());
+    machine.run_until(|state| state == State::Promote);
+    let of_another = world.stage_failed(&failure("another-run")).unwrap();
+    assert_eq!((of_another.asked.len(), of_another.too_late.len()), (0, 0));
+    let told = world.stage_failed(&failure(run)).unwrap();
+    assert_eq!(told.asked, [ReleaseId::new(NAME).unwrap()]);
+    // Delivered twice it asks the same.
+    world.stage_failed(&failure(run)).unwrap();
+    machine.finish();
+    let release = world.state().records[&ReleaseId::new(NAME).unwrap()].clone();
+    assert_eq!(release.phase, Phase::RolledBack);
+    let cause = release.setback.unwrap().cause;
+    assert!(cause.contains("stage Verify of checkout failed"), "{cause}");
+    assert!(world.stage_failed(&failure(run)).unwrap().asked.is_empty(), "it has ended");
+}
+
+#[test]
+fn an_action_may_wait_until_a_release_has_ended_that_another_one_took_to_baked() {
+    let world = World::new();
+    let (mut machine, _) = started(&world);
+    machine.run_until(|state| state == State::Promote);
+    let wait = json!({"await": NAME});
+    let JobAnswer::Continue { token, .. } = told_of(&world, &wait, None) else { panic!("it goes on") };
+    machine.finish();
+    let JobAnswer::Success { variables, .. } = told_of(&world, &wait, Some(token)) else { panic!("it has ended") };
+    assert_eq!(variables["outcome"], "promoted");
+    let JobAnswer::Failure { kind, .. } = told_of(&world, &json!({"await": "another"}), None) else { panic!("none") };
+    assert_eq!(kind, FailureKind::ConfigurationError);
 }

@@ -7,8 +7,59 @@
 use crate::plan::StoredStart;
 use crate::release::{Phase, Release, ReleaseId};
 use crate::units::Invalid;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// One run of a pipeline: the variable `#{codepipeline.PipelineExecutionId}` of its actions, and `execution-id` in its events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PipelineExecutionId(String);
+
+impl FromStr for PipelineExecutionId {
+    type Err = Invalid;
+
+    /// Letters, digits and hyphens, as identifiers of CodePipeline are.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !(1..=100).contains(&text.len()) || !text.bytes().all(is_good) {
+            let remedy = "Write \"#{codepipeline.PipelineExecutionId}\", which CodePipeline fills in";
+            return Err(Invalid::new("it is no id of a pipeline's execution", remedy));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for PipelineExecutionId {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<PipelineExecutionId> for String {
+    fn from(id: PipelineExecutionId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for PipelineExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A stage of a pipeline has failed, as EventBridge tells it.
+/// <https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageFailure {
+    pub pipeline: String,
+    pub stage: String,
+    pub execution: PipelineExecutionId,
+}
 
 /// A job as CodePipeline hands it over, without what is nobody's business: credentials, artifacts, the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +71,15 @@ pub struct PipelineJob {
     pub token: Option<String>,
 }
 
+/// What on-pipeline-job is called for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PipelineCall {
+    /// By an action.
+    Job(PipelineJob),
+    /// By a rule for stages that fail.
+    StageFailed(StageFailure),
+}
+
 /// What the action's UserParameters ask for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
@@ -27,6 +87,8 @@ pub enum Wish {
     Release { input: Value, until: Until },
     /// That a release goes back to blue: `{"abort": "#{Release.releaseId}"}`.
     Abort { release: ReleaseId },
+    /// To wait until a release has ended, that an action before has taken to `baked`: `{"await": "#{Release.releaseId}"}`.
+    Await { release: ReleaseId },
 }
 
 /// When the action has succeeded.
@@ -38,7 +100,7 @@ pub enum Until {
     Baked,
 }
 
-const REMEDY: &str = "Write {\"planRef\": \"ssm:/teal/plans/checkout\", \"version\": \"#{Build.VERSION}\"}, with \"until\": \"baked\" if later actions may abort the release, or {\"abort\": \"#{Release.releaseId}\"}";
+const REMEDY: &str = "Write {\"planRef\": \"ssm:/teal/plans/checkout\", \"version\": \"#{Build.VERSION}\"}, with \"until\": \"baked\" and \"pipelineExecutionId\": \"#{codepipeline.PipelineExecutionId}\" if a later stage that fails is to take the release back; {\"abort\": \"#{Release.releaseId}\"} or {\"await\": \"#{Release.releaseId}\"}";
 
 impl Wish {
     /// Reads UserParameters.
@@ -52,12 +114,16 @@ impl Wish {
         }
         let mut input: Map<String, Value> =
             serde_json::from_str(text).map_err(|problem| invalid(format!("this is no JSON object ({problem})")))?;
-        if let Some(release) = input.get("abort") {
+        for (field, wish) in [
+            ("abort", (|release| Wish::Abort { release }) as fn(ReleaseId) -> Wish),
+            ("await", |release| Wish::Await { release }),
+        ] {
+            let Some(release) = input.get(field) else { continue };
             let name = release.as_str().unwrap_or_default();
-            let release = ReleaseId::new(name).map_err(|reason| invalid(format!("abort: {reason}")))?;
-            return match input.keys().find(|key| *key != "abort") {
-                Some(other) => Err(invalid(format!("beside abort there can be nothing, and there is {other}"))),
-                None => Ok(Wish::Abort { release }),
+            let release = ReleaseId::new(name).map_err(|reason| invalid(format!("{field}: {reason}")))?;
+            return match input.keys().find(|key| *key != field) {
+                Some(other) => Err(invalid(format!("beside {field} there can be nothing, and there is {other}"))),
+                None => Ok(wish(release)),
             };
         }
         let until = match input.remove("until").as_ref().map(Value::as_str) {
@@ -219,7 +285,9 @@ mod tests {
             read(r#"{"planRef": "ssm:/p", "until": "baked"}"#),
             Wish::Release { input: json!({"planRef": "ssm:/p"}), until: Until::Baked }
         );
-        assert_eq!(read(r#"{"abort": "pipeline-1"}"#), Wish::Abort { release: ReleaseId::new("pipeline-1").unwrap() });
+        let release = ReleaseId::new("pipeline-1").unwrap();
+        assert_eq!(read(r#"{"abort": "pipeline-1"}"#), Wish::Abort { release: release.clone() });
+        assert_eq!(read(r#"{"await": "pipeline-1"}"#), Wish::Await { release });
     }
 
     #[test]
@@ -234,6 +302,8 @@ mod tests {
             (r#"{"planRef": "ssm:/p", "strategy": {}}"#, "strategy"),
             (r#"{"abort": "a b"}"#, "abort"),
             (r#"{"abort": "r-1", "planRef": "ssm:/p"}"#, "planRef"),
+            (r#"{"await": "r-1", "until": "baked"}"#, "until"),
+            (r#"{"planRef": "ssm:/p", "pipelineExecutionId": "not resolved"}"#, "pipelineExecutionId"),
         ] {
             let invalid = Wish::read(text).unwrap_err();
             assert!(invalid.reason.contains(word), "{text}: {invalid}");

@@ -16,6 +16,7 @@ use crate::deployment::DeploymentUnderWay;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::judge::JudgeConfig;
+use crate::pipeline::PipelineExecutionId;
 use crate::plan::Plan;
 use crate::route::{Colours, PartRef, RoutePart, key_in};
 use crate::state::State;
@@ -90,6 +91,9 @@ pub struct Release {
     /// When its execution was started: of two releases that want one route, the later one is the newer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_started_at: Option<Timestamp>,
+    /// The pipeline's run that started it, where a pipeline did and said which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline_execution_id: Option<PipelineExecutionId>,
     /// When it rolls back by itself, wherever it is before retirement.
     pub deadline_at: Timestamp,
     pub colours: Colours,

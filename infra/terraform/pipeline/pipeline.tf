@@ -1,4 +1,7 @@
 # Source, Build, Deploy, Release. Release hands the task definition to Teal, which brings it up as green, shifts traffic to it and judges it.
+#
+# While blue is still kept, Verify runs the script ci/verify of the sources against production, and Promoted waits until blue is retired (see
+# verify.tf).
 
 data "aws_iam_policy_document" "codepipeline" {
   statement {
@@ -31,7 +34,7 @@ data "aws_iam_policy_document" "pipeline" {
   }
   statement {
     actions   = ["codebuild:BatchGetBuilds", "codebuild:StartBuild"]
-    resources = [aws_codebuild_project.build.arn, aws_codebuild_project.deploy.arn]
+    resources = [aws_codebuild_project.build.arn, aws_codebuild_project.deploy.arn, aws_codebuild_project.verify.arn]
   }
   # What releases has a role of its own, in Teal's stack.
   statement {
@@ -127,13 +130,39 @@ resource "aws_codepipeline" "this" {
       owner     = "AWS"
       provider  = "Lambda"
       version   = "1"
+      run_order = 1
       configuration = {
         FunctionName = var.pipeline_function_name
         UserParameters = jsonencode({
-          planRef = var.plan_ref
-          version = "#{Build.VERSION}"
-          green   = { ecs = { taskDefinition = "#{Deploy.TASK_DEFINITION}" } }
+          planRef             = var.plan_ref
+          version             = "#{Build.VERSION}"
+          green               = { ecs = { taskDefinition = "#{Deploy.TASK_DEFINITION}" } }
+          until               = "baked"
+          pipelineExecutionId = "#{codepipeline.PipelineExecutionId}"
         })
+      }
+    }
+    action {
+      name            = "Verify"
+      category        = "Test"
+      owner           = "AWS"
+      provider        = "CodeBuild"
+      version         = "1"
+      run_order       = 2
+      input_artifacts = ["Sources"]
+      configuration   = { ProjectName = aws_codebuild_project.verify.name }
+    }
+    # The stage is this run's until then, so that the next run's release finds the route free.
+    action {
+      name      = "Promoted"
+      category  = "Invoke"
+      owner     = "AWS"
+      provider  = "Lambda"
+      version   = "1"
+      run_order = 3
+      configuration = {
+        FunctionName   = var.pipeline_function_name
+        UserParameters = jsonencode({ await = "#{Release.releaseId}" })
       }
     }
   }

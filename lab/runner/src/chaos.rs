@@ -140,6 +140,9 @@ where
     Ok(survivors)
 }
 
+/// How much later than it happened the lab may see that a state was entered, in lab seconds.
+const SEEN_LATE: f64 = 30.0;
+
 /// Each as often as it stands here.
 const COURSES: [Course; 10] = [
     Course::Healthy,
@@ -190,8 +193,15 @@ async fn survive(lab: &Lab, scenario: &Scenario, course: Course, kill: f64, teal
     let result = result?;
     let status = status(lab, teal, &result.release.id).await?;
     let green_share = green_share_at_the_end(&result);
-    let why = explanation(&status).unwrap_or_default();
-    let broken = broken(&result, green_share, &why);
+    let why = explanation(result.release.outcome, &status).unwrap_or_default();
+    let mut broken = broken(result.release.outcome, course, green_share, &why);
+    if course != Course::Healthy && course != Course::Failing && result.release.outcome == Outcome::Promoted {
+        broken.extend(missed(&result.release, scenario));
+    }
+    if let Some(late) = result.green_after_blue.filter(|late| *late > 0) {
+        broken.push(format!("green answered {late} requests after all traffic was back on blue"));
+    }
+    broken.extend(result.policy_violations.iter().chain(&result.indiscretions).cloned());
     let ReleaseResult { outcome, seconds, .. } = result.release;
     Ok(Survivor { name: scenario.name.clone(), course, kills, outcome, green_share, why, seconds, broken })
 }
@@ -204,32 +214,55 @@ async fn status(lab: &Lab, teal: &Path, release: &str) -> Result<String, LabErro
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Why a release ended as it did, as people read it: the setback, or the last look that let it pass.
-fn explanation(status: &str) -> Option<String> {
+/// Why a release ended as it did, as people read it: the setback; of a promotion the last look that let it pass.
+fn explanation(outcome: Outcome, status: &str) -> Option<String> {
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned());
-    line("why ").or_else(|| line("last look "))
+    let look = || if outcome == Outcome::Promoted { line("last look ") } else { None };
+    line("why ").or_else(look)
 }
 
+/// Green's share at the end: of the listener where it has least for a promotion, where it has most for everything else.
 fn green_share_at_the_end(result: &ScenarioResult) -> f64 {
     let last: BTreeMap<_, _> = result.weights.iter().map(|change| (&change.part, change.green_share)).collect();
-    last.into_values().fold(0.0, f64::max)
+    let shares = last.into_values();
+    match result.release.outcome {
+        Outcome::Promoted => shares.reduce(f64::min).unwrap_or(0.0),
+        _ => shares.fold(0.0, f64::max),
+    }
 }
 
-fn broken(result: &ScenarioResult, green_share: f64, why: &str) -> Vec<String> {
+/// What is wrong with how a release ended. Killing may take a healthy release back, where a function was killed at every try; nothing lets
+/// one that fails pass.
+fn broken(outcome: Outcome, course: Course, green_share: f64, why: &str) -> Vec<String> {
     let mut broken = Vec::new();
-    match result.release.outcome {
+    match outcome {
         Outcome::Promoted if green_share >= 1.0 => {}
         Outcome::RolledBack | Outcome::Refused if green_share <= 0.0 => {}
         outcome => broken.push(format!("it ended {outcome:?} with {:.1} % on green", green_share * 100.0)),
     }
+    match (course, outcome) {
+        (Course::Failing, Outcome::Promoted) => broken.push("a version that fails was promoted".to_owned()),
+        (Course::Healthy | Course::Failing, Outcome::Refused) => {
+            broken.push("a release that nobody stopped was refused".to_owned());
+        }
+        _ => {}
+    }
     if why.is_empty() {
         broken.push("teal status does not say why".to_owned());
     }
-    if let Some(late) = result.green_after_blue.filter(|late| *late > 0) {
-        broken.push(format!("green answered {late} requests after all traffic was back on blue"));
-    }
-    broken.extend(result.policy_violations.iter().cloned());
     broken
+}
+
+/// A promotion that was asked to go back, or whose execution was stopped, while it still could go back.
+fn missed(release: &ReleaseResult, scenario: &Scenario) -> Option<String> {
+    let entered = |state: State| {
+        let name = state.to_string();
+        release.states.iter().find(|visit| visit.state == name).map(|visit| visit.entered_at)
+    };
+    let after = scenario.events.iter().find_map(|event| event.after).map_or(0.0, |after| f64::from(after.as_seconds()));
+    let acted = entered(State::PrepareGreen)? + after;
+    let retiring = entered(State::RetireBlue).unwrap_or(f64::INFINITY);
+    (acted + SEEN_LATE < retiring).then(|| format!("it was promoted although it was to end at {acted:.0} s"))
 }
 
 /// Kills function processes now and then, until it is dropped.
@@ -265,15 +298,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reason_is_the_setback_or_else_the_last_look() {
+    fn the_reason_is_the_setback_and_of_a_promotion_the_last_look() {
         let look = "release    r-1\nlast look  2026-11-22T10:00:00Z look 3: advance: nothing speaks against green\n";
+        let of = |outcome, status: &str| explanation(outcome, status);
         assert_eq!(
-            explanation(look).as_deref(),
+            of(Outcome::Promoted, look).as_deref(),
             Some("2026-11-22T10:00:00Z look 3: advance: nothing speaks against green")
         );
+        assert_eq!(of(Outcome::RolledBack, look), None);
         let setback = format!("{look}why        Teal.Aborted: ada aborted\n");
-        assert_eq!(explanation(&setback).as_deref(), Some("Teal.Aborted: ada aborted"));
-        assert_eq!(explanation("release    r-1\n"), None);
+        assert_eq!(of(Outcome::RolledBack, &setback).as_deref(), Some("Teal.Aborted: ada aborted"));
+        assert_eq!(of(Outcome::Promoted, "release    r-1\n"), None);
+    }
+
+    #[test]
+    fn each_course_has_endings_that_break_it() {
+        let ended = |course, outcome, share| broken(outcome, course, share, "a reason");
+        for (course, outcome, share, is_fine) in [
+            (Course::Healthy, Outcome::Promoted, 1.0, true),
+            (Course::Healthy, Outcome::RolledBack, 0.0, true),
+            (Course::Healthy, Outcome::Refused, 0.0, false),
+            (Course::Healthy, Outcome::Promoted, 0.5, false),
+            (Course::Failing, Outcome::RolledBack, 0.0, true),
+            (Course::Failing, Outcome::Promoted, 1.0, false),
+            (Course::Aborted, Outcome::RolledBack, 0.2, false),
+            (Course::Stopped, Outcome::Refused, 0.0, true),
+            (Course::Stopped, Outcome::Unfinished, 0.0, false),
+        ] {
+            assert_eq!(ended(course, outcome, share).is_empty(), is_fine, "{course:?} {outcome:?} {share}");
+        }
+        assert_eq!(broken(Outcome::RolledBack, Course::Aborted, 0.0, ""), ["teal status does not say why"]);
     }
 
     #[test]

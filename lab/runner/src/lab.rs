@@ -286,7 +286,7 @@ impl Lab {
     }
 
     /// The name of a deployed function.
-    fn function(&self, binary: &str) -> String {
+    pub(crate) fn function(&self, binary: &str) -> String {
         let found = self.deployment.functions.iter().find(|function| function.binary == binary);
         found.map(|function| function.name.clone()).unwrap_or_default()
     }

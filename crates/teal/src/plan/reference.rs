@@ -1,6 +1,7 @@
 //! Where a plan is kept, and what may be changed in it by whoever starts a release from it.
 
 use crate::deployment::DeploymentId;
+use crate::pipeline::PipelineExecutionId;
 use crate::units::Invalid;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -87,12 +88,43 @@ impl fmt::Display for PlanRef {
     }
 }
 
+/// What a start may name beside its plan: no part of the plan, but of this one release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// The deployment that the release is about, where a deployment moves the traffic.
+    pub deployment: Option<DeploymentId>,
+    /// The pipeline's run that starts the release, by which it is found when a later stage fails.
+    pub pipeline_execution_id: Option<PipelineExecutionId>,
+}
+
+impl Beside {
+    /// Takes it out of the fields of a start.
+    ///
+    /// # Errors
+    /// Which field is not what it has to be, and what to write.
+    pub(crate) fn taken_from(fields: &mut Map<String, Value>) -> Result<Self, Invalid> {
+        Ok(Self {
+            deployment: taken(fields, "deployment")?,
+            pipeline_execution_id: taken(fields, "pipelineExecutionId")?,
+        })
+    }
+}
+
+/// Takes out a field that names something.
+fn taken<T: FromStr<Err = Invalid>>(fields: &mut Map<String, Value>, name: &str) -> Result<Option<T>, Invalid> {
+    let Some(value) = fields.remove(name) else { return Ok(None) };
+    let text = value.as_str().unwrap_or_default();
+    let named = text
+        .parse()
+        .map_err(|invalid: Invalid| Invalid::new(format!("{name}: {value} — {}", invalid.reason), invalid.remedy))?;
+    Ok(Some(named))
+}
+
 /// A start that names a plan instead of giving one: `{"planRef": ..., "version": ..., "green": {"ecs": {"taskDefinition": ...}}}`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredStart {
     pub plan_ref: PlanRef,
-    /// The deployment that the release is about, where a deployment moves the traffic.
-    pub deployment: Option<DeploymentId>,
+    pub beside: Beside,
     /// What takes the place of the plan's own values: `version`, `green`, `appSpec`.
     changes: Map<String, Value>,
 }
@@ -121,7 +153,7 @@ impl StoredStart {
         })?;
         let mut changes = fields.clone();
         changes.remove(Self::FIELD);
-        let deployment = deployment_of(&mut changes)?;
+        let beside = Beside::taken_from(&mut changes)?;
         if let Some(name) = changes.keys().find(|name| !["version", "green", "appSpec"].contains(&name.as_str())) {
             return Err(not_changeable(name));
         }
@@ -134,7 +166,7 @@ impl StoredStart {
                 }
             }
         }
-        Ok(Self { plan_ref, deployment, changes })
+        Ok(Self { plan_ref, beside, changes })
     }
 
     /// Lays the changes over the plan.
@@ -167,23 +199,10 @@ impl StoredStart {
     }
 }
 
-/// Takes out the deployment that a start names.
-///
-/// # Errors
-/// When it is no deployment's id.
-pub(crate) fn deployment_of(fields: &mut Map<String, Value>) -> Result<Option<DeploymentId>, Invalid> {
-    let Some(value) = fields.remove("deployment") else { return Ok(None) };
-    let text = value.as_str().unwrap_or_default();
-    let id = text.parse().map_err(|invalid: Invalid| {
-        Invalid::new(format!("deployment: {value} — {}", invalid.reason), invalid.remedy)
-    })?;
-    Ok(Some(id))
-}
-
 fn not_changeable(field: &str) -> Invalid {
     Invalid::new(
         format!("{field} is given beside planRef, where it cannot be"),
-        "Change it in the plan itself. Beside planRef there can be version, green with its taskDefinition, launchTemplateVersion, functionVersion or versionLabel, and where a deployment moves the traffic deployment or appSpec",
+        "Change it in the plan itself. Beside planRef there can be version, green with its taskDefinition, launchTemplateVersion, functionVersion or versionLabel, where a deployment moves the traffic deployment or appSpec, and in a pipeline pipelineExecutionId",
     )
 }
 
@@ -266,7 +285,7 @@ mod tests {
     #[test]
     fn a_deployment_is_named_and_an_app_spec_takes_the_place_of_the_plans() {
         let named = start(&json!({"planRef": "ssm:/p", "deployment": "d-ABC123XYZ"})).unwrap();
-        assert_eq!(named.deployment.unwrap().as_str(), "d-ABC123XYZ");
+        assert_eq!(named.beside.deployment.unwrap().as_str(), "d-ABC123XYZ");
         let given = start(&json!({"planRef": "ssm:/p", "appSpec": {"version": 0.0}})).unwrap();
         let mut plan = json!({"traffic": {"shiftedBy": {"codeDeploy": {"application": "shop"}}}});
         given.apply(&mut plan).unwrap();

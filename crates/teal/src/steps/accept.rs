@@ -125,7 +125,8 @@ impl<W: World> Step<'_, W> {
 
     /// Reads what is there, and writes the record with its locks and watches.
     async fn open(&mut self, input: &AcceptInput) -> TealResult<Release> {
-        let (checked, named) = self.checked_plan(input).await?;
+        let (checked, beside) = self.checked_plan(input).await?;
+        let named = beside.deployment;
         let (plan, timeline, warnings) = checked.into_parts();
         for warning in warnings {
             self.note(Fact::Noted { note: warning.to_string() });
@@ -175,6 +176,7 @@ impl<W: World> Step<'_, W> {
             phase_since: self.now(),
             started_at: self.now(),
             execution_started_at: input.execution_started_at(),
+            pipeline_execution_id: beside.pipeline_execution_id,
             deadline_at: after(self.now(), plan.deadline.as_seconds().into()),
             plan,
             colours,

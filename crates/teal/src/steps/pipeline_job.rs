@@ -1,15 +1,40 @@
-//! A CodePipeline action: starts a release or asks it to go back, and tells the pipeline how it goes until it has ended.
+//! A CodePipeline action: starts a release or asks it to go back, and tells the pipeline how it goes until it has ended. A stage that fails
+//! later takes the releases of its run back.
 
 use super::Step;
 use crate::error::{Disposition, ErrorName, TealResult};
 use crate::pipeline::{
-    FailureKind, JobAnswer, PipelineJob, Progress, Until, Wish, console_link, progress, release_of, release_of_token,
-    token, variables,
+    FailureKind, JobAnswer, PipelineCall, PipelineJob, Progress, StageFailure, Until, Wish, console_link, progress,
+    release_of, release_of_token, token, variables,
 };
 use crate::ports::{Pipelines, World};
 use crate::release::{Phase, Release, ReleaseId};
 use crate::request::{Ask, Request};
+use crate::story::Fact;
 use serde::Serialize;
+
+/// What was done for a pipeline, for the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum PipelineTold {
+    Job(JobTold),
+    StageFailed(StageTold),
+}
+
+/// Answers an action's job, or acts on a stage that has failed.
+///
+/// # Errors
+/// Those of [`pipeline_job`] and of [`stage_failed`].
+pub async fn pipeline_call<W: World + Pipelines>(
+    step: &mut Step<'_, W>,
+    call: &PipelineCall,
+    state_machine: &str,
+) -> TealResult<PipelineTold> {
+    match call {
+        PipelineCall::Job(job) => pipeline_job(step, job, state_machine).await.map(PipelineTold::Job),
+        PipelineCall::StageFailed(failure) => stage_failed(step, failure).await.map(PipelineTold::StageFailed),
+    }
+}
 
 /// What a job was told, for the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +44,18 @@ pub struct JobTold {
     pub answer: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseId>,
+}
+
+/// What was done about a stage that failed, for the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageTold {
+    pub pipeline: String,
+    pub stage: String,
+    /// The releases that are asked to go back to blue.
+    pub asked: Vec<ReleaseId>,
+    /// Those of the same run that cannot go back any more.
+    pub too_late: Vec<ReleaseId>,
 }
 
 /// The longest message of a failed action, in characters: it is read in a console.
@@ -47,6 +84,42 @@ pub async fn pipeline_job<W: World + Pipelines>(
     Ok(JobTold { job: job.id.clone(), answer: told, release })
 }
 
+/// A stage of a pipeline has failed: asks the releases that this run of the pipeline started to go back to blue, as long as they can.
+///
+/// # Errors
+/// Those of the ports. What could be asked is asked; the event, handed over again, asks nothing else.
+pub async fn stage_failed<W: World>(step: &mut Step<'_, W>, failure: &StageFailure) -> TealResult<StageTold> {
+    let (pipeline, stage) = (failure.pipeline.clone(), failure.stage.clone());
+    let by = format!("CodePipeline (stage {stage} of {pipeline} failed)");
+    let mut told = StageTold { pipeline, stage, asked: Vec::new(), too_late: Vec::new() };
+    let mut problem = None;
+    for id in step.world.active().await? {
+        let release = match step.world.load(&id).await {
+            Ok(Some(release)) if release.pipeline_execution_id.as_ref() == Some(&failure.execution) => release,
+            Ok(_) => continue,
+            // Another one's record is no reason to leave this one's traffic where it is.
+            Err(error) => {
+                problem = Some(error);
+                continue;
+            }
+        };
+        if !release.phase.can_roll_back() {
+            step.tell_only(&id, Fact::Noted { note: format!("{by}, when it was too late to go back") });
+            told.too_late.push(id);
+            continue;
+        }
+        let request = Request { ask: Ask::Abort, by: by.clone(), at: step.now(), note: None };
+        match step.world.ask(&id, &request).await {
+            Ok(()) => {
+                step.tell_only(&id, Fact::Noted { note: format!("asked to go back to blue: {by}") });
+                told.asked.push(id);
+            }
+            Err(error) => problem = Some(error),
+        }
+    }
+    problem.map_or(Ok(told), |error| Err(error.into()))
+}
+
 impl<W: World + Pipelines> Step<'_, W> {
     async fn answer_to(&self, job: &PipelineJob, state_machine: &str) -> TealResult<JobAnswer> {
         let misconfigured = |text: String| Ok(failure(FailureKind::ConfigurationError, &text, None));
@@ -65,6 +138,10 @@ impl<W: World + Pipelines> Step<'_, W> {
             (Wish::Release { until, .. }, Some(token)) => match release_of_token(token) {
                 Ok(release) => self.follow(&release, until, state_machine).await,
                 Err(reason) => misconfigured(reason),
+            },
+            (Wish::Await { release }, _) => match self.world.load(&release).await? {
+                Some(_) => self.follow(&release, Until::Promoted, state_machine).await,
+                None => Ok(unknown(&release)),
             },
             (Wish::Abort { release }, token) => self.take_back(&release, &job.id, token.is_none()).await,
         }
@@ -90,11 +167,7 @@ impl<W: World + Pipelines> Step<'_, W> {
 
     /// Asks a release to go back to blue, and waits until it has.
     async fn take_back(&self, id: &ReleaseId, job: &str, first: bool) -> TealResult<JobAnswer> {
-        let Some(release) = self.world.load(id).await? else {
-            let text =
-                format!("no release {id} is on record. Give the output variable releaseId of the action that released");
-            return Ok(failure(FailureKind::ConfigurationError, &text, None));
-        };
+        let Some(release) = self.world.load(id).await? else { return Ok(unknown(id)) };
         if first && release.phase.can_roll_back() {
             let by = format!("CodePipeline (job {job})");
             let request = Request { ask: Ask::Abort, by, at: self.now(), note: None };
@@ -112,6 +185,11 @@ impl<W: World + Pipelines> Step<'_, W> {
             _ => going_on(&release),
         })
     }
+}
+
+fn unknown(id: &ReleaseId) -> JobAnswer {
+    let text = format!("no release {id} is on record. Give the output variable releaseId of the action that released");
+    failure(FailureKind::ConfigurationError, &text, None)
 }
 
 fn accepting(release: &ReleaseId) -> JobAnswer {

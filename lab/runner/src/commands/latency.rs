@@ -72,7 +72,13 @@ pub async fn latency(releases: usize) -> Result<bool, LabError> {
         teal.push(teal_seconds(&lab, route).await?);
         progress.say(format!("{} of {releases}: {:.2} s", teal.len(), teal.last().copied().unwrap_or_default()));
     }
+    let is_fast = is_as_promised(teal.clone(), polled.clone());
     print!("{}", table(teal, polled));
+    if !is_fast {
+        println!(
+            "It is to be less than {PROMISED_SECONDS} s, and {PROMISED_RATIO} times faster than the rule that polls."
+        );
+    }
     lab.throttle(false);
     for route in &routes {
         route.strike().await?;
@@ -80,7 +86,7 @@ pub async fn latency(releases: usize) -> Result<bool, LabError> {
     if let Some(lab) = Arc::into_inner(lab) {
         lab.stop().await;
     }
-    Ok(true)
+    Ok(is_fast)
 }
 
 /// From the alarm until the last answer of green, with Teal.
@@ -116,6 +122,15 @@ async fn polled_seconds(lab: &Lab, route: &BakingRoute, phase: Duration) -> Resu
     Ok(seconds)
 }
 
+/// What the median is to stay below, in seconds, and how many times faster than the rule that polls it is to be.
+const PROMISED_SECONDS: f64 = 1.0;
+const PROMISED_RATIO: f64 = 30.0;
+
+fn is_as_promised(mut teal: Vec<f64>, mut polled: Vec<f64>) -> bool {
+    let ([_, teal, _], [_, polled, _]) = (spread(&mut teal), spread(&mut polled));
+    teal < PROMISED_SECONDS && polled / teal >= PROMISED_RATIO
+}
+
 fn table(mut teal: Vec<f64>, mut polled: Vec<f64>) -> String {
     let (teal, polled) = (spread(&mut teal), spread(&mut polled));
     let mut text = "seconds from the alarm to green's last answer    min  median     max\n".to_owned();
@@ -140,6 +155,14 @@ fn spread(values: &mut [f64]) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_to_be_fast_by_itself_and_beside_a_rule_that_polls() {
+        assert!(is_as_promised(vec![0.5, 0.4, 0.6], vec![20.0, 10.0, 30.0]));
+        assert!(!is_as_promised(vec![1.0, 1.1, 1.2], vec![60.0]));
+        assert!(!is_as_promised(vec![0.9], vec![26.0]));
+        assert!(!is_as_promised(Vec::new(), vec![26.0]));
+    }
 
     #[test]
     fn the_table_shows_medians_and_their_ratio() {

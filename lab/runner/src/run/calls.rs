@@ -6,8 +6,8 @@ use teal::state::State;
 use teal_lab_gateway::CallRecord;
 
 const ELB: &str = "elasticloadbalancing";
-/// The operations by which Teal writes records.
-const WRITES: [&str; 3] = ["PutItem", "UpdateItem", "TransactWriteItems"];
+/// The operation by which Teal writes records. Single items are requests, hooks, and the turns of rollbacks that wait for their rate.
+const WRITES_RECORD: &str = "TransactWriteItems";
 
 /// When a function takes its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(crate) fn most_requests_of_one_restoring(
     part: &str,
     counts: impl Fn(&CallRecord) -> bool,
 ) -> Option<u64> {
-    let is_record = |call: &CallRecord| call.service == "dynamodb" && WRITES.contains(&call.operation.as_str());
+    let is_record = |call: &CallRecord| call.service == "dynamodb" && call.operation == WRITES_RECORD;
     let is_about_it = |call: &CallRecord| call.service == ELB && call.resources.iter().any(|resource| resource == part);
     let found = calls.split(|call| is_record(call)).filter_map(|restoring| {
         let about_it: Vec<_> = restoring.iter().filter(|call| is_about_it(call)).collect();
@@ -146,7 +146,9 @@ mod tests {
         let write = call(ELB, "ModifyListener", "l", None);
         let throttled = call(ELB, "ModifyListener", "l", Some("Throttling"));
         let other = call(ELB, "ModifyListener", "m", None);
-        let calls = [&read, &record, &read, &throttled, &write, &other, &read, &record, &read, &record];
+        // On its way it waits for its turn, which is no record.
+        let turn = call("dynamodb", "PutItem", "table", None);
+        let calls = [&read, &record, &read, &throttled, &turn, &write, &other, &read, &record, &read, &record];
         let all = |part| most_requests_of_one_restoring(&calls, part, |_| true);
         assert_eq!([all("l"), all("m"), all("n")], [Some(4), Some(1), None]);
         assert_eq!(most_requests_of_one_restoring(&calls, "l", |call| !call.was_throttled()), Some(3));

@@ -118,6 +118,7 @@ impl Run<'_> {
         let deployment = self.lab.deployment();
         names.insert("stateMachine".into(), deployment.state_machine.clone());
         names.insert("table".into(), deployment.table.clone());
+        names.insert("pipelineFunction".into(), self.lab.function("on-pipeline-job"));
         if let Some(running) = self.releases.first() {
             names.insert("execution".into(), running.observer.execution.clone());
             names.insert("release".into(), running.observer.name().to_owned());

@@ -1,10 +1,9 @@
 //! The plan that a release is started with: given as the execution's input, or named by it.
 
 use super::{AcceptInput, plan_of};
-use crate::deployment::DeploymentId;
 use crate::document::Document;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::plan::{CheckedPlan, Plan, PlanRef, Problems, StoredStart, deployment_of};
+use crate::plan::{Beside, CheckedPlan, Plan, PlanRef, Problems, StoredStart};
 use crate::ports::{PortError, World};
 use crate::steps::Step;
 use crate::story::Fact;
@@ -12,16 +11,13 @@ use crate::units::Invalid;
 use serde_json::Value;
 
 impl<W: World> Step<'_, W> {
-    /// The plan, and the deployment that the start names.
-    pub(super) async fn checked_plan(
-        &mut self,
-        input: &AcceptInput,
-    ) -> TealResult<(CheckedPlan, Option<DeploymentId>)> {
+    /// The plan, and what the start names beside it.
+    pub(super) async fn checked_plan(&mut self, input: &AcceptInput) -> TealResult<(CheckedPlan, Beside)> {
         let invalid = |text: String| TealError::new(ErrorName::PlanInvalid, text);
         let Some(start) = StoredStart::of(&input.plan) else {
             let checked = Plan::check(plan_of(input)).map_err(|problems| invalid(in_short(&problems)))?;
-            let named = named_deployment(input).map_err(|problem| invalid(format!("{problem}.")))?;
-            return Ok((checked, named));
+            let beside = beside_plan(input).map_err(|problem| invalid(format!("{problem}.")))?;
+            return Ok((checked, beside));
         };
         let start = start.map_err(|problem| invalid(format!("{problem}.")))?;
         let (mut plan, origin) = self.stored(&start.plan_ref).await?;
@@ -29,7 +25,7 @@ impl<W: World> Step<'_, W> {
         start.apply(&mut plan).map_err(|problem| of_plan(format!("{problem}.")))?;
         let checked = Plan::check(&plan).map_err(|problems| of_plan(in_short(&problems)))?;
         self.note(Fact::Noted { note: format!("the plan is {origin}") });
-        Ok((checked, start.deployment))
+        Ok((checked, start.beside))
     }
 
     /// The plan at a reference, and its name with the version that was read.
@@ -59,11 +55,11 @@ impl<W: World> Step<'_, W> {
     }
 }
 
-/// The deployment that stands beside a plan.
-fn named_deployment(input: &AcceptInput) -> Result<Option<DeploymentId>, Invalid> {
+/// What stands beside a plan that is given whole.
+fn beside_plan(input: &AcceptInput) -> Result<Beside, Invalid> {
     match input.plan.as_object() {
-        Some(fields) if fields.get("plan").is_some_and(Value::is_object) => deployment_of(&mut fields.clone()),
-        _ => Ok(None),
+        Some(fields) if fields.get("plan").is_some_and(Value::is_object) => Beside::taken_from(&mut fields.clone()),
+        _ => Ok(Beside::default()),
     }
 }
 
