@@ -95,6 +95,12 @@ impl<'w> Machine<'w> {
         }
     }
 
+    /// How many functions it has run, those that were tried again among them.
+    #[must_use]
+    pub const fn runs(&self) -> usize {
+        self.runs
+    }
+
     /// Enters one state and leaves it.
     pub fn enter(&mut self) {
         let state = self.state();

@@ -37,12 +37,25 @@ pub(crate) struct Seen {
     pub(crate) failed_calls: u32,
     /// Requests to each listener.
     pub(crate) requests: BTreeMap<String, u32>,
+    /// Listeners that did not list blue when they were asked something, where a deployment is to move the traffic.
+    pub(crate) without_blue: BTreeSet<String>,
     pub(crate) alarms: Option<AlarmsSeen>,
     /// There was something in the metrics.
     pub(crate) metrics_read: bool,
     pub(crate) probed_well: bool,
     /// A read of a listener told what was there before.
     pub(crate) read_late: bool,
+}
+
+/// Who moves the traffic of a listener that a run asks something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    ByTeal,
+    /// By a deployment that has begun.
+    ByDeployment,
+    /// By a deployment that is yet to begin, and somebody else has left blue on no listener already: the run has to attach it as it does
+    /// where a deployment left it so.
+    LeftWithoutBlue,
 }
 
 /// The newest reading of the alarms.
@@ -175,11 +188,14 @@ impl Watch {
     }
 
     /// A function is about to ask a listener something.
-    pub(crate) fn requested(&mut self, who: &Who, part: &PartRef, requests: u32, failed_calls: u32, deployed: bool) {
+    pub(crate) fn requested(&mut self, who: &Who, part: &PartRef, requests: u32, failed_calls: u32, moved: Moved) {
         let rounds = 1 + failed_calls.min(ROUNDS_AFTER_FAILURES);
-        // How far a deployment has taken back is read once, and again when it is over; or, where that has left blue on no listener, right before
-        // blue is attached, which is a request, too.
-        let each = if deployed { 6 } else { 3 };
+        let each = match moved {
+            Moved::ByTeal => 3,
+            // How far a deployment has taken back is read once, and again when it is over; or, where that has left blue on no listener, right before
+            // blue is attached, which is a request, too.
+            Moved::ByDeployment | Moved::LeftWithoutBlue => 6,
+        };
         if who.function == crate::Function::OnAlarm && requests > each * rounds {
             let what = format!("{} made request {requests} to {}", who.invocation, short(part.key()));
             self.breach(Promise::RequestBudget, what);

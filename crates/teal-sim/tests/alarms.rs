@@ -168,3 +168,17 @@ fn an_alarm_that_begins_anew_may_still_be_writing() {
         }
     }
 }
+
+/// Where a deployment is to move the traffic and has not begun, blue may be on no listener already: it is attached first, as it is where a
+/// deployment left it so.
+#[test]
+fn an_alarm_before_the_deployment_attaches_a_blue_that_somebody_took_out() {
+    for seed in 0..400 {
+        let planned = vec![
+            at(Function::Accept, 11, Happening::BlueRemoved),
+            at(Function::PrepareGreen, 0, Happening::AlarmRaised),
+        ];
+        let report = rehearse(seed, planned);
+        assert!(report.breaches.is_empty(), "seed {seed}: {:?}", report.breaches);
+    }
+}

@@ -52,7 +52,7 @@ error_names! {
     RouteNotShiftable: Refuse,
     /// Another release holds the route.
     RouteBusy: Refuse,
-    /// Another release holds the route; it was asked to go back to blue, and this one begins when it has.
+    /// Another release holds the route; it was asked to go back to blue, and this one begins when it has. Or a deployment goes back whose release has ended.
     RouteSuperseding: Wait,
     /// An alarm that would roll the release back fires already.
     AlarmFiring: Refuse,

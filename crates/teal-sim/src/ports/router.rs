@@ -3,11 +3,13 @@
 use crate::course::Course;
 use crate::deed::Deed;
 use crate::link::{Link, Op, OpKind};
+use crate::watch::Moved;
 use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::BTreeMap;
 use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Router, Target};
-use teal::route::{Action, Destination, PartReading, PartRef};
+use teal::release::Release;
+use teal::route::{Action, Destination, PartReading, PartRef, weight_in};
 
 /// How long after a change a read may still tell what was before. ELB promises nothing; this is an assumption.
 pub(crate) const READ_LAG: SignedDuration = SignedDuration::from_secs(1);
@@ -115,6 +117,7 @@ impl Link<'_> {
     }
 
     fn count_request(&self, part: &PartRef) {
+        let moved = self.moved(part);
         let (requests, failed_calls) = {
             let mut seen = self.seen.borrow_mut();
             let failed_calls = seen.failed_calls;
@@ -122,7 +125,25 @@ impl Link<'_> {
             *count += 1;
             (*count, failed_calls)
         };
-        let deployed = self.world.state().deployment.is_some();
-        self.world.watch.borrow_mut().requested(&self.who, part, requests, failed_calls, deployed);
+        self.world.watch.borrow_mut().requested(&self.who, part, requests, failed_calls, moved);
+    }
+
+    /// Who moves the traffic of a part. A run that has found blue on no listener has attached it itself when it is there later.
+    pub(crate) fn moved(&self, part: &PartRef) -> Moved {
+        let state = self.world.state();
+        if state.deployment.is_some() {
+            return Moved::ByDeployment;
+        }
+        let key = part.key();
+        let holder = state.locks.get(key).and_then(|holder| state.records.get(holder));
+        let awaits = holder.filter(|release| release.plan.traffic.shifted_by.is_some());
+        let lacks_blue = |release: &Release| {
+            state.parts.get(key).is_some_and(|found| weight_in(found, &release.colours.blue).is_none())
+        };
+        let mut seen = self.seen.borrow_mut();
+        if awaits.is_some_and(lacks_blue) {
+            seen.without_blue.insert(key.to_owned());
+        }
+        if seen.without_blue.contains(key) { Moved::LeftWithoutBlue } else { Moved::ByTeal }
     }
 }

@@ -4,7 +4,7 @@
 
 mod deployments;
 
-use super::{Seen, Watch};
+use super::{Moved, Seen, Watch};
 use crate::deed::Deed;
 use crate::function::Function;
 use crate::link::{Who, later};
@@ -173,21 +173,23 @@ fn three_requests_are_enough_for_a_listener_unless_calls_fail() {
     let world = World::new();
     let (release, who) = set_back(&world);
     let who = Who { function: Function::OnAlarm, ..who };
-    for (requests, failed_calls, deployed, noticed) in [
-        (3, 0, false, 0),
-        (4, 0, false, 1),
-        (6, 1, false, 0),
-        (7, 1, false, 1),
-        (9, 2, false, 0),
-        (10, 2, false, 1),
-        (10, 9, false, 1),
-        (6, 0, true, 0),
-        (7, 0, true, 1),
-        (12, 1, true, 0),
-        (13, 1, true, 1),
+    for (requests, failed_calls, moved, noticed) in [
+        (3, 0, Moved::ByTeal, 0),
+        (4, 0, Moved::ByTeal, 1),
+        (6, 1, Moved::ByTeal, 0),
+        (7, 1, Moved::ByTeal, 1),
+        (9, 2, Moved::ByTeal, 0),
+        (10, 2, Moved::ByTeal, 1),
+        (10, 9, Moved::ByTeal, 1),
+        (6, 0, Moved::ByDeployment, 0),
+        (7, 0, Moved::ByDeployment, 1),
+        (12, 1, Moved::ByDeployment, 0),
+        (13, 1, Moved::ByDeployment, 1),
+        (6, 0, Moved::LeftWithoutBlue, 0),
+        (7, 0, Moved::LeftWithoutBlue, 1),
     ] {
         let mut watch = Watch::default();
-        watch.requested(&who, &release.route[0].part, requests, failed_calls, deployed);
+        watch.requested(&who, &release.route[0].part, requests, failed_calls, moved);
         assert_eq!(watch.breaches.len(), noticed, "{requests} requests, {failed_calls} failed");
     }
 }

@@ -9,7 +9,8 @@ use teal::ports::AlarmState;
 use teal::release::Phase;
 use teal::state::State;
 use teal_sim::{
-    ALARM, DEPLOYMENT, Deployment, GROUP_A, GROUP_B, LISTENER, Machine, Move, Mutation, ROLLBACK, World, forward,
+    ALARM, DEPLOYMENT, Deployment, Fault, FaultKind, GROUP_A, GROUP_B, LISTENER, Machine, Move, Mutation, ROLLBACK,
+    World, forward,
 };
 
 /// A canary that asks nothing before green is tested.
@@ -70,6 +71,85 @@ fn a_decided_hook_is_answered_before_the_release_ends() {
     world.state().deployment.as_mut().unwrap().deaf = false;
     assert_eq!(finish(&world, &mut machine).state, State::Promoted);
     assert!(answers(&world).contains(&(HookEvent::AfterAllowTraffic, HookAnswer::Succeeded)));
+}
+
+/// A release past the point of no return that could not give the answer to its last hook yet.
+fn owes_its_last_answer(world: &World) -> Machine<'_> {
+    let mut plan = document();
+    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
+    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
+    let mut machine = started(world);
+    run_until(world, &mut machine, |world, _| world.state().green_permille() == 1000);
+    world.state().deployment.as_mut().unwrap().deaf = true;
+    run_until(world, &mut machine, |_, state| state == State::WaitForRetirement);
+    assert_eq!(machine.state(), State::WaitForRetirement);
+    machine
+}
+
+#[test]
+fn a_release_that_cannot_take_blue_in_answers_the_last_hook_before_it_ends() {
+    for given_back in [true, false] {
+        let world = begun(&COURSE);
+        let mut machine = owes_its_last_answer(&world);
+        if given_back {
+            // A stack update sets the weights from before the release.
+            world.state().parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100)])]);
+        } else {
+            world.state().sick.insert("replacement".to_owned());
+        }
+        world.state().deployment.as_mut().unwrap().deaf = false;
+        let ending = finish(&world, &mut machine);
+        assert_eq!(ending.state, State::Promoted, "{ending:?}");
+        // Told to go on it would take blue, which serves again; told nothing it would take everything back from a green that serves.
+        let expected = if given_back { HookAnswer::Failed } else { HookAnswer::Succeeded };
+        let last = answers(&world).into_iter().find(|(event, _)| *event == HookEvent::AfterAllowTraffic);
+        assert_eq!(last, Some((HookEvent::AfterAllowTraffic, expected)), "given back: {given_back}");
+        assert_eq!(world.breaches_by_deployment(), []);
+    }
+}
+
+#[test]
+fn a_release_that_cannot_take_blue_in_tries_to_answer_for_as_long_as_the_hook_waits() {
+    for (hears_again, ended) in [(true, Some(HookAnswer::Failed)), (false, None)] {
+        let world = begun(&COURSE);
+        let mut machine = owes_its_last_answer(&world);
+        world.state().parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100)])]);
+        let since = world.now();
+        let waited = |world: &World| world.now().duration_since(since).as_secs();
+        run_until(&world, &mut machine, |world, _| waited(world) > 600);
+        assert_eq!(world.record(machine.release()).unwrap().phase, Phase::RetireBlue, "the hook has no answer");
+        world.state().deployment.as_mut().unwrap().deaf = !hears_again;
+        assert_eq!(finish(&world, &mut machine).state, State::Promoted);
+        let last = answers(&world).into_iter().find(|(event, _)| *event == HookEvent::AfterAllowTraffic);
+        assert_eq!(last.map(|(_, answer)| answer), ended);
+        assert!(waited(&world) < 4_000, "not for ever");
+    }
+}
+
+/// An execution can be stopped right after the step that decides a hook, and sweeps are minutes apart.
+#[test]
+fn a_step_that_is_turned_away_once_still_answers_the_hook_that_it_decides() {
+    let calls = {
+        let world = begun(&COURSE);
+        let mut machine = started(&world);
+        let before = world.calls();
+        machine.enter();
+        world.calls() - before
+    };
+    let mut accepted = 0;
+    for at in 0..calls {
+        let world = begun(&COURSE);
+        let mut machine = started(&world);
+        let runs = machine.runs();
+        world.inject(Fault { at_call: world.calls() + at, kind: FaultKind::Throttle });
+        machine.enter();
+        if machine.runs() == runs + 1 {
+            accepted += 1;
+            let told = [(HookEvent::BeforeInstall, HookAnswer::Succeeded)];
+            assert_eq!(answers(&world), told, "turned away at call {at}");
+        }
+    }
+    assert!(accepted > 2, "{accepted} of {calls}");
 }
 
 #[test]

@@ -109,6 +109,27 @@ fn one_read_that_lags_behind_is_not_taken_for_the_way_back() {
 }
 
 #[test]
+fn a_read_that_lags_behind_tells_nothing_that_was_there_for_no_time() {
+    // A deployment that hurries takes all its steps at once.
+    let mut course = COURSE.to_vec();
+    course.splice(6..8, [Move::Shift(100, 0), Move::Shift(500, 0), Move::Shift(1000, 0)]);
+    let mut calls = 0..1;
+    let mut told = Vec::new();
+    while let Some(at) = calls.next() {
+        let world = begun(&course);
+        let mut machine = started(&world);
+        run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
+        let before = world.calls();
+        world.inject(Fault { at_call: before + at, kind: FaultKind::StaleRead });
+        let _ = world.alarm_raised(None, ALARM).unwrap();
+        calls.end = world.calls() - before;
+        told.push(world.record(machine.release()).unwrap().green_share);
+    }
+    assert!(told.iter().all(|share| [Share::NONE, Share::ALL].contains(share)), "{told:?}");
+    assert!(told.contains(&Share::NONE) && told.contains(&Share::ALL), "{told:?}");
+}
+
+#[test]
 fn a_blue_that_is_healthy_when_it_is_attached_again_has_the_traffic_at_once() {
     let world = begun(&COURSE);
     world.state().deployment.as_mut().unwrap().back_fails = true;

@@ -6,7 +6,7 @@ use teal::error::ErrorName;
 use teal::request::Ask;
 use teal::state::State;
 use teal::units::Span;
-use teal_sim::{Deployment, GROUP_A, GROUP_B, Machine, Move, TEST_LISTENER, forward};
+use teal_sim::{Deployment, Fault, FaultKind, GROUP_A, GROUP_B, Machine, Move, TEST_LISTENER, forward};
 
 #[test]
 fn a_deployment_that_waits_once_it_has_moved_everything_goes_on_though_blue_is_not_kept() {
@@ -144,5 +144,36 @@ fn a_plan_that_keeps_blue_for_longer_than_the_deployment_is_told_so() {
         let mut notes = state.stories[machine.release()].iter().map(|entry| entry.fact.to_string());
         let told_so = notes.any(|note| note.contains("the deployment ends blue 54m after the bake at 100% (5m)"));
         assert_eq!(told_so, told, "{minutes}");
+    }
+}
+
+#[test]
+fn who_takes_the_route_over_waits_for_a_deployment_that_goes_back_after_its_release_has_ended() {
+    for (on_busy, goes_back, throttled) in
+        [("supersede", true, false), ("supersede", true, true), ("supersede", false, false), ("refuse", true, false)]
+    {
+        let case = format!("{on_busy}, goes back: {goes_back}, throttled: {throttled}");
+        // It keeps blue for longer than the release does.
+        let course: Vec<Move> = WAITING.into_iter().chain([Move::EndBlue(7_200)]).collect();
+        let world = driven_world(&course);
+        let mut plan = driven();
+        plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
+        assert_eq!(finish(&world, &mut Machine::new(&world, "r-1", plan.clone())).state, State::Promoted);
+        if goes_back {
+            let now = world.now();
+            world.state().deployment.as_mut().unwrap().stop("ada stopped it", now);
+        }
+        plan["onBusy"] = json!(on_busy);
+        let mut newer = Machine::new(&world, "r-2", plan);
+        if throttled {
+            // Reading how the deployment stands comes after the record, the listener and the deployments under way.
+            world.inject(Fault { at_call: world.calls() + 3, kind: FaultKind::Throttle });
+        }
+        let ending = finish(&world, &mut newer);
+        let expected = match (on_busy, goes_back) {
+            ("supersede", true) => (State::Promoted, None),
+            _ => (State::Refused, Some(ErrorName::RouteBusy)),
+        };
+        assert_eq!((ending.state, ending.error), expected, "{case}: {ending:?}");
     }
 }

@@ -143,7 +143,7 @@ impl<W: World> Step<'_, W> {
         };
         let deployment = match self.find_deployment(&*side, &plan, named.as_ref()).await {
             // The one under way may be that of the release on the route, which is to give way or is told of.
-            Err(error) if error.name == ErrorName::RouteBusy => {
+            Err(error) if matches!(error.name, ErrorName::RouteBusy | ErrorName::RouteSuperseding) => {
                 return Err(match self.holder_of(&plan).await? {
                     Some((key, holder)) if holder != input.name => {
                         self.busy(&plan, input, named.as_ref(), &key, &holder).await?

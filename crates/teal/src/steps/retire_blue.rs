@@ -3,9 +3,9 @@
 use super::{Answer, Step, StepInput, elsewhere, shorten};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::limits::METRIC_PERIOD;
-use crate::ports::{Fleet, PortError, Signals, World};
+use crate::ports::{Fleet, PortError, PortResult, Router, Signals, World};
 use crate::release::{Act, Event, Phase, Release};
-use crate::route::{Action, Colour};
+use crate::route::{Action, Colour, weight_in};
 use crate::signals::{Readings, Wanted};
 use crate::state::State;
 use crate::story::Fact;
@@ -24,8 +24,7 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     }
     step.wait_for_others(&release)?;
     step.require_all_on_green(&mut release).await?;
-    let waited = seconds_until(release.phase_since, step.now());
-    let patient = waited < u64::from(RETIREMENT_PATIENCE.as_seconds());
+    let patient = step.is_patient_with_blue(&release);
     if step.keeps_deployment_waiting(&mut release).await? && patient {
         return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
     }
@@ -73,6 +72,38 @@ fn newest_period(now: Timestamp, settle: u32) -> Option<(Timestamp, Timestamp)> 
 }
 
 impl<W: World> Step<'_, W> {
+    fn is_patient_with_blue(&self, release: &Release) -> bool {
+        seconds_until(release.phase_since, self.now()) < u64::from(RETIREMENT_PATIENCE.as_seconds())
+    }
+
+    /// Whether the deployment of a release that ends although taking blue in went wrong still waits for an answer, which could not be given now.
+    /// Unanswered it would take everything back when its hour is over, though green serves.
+    async fn owes_deployment_an_answer(&mut self, release: &mut Release) -> bool {
+        if !release.is_moved_by_deployment() {
+            return false;
+        }
+        let patient = self.is_patient_with_blue(release);
+        let unanswered = match self.serves_again(release).await {
+            // Let go on it would end blue.
+            Ok(true) => self.fail_hooks_left(release).await,
+            Err(PortError::Throttled { .. } | PortError::Unavailable { .. }) if patient => true,
+            Ok(false) | Err(_) => self.answer_hooks_and_save(release).await.unanswered,
+        };
+        unanswered && patient
+    }
+
+    /// Whether somebody else has given blue traffic again.
+    async fn serves_again(&self, release: &Release) -> PortResult<bool> {
+        let side = self.side(release).await?;
+        for part in &release.route {
+            let found = side.actions(&part.part).await?;
+            if weight_in(&found, &release.colours.blue).is_some_and(|weight| weight > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether blue had requests in the newest metric period that can be read. What cannot be read counts as yes.
     async fn blue_still_serves(&self, release: &Release) -> bool {
         let settle = release.plan.judge.settle.as_seconds();
@@ -115,6 +146,10 @@ impl<W: World> Step<'_, W> {
         if let Some(settled_at) = release.settled_at().filter(|at| *at > self.now()) {
             let seconds = seconds_until(self.now(), settled_at);
             return Ok(for_this(Answer::waiting(release, State::WaitForRollBack, seconds)));
+        }
+        if self.owes_deployment_an_answer(release).await {
+            let poll = RETIREMENT_POLL.as_seconds().into();
+            return Ok(for_this(Answer::waiting(release, State::WaitForRollBack, poll)));
         }
         self.intend(release, Act::RetireBlue).await?;
         if let Err(held) = self.let_go_of_both(release).await {

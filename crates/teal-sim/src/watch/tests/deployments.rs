@@ -2,10 +2,10 @@
 
 use super::{broken, set_back};
 use crate::deed::Deed;
-use crate::link::{Who, later};
+use crate::link::{Link, Who, later};
 use crate::promise::Promise;
 use crate::state::{GROUP_A, GROUP_B, LISTENER, forward};
-use crate::watch::{Seen, Watch};
+use crate::watch::{Moved, Seen, Watch};
 use crate::world::World;
 use crate::{Cause, DEPLOYMENT, Deployment, Move};
 use serde_json::json;
@@ -286,5 +286,27 @@ fn a_promoted_route_may_go_back_by_what_teal_has_no_say_in() {
         }
         world.state().deployment.as_mut().unwrap().cause = cause;
         assert_eq!(watch.is_moved_on(&world.state(), &release), expected, "{cause:?} {heard}");
+    }
+}
+
+#[test]
+fn whether_blue_is_to_be_attached_is_seen_by_the_listener_and_the_plan() {
+    let lone: &[(&str, u16)] = &[(GROUP_B, 100)];
+    let both: &[(&str, u16)] = &[(GROUP_A, 0), (GROUP_B, 100)];
+    for (deployed, found, expected) in
+        [(true, lone, Moved::LeftWithoutBlue), (true, both, Moved::ByTeal), (false, lone, Moved::ByTeal)]
+    {
+        let world = World::new();
+        let (mut record, who) = moved_by_deployment(&world);
+        if !deployed {
+            record.plan.traffic.shifted_by = None;
+        }
+        let part = PartRef::Listener(LISTENER.parse().unwrap());
+        world.state().records.insert(record.id.clone(), record);
+        world.state().parts.insert(LISTENER.to_owned(), vec![forward(found)]);
+        let link = Link::new(&world, who);
+        assert_eq!(link.moved(&part), expected, "{deployed} {found:?}");
+        world.state().parts.insert(LISTENER.to_owned(), vec![forward(both)]);
+        assert_eq!(link.moved(&part), expected, "it has attached blue itself");
     }
 }

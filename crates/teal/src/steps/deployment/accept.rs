@@ -2,7 +2,7 @@
 
 use crate::deployment::{DeploymentId, DeploymentUnderWay};
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::plan::{Plan, ShiftedBy};
+use crate::plan::{OnBusy, Plan, ShiftedBy};
 use crate::ports::{DeploymentReading, DeploymentStage, DeploymentState, Deployments, PortError, World};
 use crate::release::Release;
 use crate::steps::Step;
@@ -32,7 +32,7 @@ impl<W: World> Step<'_, W> {
                 (Some(id), _) => invalid(format!(
                     "deployment {id} is named, but the plan has an appSpec, by which Teal begins one. Leave one of them out"
                 )),
-                (None, Some(id)) => Err(under_way(side, by, &id).await),
+                (None, Some(id)) => Err(under_way(side, by, &id, plan.on_busy).await?),
                 (None, None) => Ok(None),
             };
         }
@@ -90,13 +90,32 @@ impl<W: World> Step<'_, W> {
     }
 }
 
-/// Stopping a deployment that only waits to take in what it replaced would send production back to that.
-async fn under_way(side: &impl Deployments, by: &ShiftedBy, id: &DeploymentId) -> TealError {
-    let reading = side.deployment(by, id).await;
+/// What a release comes to that is to begin a deployment beside another one. Stopping one that only waits to take in what it replaced would send
+/// production back to that. One that goes back itself ends by itself, and who supersedes waits for it as for a release that goes back.
+async fn under_way(
+    side: &impl Deployments,
+    by: &ShiftedBy,
+    id: &DeploymentId,
+    on_busy: OnBusy,
+) -> TealResult<TealError> {
+    let reading = match side.deployment(by, id).await {
+        Ok(reading) => Some(reading),
+        Err(PortError::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(reading) = reading.as_ref().filter(|reading| reading.state != DeploymentState::UnderWay)
+        && on_busy == OnBusy::Supersede
+    {
+        let text = format!(
+            "deployment {id} of {by} {}, and is waited for: this one begins when it is over",
+            in_words_of(reading)
+        );
+        return Ok(TealError::new(ErrorName::RouteSuperseding, text));
+    }
     let is_shifted = |reading: DeploymentReading| {
         reading.state == DeploymentState::UnderWay && reading.stage == DeploymentStage::Shifted
     };
-    let text = if reading.is_ok_and(is_shifted) {
+    let text = if reading.is_some_and(is_shifted) {
         format!(
             "deployment {id} of {by} has moved all its traffic, and waits to take in what it replaced. Wait until it has ended, or end the \
              waiting by `aws deploy continue-deployment --deployment-id {id} --deployment-wait-type TERMINATION_WAIT`. Stopping it would send \
@@ -105,7 +124,7 @@ async fn under_way(side: &impl Deployments, by: &ShiftedBy, id: &DeploymentId) -
     } else {
         format!("deployment {id} of {by} is under way. Wait until it has ended, or stop it")
     };
-    TealError::new(ErrorName::RouteBusy, text)
+    Ok(TealError::new(ErrorName::RouteBusy, text))
 }
 
 /// A deployment that has moved all its traffic would have its colours taken for each other, and one that goes back has decided.

@@ -2,10 +2,16 @@
 
 use crate::deployment::DeploymentId;
 use crate::hook::{HookAnswer, HookTicket, release_of};
-use crate::ports::{Deployments, Hearing, PortResult, World};
+use crate::ports::{Deployments, Hearing, PortError, PortResult, World};
 use crate::release::{Release, ReleaseId};
 use crate::steps::Step;
 use crate::story::Fact;
+use crate::units::Span;
+
+/// How often a step asks for hooks, or answers one, where AWS turns it away for its rate, and how long it waits in between. There may be no
+/// next step: an execution can be stopped, and sweep comes every five minutes.
+const TRIES: usize = 3;
+const PAUSE: Span = Span::seconds(1);
 
 /// What is left of a deployment's hooks once those that are decided were answered.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +60,7 @@ impl<W: World> Step<'_, W> {
         let tickets = match self.hooks_about(release).await {
             Ok(tickets) => tickets,
             Err(error) => {
-                self.tell_only(&id, Fact::Noted { note: format!("the deployment's hooks could not be read: {error}") });
+                self.tell_hooks_unread(&id, &error);
                 left.unanswered = true;
                 return left;
             }
@@ -73,18 +79,31 @@ impl<W: World> Step<'_, W> {
     }
 
     async fn hooks_about(&self, release: &Release) -> PortResult<Vec<HookTicket>> {
-        let mut tickets = self.world.hooks(&release.id).await?;
+        let mut tickets = self.unless_throttled(release, async || self.world.hooks(&release.id).await).await?;
         if let Some(other) = release.started_by_hooks() {
-            tickets.extend(self.world.hooks(&other).await?);
+            tickets.extend(self.unless_throttled(release, async || self.world.hooks(&other).await).await?);
         }
         Ok(tickets)
+    }
+
+    /// Makes a call again that was turned away for its rate. Not where the release goes back: its deployment is stopped, and nobody on green is to
+    /// wait for what its hooks are told.
+    async fn unless_throttled<T>(&self, release: &Release, call: impl AsyncFn() -> PortResult<T>) -> PortResult<T> {
+        let tries = if release.setback.is_none() { TRIES } else { 1 };
+        for _ in 1..tries {
+            match call().await {
+                Err(PortError::Throttled { .. }) => self.world.pause(PAUSE).await,
+                answered => return answered,
+            }
+        }
+        call().await
     }
 
     /// Gives whether it is answered now.
     async fn answer_one(&mut self, release: &mut Release, ticket: &HookTicket, answer: HookAnswer) -> bool {
         let event = ticket.event;
         let answered = match self.side(release).await {
-            Ok(side) => side.answer_hook(ticket, answer).await,
+            Ok(side) => self.unless_throttled(release, async || side.answer_hook(ticket, answer).await).await,
             Err(error) => Err(error),
         };
         match answered {
@@ -118,6 +137,29 @@ impl<W: World> Step<'_, W> {
             self.unsaved.truncate(told);
         }
         left
+    }
+
+    /// Fails the hooks that have no answer yet, whatever the record decides: the deployment is not to go on. Gives whether one could not be answered.
+    pub(in crate::steps) async fn fail_hooks_left(&mut self, release: &mut Release) -> bool {
+        if release.deployment.as_ref().is_none_or(|deployment| deployment.id.is_of_ecs()) {
+            return false;
+        }
+        let tickets = match self.hooks_about(release).await {
+            Ok(tickets) => tickets,
+            Err(error) => {
+                self.tell_hooks_unread(&release.id, &error);
+                return true;
+            }
+        };
+        let mut unanswered = false;
+        for ticket in tickets.into_iter().filter(|ticket| !release.is_past(ticket)).collect::<Vec<_>>() {
+            unanswered |= !self.answer_one(release, &ticket, HookAnswer::Failed).await;
+        }
+        unanswered
+    }
+
+    fn tell_hooks_unread(&mut self, release: &ReleaseId, error: &PortError) {
+        self.tell_only(release, Fact::Noted { note: format!("the deployment's hooks could not be read: {error}") });
     }
 
     /// The release that a hook is about: the one that bears the deployment's name, or else one under way that somebody started about it by hand.
@@ -154,10 +196,7 @@ impl<W: World> Step<'_, W> {
     pub(in crate::steps) async fn fail_hooks(&mut self, release: &ReleaseId) {
         let tickets = match self.world.hooks(release).await {
             Ok(tickets) => tickets,
-            Err(error) => {
-                let note = format!("the deployment's hooks could not be read: {error}");
-                return self.tell_only(release, Fact::Noted { note });
-            }
+            Err(error) => return self.tell_hooks_unread(release, &error),
         };
         // Deployments of other accounts are no release's.
         let side = self.world.own_side();
