@@ -88,6 +88,8 @@ pub struct Deployment {
     pub answers: BTreeMap<HookEvent, HookAnswer>,
     /// How often it was stopped by a call that found it under way.
     pub stopped: usize,
+    /// How often it was read.
+    pub readings: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +125,7 @@ impl Deployment {
             going: Going::On,
             answers: BTreeMap::new(),
             stopped: 0,
+            readings: 0,
         }
     }
 

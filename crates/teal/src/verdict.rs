@@ -60,6 +60,8 @@ pub enum Reason {
     AcceptWanted,
     /// The deployment that moves the traffic has not come to the stage's weight.
     DeploymentAwaited { share: Share, weight: Share },
+    /// The deployment that moves the traffic may ask a hook again, and be taken back by the answer.
+    DeploymentAsks,
     /// The bake is not over.
     StillBaking { seconds_left: u64 },
     /// Nothing in the plan judges by metrics, and no alarm is raised.
@@ -199,6 +201,7 @@ impl fmt::Display for Reason {
             Reason::DeploymentAwaited { share, weight } => {
                 write!(f, "the deployment has come to {share} of {weight}")
             }
+            Reason::DeploymentAsks => f.write_str("the deployment may still ask a hook"),
             Reason::StillBaking { seconds_left } => write!(f, "the bake goes on for {seconds_left} s"),
             Reason::NothingAgainst => f.write_str("nothing speaks against green"),
             Reason::Unjudged => f.write_str("the plan says to go on unjudged"),

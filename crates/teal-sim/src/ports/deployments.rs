@@ -60,7 +60,10 @@ impl Deployments for Link<'_> {
 
     async fn deployment(&self, _by: &ShiftedBy, id: &DeploymentId) -> PortResult<DeploymentReading> {
         self.call(Op::other("GetDeployment"), |_| {
-            self.with_deployment(id, |found| self.mutated_deployment(found.reading()))
+            self.with_deployment(id, |found| {
+                found.readings += 1;
+                self.mutated_deployment(found.reading())
+            })
         })
         .await
     }

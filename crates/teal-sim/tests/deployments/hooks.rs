@@ -1,6 +1,8 @@
 //! Hooks: who is asked about whom, and what they are told.
 
-use super::{COURSE, PLAN, RELEASE, answers, begun, document, finish, furnish, run_until, started};
+use super::{
+    COURSE, PLAN, RELEASE, answers, asked_again, asked_until, begun, document, finish, furnish, run_until, started,
+};
 use serde_json::json;
 use std::cell::Cell;
 use teal::error::ErrorName;
@@ -169,33 +171,19 @@ fn a_release_is_not_over_before_its_deployment_has_asked_for_the_last_time() {
     // Blue is kept for no longer than the bake lasts, and the hook asks again every 30 seconds: the release could end between two questions.
     for by_hand in [true, false] {
         let world = begun(&COURSE);
-        world.state().deployment.as_mut().unwrap().asks_again = true;
-        let mut plan = document();
-        plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
-        world.state().plans.insert(PLAN.to_owned(), plan.to_string());
-        let mut machine = if by_hand { Machine::new(&world, "by-hand", plan) } else { started(&world) };
-        machine.enter();
-        let asks = || world.state().deployment.as_ref().and_then(Deployment::asks);
-        let mut asked_at = None;
-        let ends = [State::Promoted, State::RolledBack, State::RollbackNeedsHuman, State::Refused];
-        while !ends.contains(&machine.state()) {
-            let due = asked_at.is_none_or(|at| world.now().duration_since(at).as_secs() >= 30);
-            if due && asks().is_some() {
-                asked_at = Some(world.now());
-                world.call_hook().unwrap().unwrap().unwrap();
-            }
-            machine.enter();
-        }
-        for _ in 0..3 {
-            world.pass(30);
-            if asks().is_some() {
-                world.call_hook().unwrap().unwrap().unwrap();
-            }
-        }
-        assert_eq!(machine.state(), State::Promoted);
+        let mut machine = asked_again(&world, by_hand);
+        assert_eq!(asked_until(&world, &mut machine, true, |_, _| false), State::Promoted);
+        assert!(!machine.trace.contains(&State::WaitForRetirement), "{by_hand}: past the point of no return");
         let last = (HookEvent::AfterAllowTraffic, HookAnswer::Succeeded);
         assert!(answers(&world).contains(&last), "{by_hand}: {:?}", answers(&world));
+        for _ in 0..3 {
+            world.pass(30);
+        }
         assert_eq!(world.state().green_permille(), 1000);
+        assert!(
+            !world.state().deployment.as_ref().is_some_and(Deployment::is_active),
+            "{by_hand}: it has all its answers"
+        );
     }
 }
 

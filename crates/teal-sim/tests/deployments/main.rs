@@ -105,6 +105,39 @@ fn finish(world: &World, machine: &mut Machine<'_>) -> Ending {
     run_until(world, machine, |_, _| false)
 }
 
+/// A release about a deployment that asks as ECS does, with blue kept for no longer than the bake lasts.
+fn asked_again(world: &World, by_hand: bool) -> Machine<'_> {
+    world.state().deployment.as_mut().unwrap().asks_again = true;
+    let mut plan = document();
+    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
+    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
+    let mut machine = if by_hand { Machine::new(world, "by-hand", plan) } else { started(world) };
+    machine.enter();
+    machine
+}
+
+/// Runs the execution to its end, or until `stop`, and asks every 30 seconds; the last hook only where `asks_last`.
+fn asked_until(
+    world: &World,
+    machine: &mut Machine<'_>,
+    asks_last: bool,
+    stop: impl Fn(&World, &Machine<'_>) -> bool,
+) -> State {
+    let asks = || world.state().deployment.as_ref().and_then(Deployment::asks);
+    let is_put = |event| asks_last || event != HookEvent::AfterAllowTraffic;
+    let mut asked_at = None;
+    let ends = [State::Promoted, State::RolledBack, State::RollbackNeedsHuman, State::Refused];
+    while !ends.contains(&machine.state()) && !stop(world, machine) {
+        let due = asked_at.is_none_or(|at| world.now().duration_since(at).as_secs() >= 30);
+        if due && asks().is_some_and(is_put) {
+            asked_at = Some(world.now());
+            world.call_hook().unwrap().unwrap().unwrap();
+        }
+        machine.enter();
+    }
+    machine.state()
+}
+
 fn answers(world: &World) -> Vec<(HookEvent, HookAnswer)> {
     let state = world.state();
     state.deployment.as_ref().unwrap().answers.iter().map(|(event, answer)| (*event, *answer)).collect()

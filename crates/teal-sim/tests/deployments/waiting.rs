@@ -1,12 +1,18 @@
 //! Deployments that wait for somebody, take their time to go back, or take blue with them.
 
-use super::{COURSE, PLAN, WAITING, begun, document, driven, driven_world, finish, is_on_blue, run_until, started};
+use super::{
+    COURSE, PLAN, WAITING, asked_again, asked_until, begun, document, driven, driven_world, finish, is_on_blue,
+    run_until, started,
+};
 use serde_json::json;
 use teal::error::ErrorName;
+use teal::ports::AlarmState;
 use teal::request::Ask;
 use teal::state::State;
 use teal::units::Span;
-use teal_sim::{Deployment, Fault, FaultKind, GROUP_A, GROUP_B, Machine, Move, TEST_LISTENER, forward};
+use teal_sim::{
+    ALARM, Deployment, Fault, FaultKind, GROUP_A, GROUP_B, Machine, Move, TEST_LISTENER, World, forward,
+};
 
 #[test]
 fn a_deployment_that_waits_once_it_has_moved_everything_goes_on_though_blue_is_not_kept() {
@@ -176,4 +182,91 @@ fn who_takes_the_route_over_waits_for_a_deployment_that_goes_back_after_its_rele
         };
         assert_eq!((ending.state, ending.error), expected, "{case}: {ending:?}");
     }
+}
+
+/// The bake at 100 % is over, blue need not be kept, and the deployment is yet to ask for the last time.
+fn held(world: &World) -> Machine<'_> {
+    let mut machine = asked_again(world, false);
+    asked_until(world, &mut machine, false, |world, machine| {
+        world.record(machine.release()).is_some_and(|record| record.bake_passed_at.is_some())
+    });
+    machine
+}
+
+#[test]
+fn no_release_is_past_the_point_of_no_return_while_its_deployment_may_ask_again() {
+    type Happens = fn(&World, &Machine<'_>);
+    let cases: [(Happens, ErrorName, &str); 4] = [
+        (
+            |world, _| {
+                let now = world.now();
+                world.state().deployment.as_mut().unwrap().stop("another hook has failed", now);
+            },
+            ErrorName::DeploymentFailed,
+            "another hook has failed",
+        ),
+        (|world, _| world.set_alarm(ALARM, AlarmState::Alarm), ErrorName::AlarmRaised, ALARM),
+        (|world, _| _ = world.state().sick.insert("replacement".to_owned()), ErrorName::GreenNotHealthy, "healthy"),
+        (|world, machine| world.ask(machine.release(), Ask::Abort), ErrorName::Aborted, "ada"),
+    ];
+    for (happens, error, told) in cases {
+        let world = begun(&COURSE);
+        let mut machine = held(&world);
+        let since = world.now();
+        asked_until(&world, &mut machine, false, |world, _| world.now().duration_since(since).as_secs() >= 900);
+        assert!(matches!(machine.state(), State::Bake | State::EvaluateHealth), "{error}: {}", machine.state());
+        happens(&world, &machine);
+        let ended = asked_until(&world, &mut machine, false, |_, _| false);
+        let ending = machine.finish();
+        assert_eq!((ended, ending.error), (State::RolledBack, Some(error)), "{ending:?}");
+        assert!(ending.cause.as_ref().is_some_and(|cause| cause.contains(told)), "{ending:?}");
+        assert!(is_on_blue(&world), "{error}");
+        assert_eq!(world.breaches_by_deployment(), [], "{error}");
+    }
+}
+
+#[test]
+fn a_deployment_that_never_asks_again_is_waited_for_an_hour() {
+    let world = begun(&COURSE);
+    let mut machine = held(&world);
+    let since = world.now();
+    // What is merely waited for is not ended by an alarm's silence.
+    asked_until(&world, &mut machine, false, |world, _| world.now().duration_since(since).as_secs() >= 600);
+    world.set_alarm(ALARM, AlarmState::InsufficientData);
+    asked_until(&world, &mut machine, false, |world, _| world.now().duration_since(since).as_secs() >= 3_000);
+    world.set_alarm(ALARM, AlarmState::Ok);
+    // CodeDeploy's hook, which stands for that of ECS, would be over.
+    world.state().deployment.as_mut().unwrap().course.truncate(8);
+    world.state().deployment.as_mut().unwrap().course.extend([Move::Shift(1000, 7_200), COURSE[8]]);
+    assert_eq!(asked_until(&world, &mut machine, false, |_, _| false), State::Promoted);
+    let waited = world.now().duration_since(since).as_secs();
+    assert!((3_600..3_720).contains(&waited), "{waited} s");
+    let state = world.state();
+    let mut story = state.stories[machine.release()].iter().map(|entry| entry.fact.to_string());
+    assert!(
+        story.any(|fact| fact.contains("1h of waiting for that is enough")),
+        "{:?}",
+        state.stories[machine.release()]
+    );
+}
+
+#[test]
+fn a_release_that_is_past_the_point_of_no_return_reads_its_deployment_once_a_try() {
+    let world = begun(&COURSE);
+    let mut plan = document();
+    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
+    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
+    let mut machine = started(&world);
+    run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
+    world.state().deployment.as_mut().unwrap().deaf = true;
+    run_until(&world, &mut machine, |_, state| state == State::WaitForRetirement);
+    for deaf in [true, false] {
+        run_until(&world, &mut machine, |_, state| state == State::RetireBlue);
+        let readings = |world: &World| world.state().deployment.as_ref().unwrap().readings;
+        world.state().deployment.as_mut().unwrap().deaf = deaf;
+        let before = readings(&world);
+        machine.enter();
+        assert_eq!(readings(&world), before + 1, "{deaf}");
+    }
+    assert_eq!(finish(&world, &mut machine).state, State::Promoted);
 }

@@ -9,7 +9,7 @@ mod take_back;
 use super::Step;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::ShiftedBy;
-use crate::ports::{DeploymentState, Deployments, PortError, Router, TargetHealth, World};
+use crate::ports::{DeploymentReading, DeploymentState, Deployments, Router, TargetHealth, World};
 use crate::release::{Act, Phase, Release};
 use crate::route::Colour;
 use crate::story::Fact;
@@ -84,9 +84,9 @@ impl<W: World> Step<'_, W> {
         Ok(true)
     }
 
-    /// Whether the deployment still waits for Teal once green has everything and was judged: to let it go on, for the answer to a hook, or to ask
-    /// a hook again, which finds nobody once a release that was started by hand has ended. What is Teal's to do is done. Unanswered its hour
-    /// passes, or its pause, and everything is taken back from a release that was promoted.
+    /// Whether the deployment still waits for Teal once green has everything and was judged: to let it go on, or for the answer to a hook.
+    /// What is Teal's to do is done. Unanswered its hour passes, or its pause, and everything is taken back from a release that was promoted.
+    /// That it asks no hook again was waited for before ([`crate::steps::evaluate_health()`]).
     pub(super) async fn keeps_deployment_waiting(&mut self, release: &mut Release) -> TealResult<bool> {
         if !release.is_moved_by_deployment() {
             return Ok(false);
@@ -101,28 +101,26 @@ impl<W: World> Step<'_, W> {
         if waited {
             self.save(release).await?;
         }
-        Ok(unanswered || waited || self.asks_again(release).await?)
+        Ok(unanswered || waited)
     }
 
-    async fn asks_again(&self, release: &Release) -> TealResult<bool> {
-        let Some(deployment) = &release.deployment else { return Ok(false) };
+    /// How the deployment stands that moves the traffic; nothing where none does.
+    pub(super) async fn deployment_now(&self, release: &Release) -> TealResult<Option<DeploymentReading>> {
+        let Some(deployment) = &release.deployment else { return Ok(None) };
         let (by, side) = (release.mover()?, self.side(release).await?);
-        match side.deployment(&by, &deployment.id).await {
-            Ok(reading) => Ok(reading.asks_again),
-            // It is kept for a time only.
-            Err(PortError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Some(side.deployment(&by, &deployment.id).await?))
     }
 
     /// Whether the deployment has ended and taken blue with it: then nothing is kept any more that traffic could go back to.
-    pub(super) async fn has_deployment_taken_blue(&self, release: &Release) -> TealResult<bool> {
-        let Some(deployment) = &release.deployment else { return Ok(false) };
-        let by = release.mover()?;
-        let side = self.side(release).await?;
-        if side.deployment(&by, &deployment.id).await?.state != DeploymentState::Succeeded {
+    pub(super) async fn has_taken_blue(
+        &self,
+        release: &Release,
+        deployment: Option<&DeploymentReading>,
+    ) -> TealResult<bool> {
+        if deployment.is_none_or(|deployment| deployment.state != DeploymentState::Succeeded) {
             return Ok(false);
         }
+        let side = self.side(release).await?;
         let targets = side.targets(&release.colours.blue).await?;
         // One that no listener forwards to is not checked, and could serve.
         let may_serve = |health: &TargetHealth| matches!(health, TargetHealth::Healthy | TargetHealth::Unused);

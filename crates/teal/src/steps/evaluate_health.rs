@@ -10,6 +10,7 @@ use crate::request::Ask;
 use crate::route::Colour;
 use crate::state::State;
 use crate::story::Fact;
+use crate::strategy::{RETIREMENT_PATIENCE, RETIREMENT_POLL};
 use crate::time::{Timestamp, after, seconds_until};
 use crate::units::Share;
 use crate::verdict::{Decision, Reason, Verdict};
@@ -34,7 +35,8 @@ pub async fn evaluate_health<W: World>(step: &mut Step<'_, W>, input: &StepInput
         Err(error) => return step.wait_for_role(&mut release, error).await,
     }
     step.keep_up_with_deployment(&mut release)?;
-    let verdict = step.judge(&mut release).await?;
+    let waits = step.still_waits(&release).await?;
+    let verdict = step.judge(&mut release, waits).await?;
     step.note(Fact::Looked { look: release.looks, verdict: verdict.clone() });
     let answer = match verdict.decision {
         Decision::RollBack => {
@@ -42,10 +44,22 @@ pub async fn evaluate_health<W: World>(step: &mut Step<'_, W>, input: &StepInput
             step.decide_to_roll_back(&mut release, error).await
         }
         Decision::Insufficient | Decision::Hold => step.hold(&mut release, &verdict).await,
-        Decision::Advance => step.advance(&mut release).await,
+        Decision::Advance => step.advance(&mut release, waits).await,
     }?;
     step.carry_on(&mut release).await?;
     Ok(answer)
+}
+
+/// What a release still waits for whose bake at 100 % was passed, before blue is taken in and nothing can roll back any more.
+#[derive(Clone, Copy)]
+enum Waits {
+    /// Blue is kept until then.
+    ForBlue(Timestamp),
+    /// The deployment may ask a hook again, and is looked at again then.
+    ForDeployment(Timestamp),
+    /// The deployment may ask a hook again, and was waited for long enough.
+    NoLonger,
+    ForNothing,
 }
 
 impl<W: World> Step<'_, W> {
@@ -82,10 +96,10 @@ impl<W: World> Step<'_, W> {
     }
 
     /// Alarms, limits, the comparison with blue, and the clock together.
-    async fn judge(&mut self, release: &mut Release) -> TealResult<Verdict> {
+    async fn judge(&mut self, release: &mut Release, waits: Waits) -> TealResult<Verdict> {
         let alarms = self.look_at_alarms(release).await;
         if release.bake_passed_at.is_some() {
-            let mut verdict = judge_kept(alarms, self.keeps_blue(release).await?);
+            let mut verdict = judge_kept(alarms, waits);
             self.wait_for_data(release, &mut verdict);
             return Ok(verdict);
         }
@@ -133,9 +147,22 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    /// Whether blue is still to be kept, and there. A route that is held for a blue that is gone would only keep the next release waiting.
-    async fn keeps_blue(&self, release: &Release) -> TealResult<bool> {
-        Ok(self.now() < blue_kept_until(release) && !self.has_deployment_taken_blue(release).await?)
+    /// What there is to wait for once the bake at 100 % was passed. A route that is held for a blue that is gone would only keep the next
+    /// release waiting. What a deployment has yet to ask is answered by what is on record, and may be somebody else's to answer: whoever says no
+    /// takes everything back.
+    async fn still_waits(&self, release: &Release) -> TealResult<Waits> {
+        let Some(passed_at) = release.bake_passed_at else { return Ok(Waits::ForNothing) };
+        let (now, kept_until) = (self.now(), blue_kept_until(release));
+        let deployment = self.deployment_now(release).await?;
+        if now < kept_until && !self.has_taken_blue(release, deployment.as_ref()).await? {
+            return Ok(Waits::ForBlue(kept_until));
+        }
+        if !deployment.is_some_and(|deployment| deployment.asks_again) {
+            return Ok(Waits::ForNothing);
+        }
+        let until = after(kept_until.max(passed_at), RETIREMENT_PATIENCE.as_seconds().into());
+        let next = after(now, RETIREMENT_POLL.as_seconds().into());
+        Ok(if now < until { Waits::ForDeployment(until.min(next)) } else { Waits::NoLonger })
     }
 
     async fn decide_to_roll_back(&mut self, release: &mut Release, error: TealError) -> TealResult<Answer> {
@@ -200,12 +227,30 @@ impl<W: World> Step<'_, W> {
         self.look_again(release, State::AwaitApproval, Some(expires)).await
     }
 
-    async fn advance(&mut self, release: &mut Release) -> TealResult<Answer> {
+    async fn advance(&mut self, release: &mut Release, waits: Waits) -> TealResult<Answer> {
         release.insufficient_since = None;
         if release.phase == (Phase::Bake { stage: release.last_stage() }) {
-            release.bake_passed_at.get_or_insert(self.now());
-            if self.keeps_blue(release).await? {
-                return self.look_again(release, State::Bake, Some(blue_kept_until(release))).await;
+            let waits = match release.bake_passed_at {
+                Some(_) => waits,
+                None => {
+                    release.bake_passed_at = Some(self.now());
+                    self.still_waits(release).await?
+                }
+            };
+            match waits {
+                Waits::ForBlue(at_latest) => return self.look_again(release, State::Bake, Some(at_latest)).await,
+                Waits::ForDeployment(at) => {
+                    self.save_and_announce(release).await?;
+                    return Ok(Answer::waiting(release, State::Bake, seconds_until(self.now(), at)));
+                }
+                Waits::NoLonger => {
+                    let note = format!(
+                        "the deployment may still ask its hooks, and {RETIREMENT_PATIENCE} of waiting for that is enough: if it takes its traffic \
+                         back after this, that is told as drift"
+                    );
+                    self.note(Fact::Noted { note });
+                }
+                Waits::ForNothing => {}
             }
         }
         release.apply(&Event::BakePassed, self.now())?;
@@ -235,7 +280,8 @@ fn yet_to_come(release: &Release) -> Option<Verdict> {
 
 /// While blue is merely kept, only an alarm that is raised still rolls back: the release was judged when its bake ended. But blue
 /// is not taken in on an alarm's silence.
-fn judge_kept(alarms: Verdict, kept: bool) -> Verdict {
+fn judge_kept(alarms: Verdict, waits: Waits) -> Verdict {
+    let kept = matches!(waits, Waits::ForBlue(_) | Waits::ForDeployment(_));
     match alarms.decision {
         Decision::RollBack => alarms,
         Decision::Insufficient if !kept => alarms,
@@ -243,6 +289,9 @@ fn judge_kept(alarms: Verdict, kept: bool) -> Verdict {
             let mut reasons = alarms.reasons;
             if reasons.is_empty() {
                 reasons.push(Reason::NothingAgainst);
+            }
+            if matches!(waits, Waits::ForDeployment(_)) {
+                reasons.push(Reason::DeploymentAsks);
             }
             Verdict { decision: Decision::Advance, reasons }
         }

@@ -11,10 +11,11 @@ pub const READY_POLL: Span = Span::seconds(15);
 /// How long green is taken to need until it is healthy, where a plan's usual course is told.
 const USUAL_READY: Span = Span::minutes(2);
 
-/// The pause between two looks at blue while its tasks drain and stop.
+/// The pause between two looks at blue while its tasks drain and stop, and at a deployment that may still ask its hooks.
 pub const RETIREMENT_POLL: Span = Span::seconds(30);
 
-/// How long blue's tasks may take to drain and stop before the release ends without them.
+/// How long blue's tasks may take to drain and stop before the release ends without them, and how long a deployment is waited for that may still
+/// ask its hooks. Such a deployment ends blue itself, so of both a release waits for one, and a look makes as many events as a round of the other.
 pub const RETIREMENT_PATIENCE: Span = Span::hours(1);
 
 /// How long blue is taken to need for that, where a plan's usual course is told: the default deregistration delay.
