@@ -106,11 +106,18 @@ impl<W: World> Step<'_, W> {
         Ok(requests.into_iter().find(|request| asks.contains(&request.ask)))
     }
 
-    pub(super) fn leave(&mut self, release: &mut Release, given_up: GivenUp) {
-        let GivenUp { request, left, on_green: _, stays } = given_up;
-        self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
-        self.note(Fact::LeftAlone { difference: left });
-        if stays {
+    /// Tells who gave up what.
+    pub(super) fn note_given_up(&mut self, given_up: &GivenUp) {
+        let GivenUp { request: Request { ask, by, note, .. }, left, .. } = given_up;
+        self.note(Fact::Asked { ask: *ask, by: by.clone(), note: note.clone() });
+        self.note(Fact::LeftAlone { difference: left.clone() });
+    }
+}
+
+impl GivenUp {
+    /// What the record of a release says that ends so.
+    pub(super) fn leave(self, release: &mut Release) {
+        if self.stays {
             release.kept_on_green_since = None;
         } else {
             release.expect_original();

@@ -14,6 +14,8 @@ pub(super) enum RestoreError {
     Again(TealError),
     /// Only a person can help.
     Impossible { todo: String },
+    /// The role in the service's account cannot be assumed: what it has is neither known nor changed.
+    OutOfReach { todo: String, error: TealError },
     /// It is not there any more, or blue is not on it. Everything else is on blue.
     Gone {
         todo: String,
@@ -366,11 +368,20 @@ pub(super) fn restore_error(part: &PartRef, error: PortError) -> RestoreError {
             on_green: false,
         },
         PortError::Denied { .. } | PortError::NotAssumed { .. } | PortError::Refused { .. } => {
-            RestoreError::Impossible { todo: format!("{error}. Then give {part}'s traffic back to blue, or run sweep") }
+            let todo = format!("{error}. Then give {part}'s traffic back to blue, or run sweep");
+            impossible(todo, error)
         }
         PortError::Throttled { .. } | PortError::Unavailable { .. } | PortError::Stale { .. } => {
             RestoreError::Again(error.into())
         }
+    }
+}
+
+/// What is refused to Teal, or all that would be done by a role that it may not assume.
+pub(super) fn impossible(todo: String, error: PortError) -> RestoreError {
+    match error {
+        PortError::NotAssumed { .. } => RestoreError::OutOfReach { todo, error: error.into() },
+        _ => RestoreError::Impossible { todo },
     }
 }
 

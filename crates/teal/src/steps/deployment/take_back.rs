@@ -9,7 +9,7 @@ use crate::ports::{DeploymentReading, DeploymentState, Deployments, PortError, R
 use crate::release::Release;
 use crate::route::{Colour, RoutePart, attach_blue, pair_share, weight_in};
 use crate::state::State;
-use crate::steps::moving::{RestoreError, restore_error};
+use crate::steps::moving::{RestoreError, impossible, restore_error};
 use crate::steps::{Answer, Step};
 use crate::story::Fact;
 use crate::time::{after, seconds_until};
@@ -235,11 +235,12 @@ fn cannot_take_back(by: &ShiftedBy, error: PortError) -> RestoreError {
         PortError::NotFound { .. }
         | PortError::Denied { .. }
         | PortError::NotAssumed { .. }
-        | PortError::Refused { .. } => RestoreError::Impossible {
-            todo: format!(
+        | PortError::Refused { .. } => {
+            let todo = format!(
                 "{error}. Stop the deployment of {by} with rollback by hand, or put that right; then sweep sees to the rest"
-            ),
-        },
+            );
+            impossible(todo, error)
+        }
         PortError::Throttled { .. } | PortError::Unavailable { .. } | PortError::Stale { .. } => {
             RestoreError::Again(error.into())
         }
