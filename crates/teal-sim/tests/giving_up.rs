@@ -171,3 +171,24 @@ fn what_is_there_and_refused_is_not_given_up() {
     swept(&world);
     assert_eq!((phase(&world), world.weight(LISTENER, GROUP_B)), (Phase::RolledBack, Some(0)));
 }
+
+#[test]
+fn traffic_is_kept_on_green_only_as_long_as_blue_is_why() {
+    let gone: fn(&World) = |world| {
+        world.state().parts.remove(LISTENER);
+        world.state().parts.remove(SECOND_LISTENER);
+    };
+    let refused: fn(&World) = |world| {
+        world.state().sick.clear();
+        world.state().denied = true;
+    };
+    for (what, change, is_kept) in
+        [("sick", (|_| {}) as fn(&World), true), ("gone", gone, false), ("refused", refused, false)]
+    {
+        let world = called_for_blue();
+        change(&world);
+        swept(&world);
+        assert_eq!(phase(&world), Phase::RollbackNeedsHuman, "{what}: {}", told(&world));
+        assert_eq!(world.record(&id()).unwrap().kept_on_green_since.is_some(), is_kept, "{what}");
+    }
+}

@@ -241,10 +241,24 @@ impl<W: World> Step<'_, W> {
         Err(error)
     }
 
-    /// Gives everything back to blue: flags that were turned with the version first, since blue may not know what is behind them, then
+    /// Gives everything back to blue. The record says that the traffic is kept on green only as long as blue is why.
+    pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
+        let restored = self.give_back(release).await;
+        match restored {
+            // Nothing else is known by now.
+            Err(RestoreError::WouldHarm { .. } | RestoreError::OutOfReach { .. } | RestoreError::Again(_)) => {}
+            Ok(())
+            | Err(RestoreError::Gone { .. } | RestoreError::UnderWay { .. } | RestoreError::Impossible { .. }) => {
+                release.kept_on_green_since = None;
+            }
+        }
+        restored
+    }
+
+    /// Flags that were turned with the version first, since blue may not know what is behind them, then
     /// production, then the test route. Only the weights of blue and green are touched, so
     /// what somebody else changed stays; where nobody did, the result is the original, number for number.
-    pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
+    async fn give_back(&mut self, release: &mut Release) -> Result<(), RestoreError> {
         if let Ok(side) = self.side(release).await {
             side.restoring_for(release.on_green());
         }

@@ -45,7 +45,6 @@ impl<W: World> Step<'_, W> {
         }
         // One reading may be older than what the deployment wrote last: now that it writes no more, another one has the last word.
         if shares.most == Share::NONE && self.read_despite_changes(release).await?.most == Share::NONE {
-            release.kept_on_green_since = None;
             return Ok(());
         }
         self.give_back_instead(release, &by).await
@@ -146,7 +145,6 @@ impl<W: World> Step<'_, W> {
             && self.read_despite_changes(release).await?.most == Share::NONE
             && self.read_despite_changes(release).await?.most == Share::NONE
         {
-            release.kept_on_green_since = None;
             return Ok(());
         }
         let colours = release.colours.clone();
@@ -177,7 +175,6 @@ impl<W: World> Step<'_, W> {
             }
         }
         release.green_share = Share::NONE;
-        release.kept_on_green_since = None;
         Ok(())
     }
 
