@@ -191,9 +191,11 @@ impl<W: World> Step<'_, W> {
         let until = after(since, PATIENCE_SECONDS);
         if self.now() >= until {
             let by = release.mover()?;
+            // Since when whatever is under way goes on is not known: it may be somebody else's.
+            let decided_at = release.setback.as_ref().map_or(since, |setback| setback.decided_at);
             let todo = format!(
-                "{why}, which has gone on since {since}. Look at the deployments of {by}, and stop what is under way; then sweep gives the \
-                 traffic back within five minutes"
+                "{why}. The release goes back since {decided_at}: look at the deployments of {by}, and stop what is under way; then sweep \
+                 gives the traffic back within five minutes"
             );
             return self.call_for_help(release, todo).await;
         }
