@@ -21,11 +21,20 @@ pub(super) enum RestoreError {
         todo: String,
         /// Whether green still gets traffic from what is there without blue.
         on_green: bool,
+        lost: Vec<LostPart>,
     },
     /// Blue could not serve what green serves: restoring it now would be the greater evil.
     WouldHarm { why: String },
     /// Whoever moves the traffic was told, and is at it.
     UnderWay { why: String },
+}
+
+/// A part of the route that blue cannot be put back on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LostPart {
+    pub(super) part: PartRef,
+    /// What it does instead; nothing where it is not there any more.
+    pub(super) actions: Option<Vec<Action>>,
 }
 
 impl RestoreError {
@@ -34,9 +43,14 @@ impl RestoreError {
     fn of_both(before: Option<Self>, next: Option<Self>) -> Option<Self> {
         match (before, next) {
             (_, Some(again @ Self::Again(_))) => Some(again),
-            (Some(Self::Gone { todo, on_green }), Some(Self::Gone { todo: other, on_green: too })) => {
-                Some(Self::Gone { todo: format!("{todo}; {other}"), on_green: on_green || too })
-            }
+            (
+                Some(Self::Gone { todo, on_green, lost }),
+                Some(Self::Gone { todo: other, on_green: too, lost: others }),
+            ) => Some(Self::Gone {
+                todo: format!("{todo}; {other}"),
+                on_green: on_green || too,
+                lost: lost.into_iter().chain(others).collect(),
+            }),
             (Some(Self::Gone { .. }), Some(next)) => Some(next),
             (before, next) => before.or(next),
         }
@@ -324,6 +338,7 @@ impl<W: World> Step<'_, W> {
                     colours.blue
                 ),
                 on_green: weight_in(&found, &colours.green).is_some_and(|weight| weight > 0),
+                lost: vec![LostPart { part: part.part.clone(), actions: Some(found) }],
             });
         };
         if found != part.expected {
@@ -380,6 +395,7 @@ pub(super) fn restore_error(part: &PartRef, error: PortError) -> RestoreError {
         PortError::NotFound { .. } => RestoreError::Gone {
             todo: format!("{part} is gone. If it was replaced, give its successor's traffic to blue by hand"),
             on_green: false,
+            lost: vec![LostPart { part: part.clone(), actions: None }],
         },
         PortError::Denied { .. } | PortError::NotAssumed { .. } | PortError::Refused { .. } => {
             let todo = format!("{error}. Then give {part}'s traffic back to blue, or run sweep");

@@ -66,7 +66,8 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
             None => step.wait_for_blue(&mut release, why).await,
         },
         Err(RestoreError::UnderWay { why }) => step.wait_for_deployment(&mut release, why).await,
-        Err(RestoreError::Gone { todo, on_green }) => match step.given_up(&release, &todo, on_green).await? {
+        Err(RestoreError::Gone { todo, on_green, lost }) => match step.given_up(&release, &todo, on_green, lost).await?
+        {
             Some(given_up) => step.finish_rollback(&mut release, Some(given_up)).await,
             None => {
                 let todo = or_give_up(&release, &todo);

@@ -9,7 +9,7 @@ use crate::ports::{DeploymentReading, DeploymentState, Deployments, PortError, R
 use crate::release::Release;
 use crate::route::{Colour, RoutePart, attach_blue, pair_share, weight_in};
 use crate::state::State;
-use crate::steps::moving::{RestoreError, impossible, restore_error};
+use crate::steps::moving::{LostPart, RestoreError, impossible, restore_error};
 use crate::steps::{Answer, Step};
 use crate::story::Fact;
 use crate::time::{after, seconds_until};
@@ -115,7 +115,8 @@ impl<W: World> Step<'_, W> {
                     colours.blue.noun(),
                     colours.blue
                 );
-                return Err(RestoreError::Gone { todo, on_green: false });
+                let lost = vec![LostPart { part: part.part.clone(), actions: Some(found) }];
+                return Err(RestoreError::Gone { todo, on_green: false, lost });
             }
             // Where neither has weight, nobody is on blue.
             let share = pair_share(&found, &colours).unwrap_or(Share::ALL);
