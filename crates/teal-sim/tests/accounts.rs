@@ -5,8 +5,10 @@
 use serde_json::{Value, json};
 use teal::error::ErrorName;
 use teal::ports::{AlarmState, Scaling};
-use teal::release::Phase;
+use teal::release::{Act, Intent, Phase};
+use teal::request::Ask;
 use teal::state::State;
+use teal::time::after;
 use teal_sim::{ALARM, GROUP_A, GROUP_B, LISTENER, Machine, TEAL_ACCOUNT, World, forward, plan};
 
 /// The account of the listener.
@@ -253,33 +255,145 @@ fn a_role_that_is_lost_anywhere_in_the_end_of_a_rollback_leaves_nothing_behind_w
     }
 }
 
-#[test]
-fn the_end_of_a_rollback_waits_for_the_role_for_15_minutes_at_most_and_says_what_is_left() {
-    // The first call at which the role is missing once the route was read.
-    let is_waiting = |at: &usize| {
-        let world = scaled();
-        let mut machine = about_to_be_rolled_back(&world);
-        world.change_at(world.calls() + at, lose_role);
-        machine.enter();
-        machine.state() == State::WaitForRollBack
-    };
-    let at = (0..50).find(is_waiting).unwrap();
+/// A rollback whose role is missing at each try from the same call on, which it finds again before the next one: how it ended, after how many
+/// seconds, and its story.
+fn losing_the_role_at(at: usize) -> (State, i64, String) {
     let world = scaled();
     let mut machine = about_to_be_rolled_back(&world);
     let since = world.now();
     while machine.state() == State::RollBack {
-        // Each try finds the role until the route was read.
         world.state().external_id = Some(ROLE.to_owned());
         world.change_at(world.calls() + at, lose_role);
         machine.enter();
         machine.run_until(|state| state != State::WaitForRollBack);
     }
-    let (waited, story) = (world.now().duration_since(since).as_secs(), told(&world, &machine));
-    assert_eq!(machine.state(), State::RolledBack, "{story}");
+    assert_eq!(machine.state() == State::RolledBack, world.state().locks.is_empty(), "at call {at}");
+    (machine.state(), world.now().duration_since(since).as_secs(), told(&world, &machine))
+}
+
+#[test]
+fn the_end_of_a_rollback_waits_for_the_role_for_15_minutes_at_most_and_says_what_is_left() {
+    let has_waited = |story: &str| story.contains("the end waits, for 15 minutes at most");
+    let mut ends = (0..50).map(losing_the_role_at).filter(|(_, _, story)| has_waited(story));
+    // Before the route was read; then the first call behind that.
+    let (_, waited, _) = ends.find(|(state, ..)| *state == State::RollbackNeedsHuman).unwrap();
     assert!((900..=960).contains(&waited), "{waited} s");
-    assert!(world.state().locks.is_empty());
+    let (_, waited, story) = ends.find(|(state, ..)| *state == State::RolledBack).unwrap();
+    assert!((900..=960).contains(&waited), "{waited} s");
     let waits = story.matches("the end waits, for 15 minutes at most").count();
     let green = story.matches("green's service checkout-b may still have tasks").count();
     let blue = story.matches("automatic scaling still takes no tasks from checkout-a (at least 3)").count();
     assert_eq!((waits, green, blue), (1, 1, 1), "{story}");
+}
+
+#[test]
+fn a_role_that_stays_away_once_all_is_on_blue_is_waited_for_before_a_person_is_called() {
+    for away_for in [Some(600), None] {
+        let world = scaled();
+        let mut machine = about_to_be_rolled_back(&world);
+        lose_role(&mut world.state());
+        let since = world.now();
+        let waited = || world.now().duration_since(since).as_secs();
+        machine.run_until(|_| away_for.is_some_and(|seconds| waited() >= seconds));
+        // Another alarm finds done what it is to do.
+        if away_for.is_some() {
+            let _ = world.alarm_raised(Some(SERVICE), ALARM).unwrap();
+            assert_eq!(world.record(machine.release()).unwrap().phase, Phase::RollBack);
+            world.state().external_id = Some(ROLE.to_owned());
+        }
+        let ending = machine.finish();
+        let story = told(&world, &machine);
+        match away_for {
+            Some(seconds) => {
+                assert_eq!(ending.state, State::RolledBack, "{story}");
+                assert!((seconds..seconds + 120).contains(&waited()), "{} s", waited());
+                assert!(!story.contains("a person is needed"), "{story}");
+            }
+            None => {
+                assert_eq!(ending.state, State::RollbackNeedsHuman, "{story}");
+                assert!((900..1_020).contains(&waited()), "{} s", waited());
+                world.state().ended.insert("execution:r-1".to_owned(), "FAILED".to_owned());
+                for (role, phase) in [("changed", Phase::RollbackNeedsHuman), (ROLE, Phase::RolledBack)] {
+                    world.state().external_id = Some(role.to_owned());
+                    world.pass(300);
+                    let _ = world.sweep().unwrap();
+                    assert_eq!(world.record(machine.release()).unwrap().phase, phase, "{}", told(&world, &machine));
+                }
+            }
+        }
+        assert_eq!(story.matches("the end waits, for 15 minutes at most").count(), 1, "{story}");
+        assert_eq!(world.state().scaling["checkout-a"], FOUND);
+    }
+}
+
+#[test]
+fn a_person_is_called_at_once_where_a_shift_may_have_come_after_the_traffic_was_on_blue() {
+    let world = scaled();
+    let mut machine = about_to_be_rolled_back(&world);
+    {
+        let mut state = world.state();
+        let record = state.records.get_mut(machine.release()).unwrap();
+        let (share, act_by) = (record.timeline.stages()[0].weight, after(record.restored_at.unwrap(), 5));
+        record.intents.push(Intent { invocation: "late".to_owned(), act: Act::Shift { share }, act_by });
+    }
+    lose_role(&mut world.state());
+    let since = world.now();
+    assert_eq!(machine.finish().state, State::RollbackNeedsHuman);
+    assert!(world.now().duration_since(since).as_secs() < 60);
+}
+
+/// A release that a person, who was called since blue is sick, leaves on green; the next sweep ends it.
+fn left_on_green(world: &World) -> Machine<'_> {
+    let mut machine = Machine::new(world, "r-1", document(ROLE));
+    machine.run_until(|state| state == State::Bake);
+    world.state().sick.insert("checkout-a".to_owned());
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    assert_eq!(machine.finish().state, State::RollbackNeedsHuman);
+    world.state().parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 0), (GROUP_B, 100)])]);
+    world.ask(machine.release(), Ask::LeaveOnGreen);
+    machine
+}
+
+/// A release that a person, who was called since its listener is gone, ends without it; the next sweep does.
+fn given_up(world: &World) -> Machine<'_> {
+    let mut machine = Machine::new(world, "r-1", document(ROLE));
+    machine.run_until(|state| state == State::Bake);
+    world.state().parts.remove(LISTENER);
+    assert_eq!(machine.finish().state, State::RollbackNeedsHuman);
+    world.ask(machine.release(), Ask::GiveUp);
+    world.pass(300);
+    machine
+}
+
+fn lose_the_role_anywhere_at_the_end(begin: fn(&World) -> Machine<'_>, asked: &str) {
+    let (mut waits, mut calls) = (0, 0..1);
+    while let Some(at) = calls.next() {
+        let world = scaled();
+        let machine = begin(&world);
+        world.state().ended.insert("execution:r-1".to_owned(), "FAILED".to_owned());
+        let before = world.calls();
+        world.change_at(before + at, lose_role);
+        let _ = world.sweep().unwrap();
+        calls.end = world.calls() - before;
+        let phase = || world.record(machine.release()).unwrap().phase;
+        if phase() == Phase::RollBack {
+            waits += 1;
+            assert!(!told(&world, &machine).contains(asked), "at call {at}: it has not ended");
+        }
+        world.state().external_id = Some(ROLE.to_owned());
+        world.pass(300);
+        let _ = world.sweep().unwrap();
+        let story = told(&world, &machine);
+        assert_eq!(phase(), Phase::RolledBack, "at call {at}: {story}");
+        // Blue gets the traffic where its health cannot be read.
+        let is_on_blue = story.contains("all traffic is on blue again");
+        assert_eq!(story.matches(asked).count(), usize::from(!is_on_blue), "at call {at}: {story}");
+    }
+    assert!(waits > 0 && calls.end > 5, "{waits} of {calls:?}");
+}
+
+#[test]
+fn a_role_that_is_lost_while_a_person_ends_a_release_makes_nothing_be_told_twice_or_forgotten() {
+    lose_the_role_anywhere_at_the_end(left_on_green, "asked to end it with the traffic on green");
+    lose_the_role_anywhere_at_the_end(given_up, "asked to end it without what is missing");
 }

@@ -171,3 +171,78 @@ fn what_is_there_and_refused_is_not_given_up() {
     swept(&world);
     assert_eq!((phase(&world), world.weight(LISTENER, GROUP_B)), (Phase::RolledBack, Some(0)));
 }
+
+#[test]
+fn traffic_is_kept_on_green_only_as_long_as_blue_is_why() {
+    let gone: fn(&World) = |world| {
+        world.state().parts.remove(LISTENER);
+        world.state().parts.remove(SECOND_LISTENER);
+    };
+    let refused: fn(&World) = |world| {
+        world.state().sick.clear();
+        world.state().denied = true;
+    };
+    for (what, change, is_kept) in
+        [("sick", (|_| {}) as fn(&World), true), ("gone", gone, false), ("refused", refused, false)]
+    {
+        let world = called_for_blue();
+        change(&world);
+        swept(&world);
+        assert_eq!(phase(&world), Phase::RollbackNeedsHuman, "{what}: {}", told(&world));
+        assert_eq!(world.record(&id()).unwrap().kept_on_green_since.is_some(), is_kept, "{what}");
+    }
+}
+
+fn publish(world: &World) -> (String, String) {
+    // At its event and by the schedule it comes to the same.
+    for release in [Some(&id()), None] {
+        let _ = world.publish_weights(release).unwrap().unwrap();
+    }
+    let state = world.state();
+    let value = |group: &str| state.parameters[&format!("/teal/weights/checkout/{group}")].clone();
+    (value("checkout-a"), value("checkout-b"))
+}
+
+#[test]
+fn what_is_given_up_is_on_record_as_it_is() {
+    const OTHER: &str =
+        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/maintenance/93e2d6bc24d8a069";
+    let all = |group: &str| Some(vec![forward(&[(group, 100)])]);
+    // What the first listener is left with, and then how much of all that is there green has, and what templates read.
+    let cases = [
+        (false, all(GROUP_B), Share::ALL, ("0", "100")),
+        (false, all(OTHER), Share::NONE, ("100", "0")),
+        (false, None, Share::NONE, ("100", "0")),
+        (true, all(GROUP_B), Share::NONE, ("100", "0")),
+        (true, None, Share::NONE, ("100", "0")),
+    ];
+    for (has_second, listener, share, weights) in cases {
+        let what = format!("{listener:?} beside another one: {has_second}");
+        let world = World::new();
+        let mut plan = plan();
+        plan["traffic"]["weightParameters"] = json!("/teal/weights/checkout");
+        if has_second {
+            plan["traffic"]["alb"]["listeners"] = json!([LISTENER, SECOND_LISTENER]);
+            let actions = world.state().parts[LISTENER].clone();
+            world.state().parts.insert(SECOND_LISTENER.to_owned(), actions);
+        }
+        let mut machine = Machine::new(&world, "r-1", plan);
+        machine.run_until(|state| state == State::Bake);
+        match listener {
+            Some(actions) => world.state().parts.insert(LISTENER.to_owned(), actions),
+            None => world.state().parts.remove(LISTENER),
+        };
+        assert_eq!(machine.finish().state, State::RollbackNeedsHuman, "{what}");
+        world.state().ended.insert("execution:r-1".to_owned(), "SUCCEEDED".to_owned());
+        world.ask(&id(), Ask::GiveUp);
+        swept(&world);
+        swept(&world);
+        assert_eq!((phase(&world), world.record(&id()).unwrap().green_share), (Phase::RolledBack, share), "{what}");
+        assert_eq!(world.sweep().unwrap().unwrap().drifted, Vec::<String>::new(), "{what}: it is as it was left");
+        assert_eq!(publish(&world), (weights.0.to_owned(), weights.1.to_owned()), "{what}");
+        if has_second {
+            give_green_everything(&world, SECOND_LISTENER);
+            assert_eq!(world.sweep().unwrap().unwrap().drifted, [SECOND_LISTENER], "{what}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use crate::plan::{Account, ParameterPath};
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::{Action, Colour, Destination, PartRef, key_in, weight_in};
+use crate::route::{Action, Colour, Destination, PartRef, RoutePart, key_in, pair_share, weight_in};
 use crate::time::{Timestamp, after};
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct RouteLeft {
     pub account: Option<Account>,
     pub release: ReleaseId,
     pub at: Timestamp,
-    /// Whether the release was promoted, so that before it the other destination served.
+    /// Whether the release left green the traffic, so that before it the other destination served.
     pub promoted: bool,
     /// The destination that all the traffic was left on.
     pub serving: Destination,
@@ -85,31 +85,38 @@ impl RouteLeft {
         Self { missing_since: since, ..self.clone() }
     }
 
-    /// What a release leaves, part by part; nothing while it is under way, or when it never began.
+    /// What a release leaves, part by part; nothing while it is under way, or when it never began, and nothing of a part that a person gave
+    /// up and that sends its traffic to neither of the pair, or to both.
     #[must_use]
     pub fn by(release: &Release) -> Vec<RouteLeft> {
-        let serving = match release.phase {
-            Phase::Promoted => Colour::Green,
-            // A person left everything there, since blue could not serve.
-            Phase::RolledBack if release.green_share == Share::ALL => Colour::Green,
-            Phase::RolledBack => Colour::Blue,
-            _ => return Vec::new(),
+        let serving = |part: &RoutePart| match release.phase {
+            Phase::Promoted => Some(Colour::Green),
+            // A person may have left everything on green, or given up a part that is.
+            Phase::RolledBack => match pair_share(&part.expected, &release.colours)? {
+                Share::ALL => Some(Colour::Green),
+                Share::NONE => Some(Colour::Blue),
+                _ => None,
+            },
+            _ => None,
         };
-        let idle = if serving == Colour::Green { Colour::Blue } else { Colour::Green };
-        let left = |part: &PartRef| RouteLeft {
-            part: part.clone(),
-            account: release.plan.account.clone(),
-            release: release.id.clone(),
-            at: release.phase_since,
-            promoted: serving == Colour::Green,
-            serving: release.colours.of(serving).clone(),
-            idle: release.colours.of(idle).clone(),
-            weight_parameters: release.plan.traffic.weight_parameters.clone(),
-            missing_since: None,
-            closed_told_at: None,
+        let left = |part: &RoutePart| {
+            let serving = serving(part)?;
+            let idle = if serving == Colour::Green { Colour::Blue } else { Colour::Green };
+            Some(RouteLeft {
+                part: part.part.clone(),
+                account: release.plan.account.clone(),
+                release: release.id.clone(),
+                at: release.phase_since,
+                promoted: serving == Colour::Green,
+                serving: release.colours.of(serving).clone(),
+                idle: release.colours.of(idle).clone(),
+                weight_parameters: release.plan.traffic.weight_parameters.clone(),
+                missing_since: None,
+                closed_told_at: None,
+            })
         };
         let kept = release.route.iter().filter(|part| part.part.kind().is_kept_between_releases());
-        kept.map(|part| left(&part.part)).collect()
+        kept.filter_map(left).collect()
     }
 
     /// What is not as it was left, in words. Only who gets the traffic of the pair counts: everything else on a listener is its owner's

@@ -219,6 +219,8 @@ async fn what_a_release_leaves_on_its_route_is_written_with_its_end_and_read_bac
         let script = Script::default().json(&json!({}));
         let mut release = release(0);
         release.phase = phase;
+        let groups = json!([{"targetGroup": BLUE_GROUP, "weight": 100}, {"targetGroup": GREEN_GROUP, "weight": 0}]);
+        release.route[0].expected = serde_json::from_value(json!([{"forward": {"groups": groups}}])).unwrap();
         script.aws().save(&mut release, &[]).await.unwrap();
         let put = puts(&script.sent()[0]).into_iter().find(|put| put["Item"]["pk"]["S"] == "routes").unwrap();
         assert_eq!(put["Item"]["sk"]["S"], LISTENER);

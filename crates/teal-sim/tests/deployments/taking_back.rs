@@ -213,3 +213,29 @@ fn a_deployment_with_nothing_behind_what_it_is_to_replace_fails() {
     world.pass(60);
     assert!(!world.state().deployment.as_ref().unwrap().is_active(), "it would install for ever");
 }
+
+#[test]
+fn a_person_who_is_called_because_of_another_deployment_is_told_of_that_one_and_since_when_the_release_goes_back() {
+    let world = begun(&COURSE);
+    {
+        let mut state = world.state();
+        let deployment = state.deployment.as_mut().unwrap();
+        (deployment.back_fails, deployment.back_seconds) = (true, 1_200);
+    }
+    let mut machine = started(&world);
+    run_until(&world, &mut machine, |world, _| world.state().green_permille() == 100);
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    run_until(&world, &mut machine, |world, _| !world.state().deployment.as_ref().unwrap().is_active());
+    // As soon as Teal's own is over somebody begins another one.
+    let mut other = Deployment::new(vec![Move::Install(100_000)], world.now());
+    other.id = "d-OTHER5678".to_owned();
+    let own = world.state().deployment.replace(other).unwrap();
+    world.state().past_deployments.insert(own.id.clone(), own);
+    assert_eq!(finish(&world, &mut machine).state, State::RollbackNeedsHuman);
+    let decided_at = world.record(machine.release()).unwrap().setback.unwrap().decided_at;
+    let told = told(&world, &machine);
+    let todo = told.lines().find(|line| line.contains("a person is needed")).unwrap();
+    let is_told = |words: &str| todo.contains(words);
+    assert!(is_told("d-OTHER5678") && !is_told("gone on since"), "it is ten minutes old: {todo}");
+    assert!(is_told(&format!("The release goes back since {decided_at}")), "{todo}");
+}

@@ -159,6 +159,7 @@ impl<W: World> Step<'_, W> {
             }
             _ => {}
         }
+        let was_on_blue = release.is_on_blue_for_good();
         self.begin_rollback(&mut release, error).await?;
         let (outcome, saved) = match self.restore(&mut release).await {
             Ok(()) => {
@@ -181,7 +182,11 @@ impl<W: World> Step<'_, W> {
                 let todo = or_give_up(&release, &todo);
                 (AlarmOutcome::NeedsHuman, self.call_for_help(&mut release, todo).await.map(|_| ()))
             }
-            Err(RestoreError::Impossible { todo }) => {
+            Err(RestoreError::OutOfReach { error, .. }) if was_on_blue && self.may_wait_for_role(&release) => {
+                // An earlier run has done it all, and RollBack sees to the end.
+                (AlarmOutcome::Restored, self.wait_with_end(&mut release, error).await.map(|_| ()))
+            }
+            Err(RestoreError::OutOfReach { todo, .. } | RestoreError::Impossible { todo }) => {
                 (AlarmOutcome::NeedsHuman, self.call_for_help(&mut release, todo).await.map(|_| ()))
             }
         };

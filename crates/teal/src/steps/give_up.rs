@@ -1,12 +1,13 @@
 //! A release that cannot give its route back ends when a person says so: without those parts that are not there any more, or with the traffic on
 //! green where blue cannot serve.
 
+use super::moving::LostPart;
 use super::{Answer, Step};
 use crate::error::TealResult;
 use crate::ports::{PortError, Router, World};
 use crate::release::Release;
 use crate::request::{Ask, Request};
-use crate::route::{pair_share, weight_in};
+use crate::route::{RoutePart, pair_share, weight_in};
 use crate::story::Fact;
 use crate::units::Share;
 
@@ -19,6 +20,8 @@ pub(super) struct GivenUp {
     pub(super) on_green: bool,
     /// Whether it was read what the weights are, and they stay.
     stays: bool,
+    /// What is not as it was before the release, and stays so.
+    lost: Vec<LostPart>,
 }
 
 /// Where green has not all the traffic.
@@ -37,10 +40,11 @@ impl<W: World> Step<'_, W> {
         release: &Release,
         missing: &str,
         on_green: bool,
+        lost: Vec<LostPart>,
     ) -> TealResult<Option<GivenUp>> {
         // Who leaves even what is there on green gives up what is missing, too.
         let request = self.request_of(release, &[Ask::GiveUp, Ask::LeaveOnGreen]).await?;
-        Ok(request.map(|request| GivenUp { request, left: missing.to_owned(), on_green, stays: false }))
+        Ok(request.map(|request| GivenUp { request, left: missing.to_owned(), on_green, stays: false, lost }))
     }
 
     /// Whether a person asked for the end with the traffic on green, for blue could not serve in all the time that it was given.
@@ -49,7 +53,8 @@ impl<W: World> Step<'_, W> {
             return Ok(None);
         }
         let request = self.request_of(release, &[Ask::LeaveOnGreen]).await?;
-        Ok(request.map(|request| GivenUp { request, left: why.to_owned(), on_green: true, stays: true }))
+        let left = why.to_owned();
+        Ok(request.map(|request| GivenUp { request, left, on_green: true, stays: true, lost: Vec::new() }))
     }
 
     /// Ends the release with the traffic on green, once green has all of it: no release ends in between.
@@ -90,6 +95,7 @@ impl<W: World> Step<'_, W> {
             };
             if [&colours.blue, &colours.green].into_iter().all(|colour| weight_in(&found, colour).is_none()) {
                 shared.missing.push(format!("{} forwards neither to blue nor to green", part.part));
+                part.expected = found;
                 continue;
             }
             let share = pair_share(&found, &colours).unwrap_or(Share::NONE);
@@ -106,15 +112,32 @@ impl<W: World> Step<'_, W> {
         Ok(requests.into_iter().find(|request| asks.contains(&request.ask)))
     }
 
-    pub(super) fn leave(&mut self, release: &mut Release, given_up: GivenUp) {
-        let GivenUp { request, left, on_green: _, stays } = given_up;
-        self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
-        self.note(Fact::LeftAlone { difference: left });
-        if stays {
+    /// Tells who gave up what.
+    pub(super) fn note_given_up(&mut self, given_up: &GivenUp) {
+        let GivenUp { request: Request { ask, by, note, .. }, left, .. } = given_up;
+        self.note(Fact::Asked { ask: *ask, by: by.clone(), note: note.clone() });
+        self.note(Fact::LeftAlone { difference: left.clone() });
+    }
+}
+
+impl GivenUp {
+    /// What the record of a release says that ends so.
+    pub(super) fn leave(self, release: &mut Release) {
+        if self.stays {
             release.kept_on_green_since = None;
-        } else {
-            release.expect_original();
+            return;
         }
+        release.expect_original();
+        let colours = release.colours.clone();
+        let is_gone = |part: &RoutePart| self.lost.iter().any(|lost| lost.part == part.part && lost.actions.is_none());
+        for LostPart { part, actions } in &self.lost {
+            for lost in release.route.iter_mut().filter(|known| known.part == *part) {
+                lost.expected.clone_from(actions.as_ref().unwrap_or(&lost.original));
+            }
+        }
+        let there = release.route.iter().filter(|part| !is_gone(part));
+        let shares = there.filter_map(|part| pair_share(&part.expected, &colours));
+        release.green_share = shares.min().unwrap_or(Share::NONE);
     }
 }
 

@@ -14,16 +14,27 @@ pub(super) enum RestoreError {
     Again(TealError),
     /// Only a person can help.
     Impossible { todo: String },
+    /// The role in the service's account cannot be assumed: what it has is neither known nor changed.
+    OutOfReach { todo: String, error: TealError },
     /// It is not there any more, or blue is not on it. Everything else is on blue.
     Gone {
         todo: String,
         /// Whether green still gets traffic from what is there without blue.
         on_green: bool,
+        lost: Vec<LostPart>,
     },
     /// Blue could not serve what green serves: restoring it now would be the greater evil.
     WouldHarm { why: String },
     /// Whoever moves the traffic was told, and is at it.
     UnderWay { why: String },
+}
+
+/// A part of the route that blue cannot be put back on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LostPart {
+    pub(super) part: PartRef,
+    /// What it does instead; nothing where it is not there any more.
+    pub(super) actions: Option<Vec<Action>>,
 }
 
 impl RestoreError {
@@ -32,9 +43,14 @@ impl RestoreError {
     fn of_both(before: Option<Self>, next: Option<Self>) -> Option<Self> {
         match (before, next) {
             (_, Some(again @ Self::Again(_))) => Some(again),
-            (Some(Self::Gone { todo, on_green }), Some(Self::Gone { todo: other, on_green: too })) => {
-                Some(Self::Gone { todo: format!("{todo}; {other}"), on_green: on_green || too })
-            }
+            (
+                Some(Self::Gone { todo, on_green, lost }),
+                Some(Self::Gone { todo: other, on_green: too, lost: others }),
+            ) => Some(Self::Gone {
+                todo: format!("{todo}; {other}"),
+                on_green: on_green || too,
+                lost: lost.into_iter().chain(others).collect(),
+            }),
             (Some(Self::Gone { .. }), Some(next)) => Some(next),
             (before, next) => before.or(next),
         }
@@ -239,10 +255,24 @@ impl<W: World> Step<'_, W> {
         Err(error)
     }
 
-    /// Gives everything back to blue: flags that were turned with the version first, since blue may not know what is behind them, then
+    /// Gives everything back to blue. The record says that the traffic is kept on green only as long as blue is why.
+    pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
+        let restored = self.give_back(release).await;
+        match restored {
+            // Nothing else is known by now.
+            Err(RestoreError::WouldHarm { .. } | RestoreError::OutOfReach { .. } | RestoreError::Again(_)) => {}
+            Ok(())
+            | Err(RestoreError::Gone { .. } | RestoreError::UnderWay { .. } | RestoreError::Impossible { .. }) => {
+                release.kept_on_green_since = None;
+            }
+        }
+        restored
+    }
+
+    /// Flags that were turned with the version first, since blue may not know what is behind them, then
     /// production, then the test route. Only the weights of blue and green are touched, so
     /// what somebody else changed stays; where nobody did, the result is the original, number for number.
-    pub(super) async fn restore(&mut self, release: &mut Release) -> Result<(), RestoreError> {
+    async fn give_back(&mut self, release: &mut Release) -> Result<(), RestoreError> {
         if let Ok(side) = self.side(release).await {
             side.restoring_for(release.on_green());
         }
@@ -308,6 +338,7 @@ impl<W: World> Step<'_, W> {
                     colours.blue
                 ),
                 on_green: weight_in(&found, &colours.green).is_some_and(|weight| weight > 0),
+                lost: vec![LostPart { part: part.part.clone(), actions: Some(found) }],
             });
         };
         if found != part.expected {
@@ -364,13 +395,23 @@ pub(super) fn restore_error(part: &PartRef, error: PortError) -> RestoreError {
         PortError::NotFound { .. } => RestoreError::Gone {
             todo: format!("{part} is gone. If it was replaced, give its successor's traffic to blue by hand"),
             on_green: false,
+            lost: vec![LostPart { part: part.clone(), actions: None }],
         },
         PortError::Denied { .. } | PortError::NotAssumed { .. } | PortError::Refused { .. } => {
-            RestoreError::Impossible { todo: format!("{error}. Then give {part}'s traffic back to blue, or run sweep") }
+            let todo = format!("{error}. Then give {part}'s traffic back to blue, or run sweep");
+            impossible(todo, error)
         }
         PortError::Throttled { .. } | PortError::Unavailable { .. } | PortError::Stale { .. } => {
             RestoreError::Again(error.into())
         }
+    }
+}
+
+/// What is refused to Teal, or all that would be done by a role that it may not assume.
+pub(super) fn impossible(todo: String, error: PortError) -> RestoreError {
+    match error {
+        PortError::NotAssumed { .. } => RestoreError::OutOfReach { todo, error: error.into() },
+        _ => RestoreError::Impossible { todo },
     }
 }
 

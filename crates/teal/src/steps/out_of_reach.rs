@@ -1,9 +1,9 @@
-//! A look that finds the service's account closed: the role there cannot be assumed.
+//! A look, or the end of a release, that finds the service's account closed: the role there cannot be assumed.
 
 use super::{Answer, Step};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{PortError, World};
-use crate::release::{Phase, Release};
+use crate::release::{Act, Phase, Release};
 use crate::state::State;
 use crate::story::Fact;
 use crate::time::after;
@@ -12,8 +12,18 @@ use crate::time::after;
 /// either.
 const WAITS_SECONDS: u64 = 900;
 
-/// How long it is waited from one try to the next, in seconds, where all that is left of a release is to let its services go.
+/// How long it is waited from one try to the next, in seconds, where all that is left of a release is to let its services go, or to see
+/// once more that all is on blue.
 const POLL_SECONDS: u64 = 60;
+
+impl Release {
+    /// Whether the whole route was read on blue when nothing that Teal had begun could give green traffic any more: that the account is
+    /// closed now harms nobody.
+    pub(super) fn is_on_blue_for_good(&self) -> bool {
+        self.restored_at
+            .is_some_and(|at| self.intents.iter().all(|intent| intent.act == Act::Restore || intent.act_by <= at))
+    }
+}
 
 impl<W: World> Step<'_, W> {
     /// Whether the end of a release may still wait for the role: what was held is let go by it.

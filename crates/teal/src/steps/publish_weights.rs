@@ -98,8 +98,9 @@ pub async fn publish_all_weights<W: World<Side: Parameters>>(step: &mut Step<'_,
         }
     }
     let mut left = step.world.left().await?;
-    // Of several parts with one pair, the last release decides.
-    left.sort_by_key(|left| std::cmp::Reverse(left.at));
+    // Of several parts with one pair, the last release decides: green has the traffic of all of them, or blue's weights are written, as
+    // they were when it ended.
+    left.sort_by_key(|left| (std::cmp::Reverse(left.at), left.promoted));
     let mut settled = BTreeSet::new();
     for left in left {
         let Some(path) = &left.weight_parameters else { continue };

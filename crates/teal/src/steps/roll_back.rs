@@ -56,6 +56,7 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
         Phase::RetireBlue => return step.finish_despite(&mut release, &caught).await,
         _ => {}
     }
+    let was_on_blue = release.is_on_blue_for_good();
     step.begin_rollback(&mut release, caught).await?;
     match step.restore(&mut release).await {
         Ok(()) => step.finish_rollback(&mut release, None).await,
@@ -65,14 +66,20 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
             None => step.wait_for_blue(&mut release, why).await,
         },
         Err(RestoreError::UnderWay { why }) => step.wait_for_deployment(&mut release, why).await,
-        Err(RestoreError::Gone { todo, on_green }) => match step.given_up(&release, &todo, on_green).await? {
+        Err(RestoreError::Gone { todo, on_green, lost }) => match step.given_up(&release, &todo, on_green, lost).await?
+        {
             Some(given_up) => step.finish_rollback(&mut release, Some(given_up)).await,
             None => {
                 let todo = or_give_up(&release, &todo);
                 step.call_for_help(&mut release, todo).await
             }
         },
-        Err(RestoreError::Impossible { todo }) => step.call_for_help(&mut release, todo).await,
+        Err(RestoreError::OutOfReach { error, .. }) if was_on_blue && step.may_wait_for_role(&release) => {
+            step.wait_with_end(&mut release, error).await
+        }
+        Err(RestoreError::OutOfReach { todo, .. } | RestoreError::Impossible { todo }) => {
+            step.call_for_help(&mut release, todo).await
+        }
     }
 }
 
@@ -143,11 +150,12 @@ impl<W: World> Step<'_, W> {
             let seconds = seconds_until(self.now(), settled_at);
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
         }
-        let on_green = given_up.as_ref().is_some_and(|given_up| given_up.on_green);
-        if let Some(given_up) = given_up {
-            self.leave(release, given_up);
-        }
+        // All of it is told, and kept on record, when the release ends: one whose end waits comes by here again.
         let told = self.unsaved.len();
+        let on_green = given_up.as_ref().is_some_and(|given_up| given_up.on_green);
+        if let Some(given_up) = &given_up {
+            self.note_given_up(given_up);
+        }
         let mut let_go = self.take_green_in(release, on_green).await;
         if let_go.is_ok() {
             let_go = self.free(release, Colour::Blue).await;
@@ -155,6 +163,9 @@ impl<W: World> Step<'_, W> {
         if let Err(error) = let_go {
             self.unsaved.truncate(told);
             return self.wait_with_end(release, error).await;
+        }
+        if let Some(given_up) = given_up {
+            given_up.leave(release);
         }
         release.apply(&Event::RouteRestored, self.now())?;
         self.note_phase(release);
@@ -165,6 +176,8 @@ impl<W: World> Step<'_, W> {
     pub(super) fn note_restored(&mut self, release: &mut Release) {
         if release.restored_at.is_none() {
             release.restored_at = Some(self.now());
+            // What looks waited for was there: the end may wait as long again.
+            release.out_of_reach_since = None;
             let since = release.setback.as_ref().map_or(release.phase_since, |setback| setback.decided_at);
             self.note(Fact::RouteRestored { seconds: seconds_until(since, self.now()) });
         }

@@ -9,7 +9,7 @@ use crate::ports::{DeploymentReading, DeploymentState, Deployments, PortError, R
 use crate::release::Release;
 use crate::route::{Colour, RoutePart, attach_blue, pair_share, weight_in};
 use crate::state::State;
-use crate::steps::moving::{RestoreError, restore_error};
+use crate::steps::moving::{LostPart, RestoreError, impossible, restore_error};
 use crate::steps::{Answer, Step};
 use crate::story::Fact;
 use crate::time::{after, seconds_until};
@@ -45,7 +45,6 @@ impl<W: World> Step<'_, W> {
         }
         // One reading may be older than what the deployment wrote last: now that it writes no more, another one has the last word.
         if shares.most == Share::NONE && self.read_despite_changes(release).await?.most == Share::NONE {
-            release.kept_on_green_since = None;
             return Ok(());
         }
         self.give_back_instead(release, &by).await
@@ -116,7 +115,8 @@ impl<W: World> Step<'_, W> {
                     colours.blue.noun(),
                     colours.blue
                 );
-                return Err(RestoreError::Gone { todo, on_green: false });
+                let lost = vec![LostPart { part: part.part.clone(), actions: Some(found) }];
+                return Err(RestoreError::Gone { todo, on_green: false, lost });
             }
             // Where neither has weight, nobody is on blue.
             let share = pair_share(&found, &colours).unwrap_or(Share::ALL);
@@ -146,7 +146,6 @@ impl<W: World> Step<'_, W> {
             && self.read_despite_changes(release).await?.most == Share::NONE
             && self.read_despite_changes(release).await?.most == Share::NONE
         {
-            release.kept_on_green_since = None;
             return Ok(());
         }
         let colours = release.colours.clone();
@@ -177,7 +176,6 @@ impl<W: World> Step<'_, W> {
             }
         }
         release.green_share = Share::NONE;
-        release.kept_on_green_since = None;
         Ok(())
     }
 
@@ -194,9 +192,11 @@ impl<W: World> Step<'_, W> {
         let until = after(since, PATIENCE_SECONDS);
         if self.now() >= until {
             let by = release.mover()?;
+            // Since when whatever is under way goes on is not known: it may be somebody else's.
+            let decided_at = release.setback.as_ref().map_or(since, |setback| setback.decided_at);
             let todo = format!(
-                "{why}, which has gone on since {since}. Look at the deployments of {by}, and stop what is under way; then sweep gives the \
-                 traffic back within five minutes"
+                "{why}. The release goes back since {decided_at}: look at the deployments of {by}, and stop what is under way; then sweep \
+                 gives the traffic back within five minutes"
             );
             return self.call_for_help(release, todo).await;
         }
@@ -235,11 +235,12 @@ fn cannot_take_back(by: &ShiftedBy, error: PortError) -> RestoreError {
         PortError::NotFound { .. }
         | PortError::Denied { .. }
         | PortError::NotAssumed { .. }
-        | PortError::Refused { .. } => RestoreError::Impossible {
-            todo: format!(
+        | PortError::Refused { .. } => {
+            let todo = format!(
                 "{error}. Stop the deployment of {by} with rollback by hand, or put that right; then sweep sees to the rest"
-            ),
-        },
+            );
+            impossible(todo, error)
+        }
         PortError::Throttled { .. } | PortError::Unavailable { .. } | PortError::Stale { .. } => {
             RestoreError::Again(error.into())
         }
