@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use teal::plan::Account;
 use teal::ports::{Held, PortError, PortResult, World};
 use teal::release::ReleaseId;
+use teal::time::Timestamp;
 
 const STS: query::Service = query::Service {
     endpoint: json::Service { name: "sts", target: "", version: "", id: "sts" },
@@ -48,6 +49,10 @@ pub(crate) type Sides = Vec<(Session, Arc<Aws>)>;
 
 impl World for Aws {
     type Side = Self;
+
+    fn time(&self) -> Timestamp {
+        self.clock().now()
+    }
 
     fn own_side(&self) -> &Self {
         self

@@ -166,6 +166,7 @@ mod tests {
     use std::pin::{Pin, pin};
     use std::task::{Context, Poll, Waker};
     use teal::error::ErrorName;
+    use teal::story::Fact;
 
     #[test]
     fn an_alarm_that_could_not_restore_a_release_says_which() {
@@ -252,6 +253,41 @@ mod tests {
         let show = |times: &[i64]| format!("median {} ms, longest {} ms", times[500], times[999]);
         println!("all well: {}; the first write failed: {}", show(&well), show(&failed));
         assert!(failed[500] < well[500] + 1_000 && failed[999] < 20_000, "{}", show(&failed));
+    }
+
+    /// A run of on-alarm that has many releases is long under way when it comes to the last of them.
+    #[test]
+    fn what_a_long_run_restores_is_dated_with_the_moment_and_not_with_the_runs_beginning() {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::Bake);
+        *world.chaos.borrow_mut() = Some(Chaos::scripted(fastrand::Rng::with_seed(1), Vec::new()));
+        let began = world.now();
+        let (link, call) = begin(&world, "alarm-1", Function::OnAlarm);
+        let mut run = pin!(invoke(link, call, Rc::new(raised(&world))));
+        let decided = || world.record(machine.release()).is_some_and(|record| record.setback.is_some());
+        assert!(drive(&world, run.as_mut(), decided).is_none());
+        world.pass(20);
+        assert!(drive(&world, run.as_mut(), || world.weight(LISTENER, GROUP_B) == Some(0)).is_none());
+        let written = world.now();
+        assert!(matches!(drive(&world, run, || false), Some(Ok(None))));
+        let record = world.record(machine.release()).unwrap();
+        assert_eq!(record.setback.unwrap().decided_at, began);
+        assert!(record.restored_at >= Some(written), "{:?}, and written at {written}", record.restored_at);
+        let story = world.state().stories[machine.release()].clone();
+        let told = story.iter().find(|entry| matches!(entry.fact, Fact::RouteRestored { .. })).unwrap();
+        assert!(matches!(told.fact, Fact::RouteRestored { seconds } if seconds >= 20), "{told:?}");
+        assert!(told.at >= written, "{told:?}");
+
+        // Whoever ends the release right after that leaves green its tasks until all of the load balancer knows.
+        let (link, call) = begin(&world, "roll-back-1", Function::RollBack);
+        let input = RollBackInput { release: machine.release().clone(), error: None, cause: None };
+        let answer = drive(&world, pin!(invoke(link, call, Rc::new(Input::RollBack(input)))), || false);
+        let answer = answer.unwrap().unwrap().unwrap();
+        assert_eq!(answer.next, State::WaitForRollBack);
+        assert!(world.state().services["checkout-b"].desired > 0);
+        assert!(later(world.now(), 1_000 * answer.wait_seconds.unwrap() as i64) >= later(written, 15_000));
+        assert!(world.watch.borrow().breaches.is_empty(), "{:?}", world.watch.borrow().breaches);
     }
 
     /// An alarm restores the one listener that a shift has written already; the shift goes on to the other one, and finds its work undone.

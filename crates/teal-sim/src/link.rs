@@ -71,6 +71,8 @@ impl Op {
 pub(crate) struct Link<'w> {
     pub(crate) world: &'w World,
     pub(crate) who: Who,
+    /// How far the function's clock is ahead of the world's, in milliseconds.
+    pub(crate) clock_ahead: i64,
     /// The account whose side it is; `None` for Teal's own.
     pub(crate) account: Option<String>,
     /// What this run was told: the promises are checked by it. Shared with the simulation, which looks when the run is over.
@@ -85,7 +87,7 @@ pub(crate) fn later(at: Timestamp, millis: i64) -> Timestamp {
 
 impl<'w> Link<'w> {
     pub(crate) fn new(world: &'w World, who: Who) -> Self {
-        Self { world, who, account: None, seen: Rc::default(), remembered: RefCell::default() }
+        Self { world, who, clock_ahead: 0, account: None, seen: Rc::default(), remembered: RefCell::default() }
     }
 
     /// One call: it travels, has its effect, and the answer travels back.
@@ -109,7 +111,7 @@ impl<'w> Link<'w> {
     pub(crate) fn in_account(&self, account: &str) -> Self {
         let account = Some(account.to_owned());
         let (who, seen) = (self.who.clone(), Rc::clone(&self.seen));
-        Self { world: self.world, who, account, seen, remembered: RefCell::default() }
+        Self { world: self.world, who, clock_ahead: self.clock_ahead, account, seen, remembered: RefCell::default() }
     }
 
     async fn run<T>(&self, op: Op, course: Course, effect: impl FnOnce(&Course) -> PortResult<T>) -> PortResult<T> {

@@ -2,7 +2,7 @@
 //! has no hook for any of them.
 
 use crate::function::Function;
-use crate::link::Link;
+use crate::link::{Link, later};
 use crate::state::State;
 use std::collections::BTreeMap;
 use teal::hook::HookTicket;
@@ -10,7 +10,7 @@ use teal::ports::{DeploymentReading, DeploymentState, PortError, PortResult, Sca
 use teal::release::{Act, Intent, Phase, Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::route::{Action, Destination, PartRef, RuleAhead};
-use teal::time::after;
+use teal::time::{Timestamp, after};
 
 /// A guard that is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +77,8 @@ pub enum Mutation {
     TakingBackOverlooked,
     /// That a write got no answer is forgotten once the route was read again.
     LostWriteForgotten,
+    /// Whatever happens in a run is dated with its beginning.
+    ClockStandsStill,
 }
 
 /// How old an entry is before the index shows it, in seconds.
@@ -97,7 +99,7 @@ pub(crate) struct Remembered {
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Mutation; 31] = [
+    pub const ALL: [Mutation; 32] = [
         Mutation::NoIntent,
         Mutation::LockFreedEarly,
         Mutation::WatchersFromIndex,
@@ -129,12 +131,18 @@ impl Mutation {
         Mutation::HooksForgotten,
         Mutation::TakingBackOverlooked,
         Mutation::LostWriteForgotten,
+        Mutation::ClockStandsStill,
     ];
 }
 
 impl Link<'_> {
     fn is(&self, mutation: Mutation) -> bool {
         self.world.mutation == Some(mutation)
+    }
+
+    /// What time it is for a mutated function.
+    pub(crate) fn mutated_time(&self, time: Timestamp) -> Timestamp {
+        if self.is(Mutation::ClockStandsStill) { later(self.who.started, self.clock_ahead) } else { time }
     }
 
     /// The record as a mutated function reads it.

@@ -19,6 +19,8 @@ pub enum Promise {
     BlueKeepsCapacity,
     /// Weights that are given back go to blue only where it serves no worse than green, and stay only where it would.
     LesserEvil,
+    /// Green that was given back is taken in only when all of the load balancer knows that it has no weight any more.
+    AnswersUntilKnown,
     /// A hook of a deployment is answered Succeeded only for what the record says.
     HookToldTruth,
     /// A hook that asked and was heard is answered before its hour is over.

@@ -125,6 +125,8 @@ pub(crate) struct Watch {
     read_at: BTreeMap<(String, String), Timestamp>,
     /// What listeners had before, each with the moment at which it was replaced.
     replaced: BTreeMap<String, Vec<(Timestamp, Vec<Action>)>>,
+    /// When Teal last took the weight of a group away, by the part of a route and the group.
+    weight_taken: BTreeMap<(String, String), Timestamp>,
     opened: BTreeMap<ReleaseId, Opened>,
     validated: BTreeSet<ReleaseId>,
     /// The highest share that a release's stages allow so far, in permille.

@@ -80,6 +80,9 @@ pub trait World: Ledger + Prober + Announcer + PlanStore {
     /// What belongs to a service.
     type Side: Side;
 
+    /// What time it is by now, by the clock that also said when the run began.
+    fn time(&self) -> Timestamp;
+
     /// The side of services in Teal's own account: for what is in no other one.
     fn own_side(&self) -> &Self::Side;
 

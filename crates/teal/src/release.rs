@@ -153,7 +153,7 @@ pub struct Release {
     /// Since when the route is not given back because blue could not serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_on_green_since: Option<Timestamp>,
-    /// When the route was wholly on blue again.
+    /// When the route was read wholly on blue again, after the last write that gave traffic back.
     pub restored_at: Option<Timestamp>,
     /// Events not yet told to the bus.
     pub outbox: Vec<Announcement>,
@@ -174,6 +174,7 @@ pub struct BuildUnderWay {
 pub struct Setback {
     pub error: ErrorName,
     pub cause: String,
+    /// When the run began that decided it.
     pub decided_at: Timestamp,
     /// The function that decided it.
     pub by: String,

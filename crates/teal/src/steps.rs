@@ -129,12 +129,22 @@ pub struct Step<'a, W> {
     failed: Option<ReleaseId>,
     /// Releases for which a write to the route got no answer: it may still have its effect, so that this run's intent stays on record.
     unanswered: BTreeSet<ReleaseId>,
+    /// Releases whose traffic this run has written back to blue, and that are not dated so yet.
+    given_back: BTreeSet<ReleaseId>,
 }
 
 impl<'a, W: World> Step<'a, W> {
     /// Begins a step.
     pub fn new(world: &'a W, call: &'a Invocation) -> Self {
-        Self { world, call, unsaved: Vec::new(), told: Vec::new(), failed: None, unanswered: BTreeSet::new() }
+        Self {
+            world,
+            call,
+            unsaved: Vec::new(),
+            told: Vec::new(),
+            failed: None,
+            unanswered: BTreeSet::new(),
+            given_back: BTreeSet::new(),
+        }
     }
 
     /// What happened in this step and is on record, with the release it happened to: for logs and metrics.
@@ -157,8 +167,14 @@ impl<'a, W: World> Step<'a, W> {
         }
     }
 
+    /// When the run began.
     fn now(&self) -> Timestamp {
         self.call.now
+    }
+
+    /// What time it is by now. What has just happened, and is waited from, is dated with it: a run may take minutes.
+    fn moment(&self) -> Timestamp {
+        self.world.time().max(self.call.now)
     }
 
     /// Whether an account is Teal's own, as far as can be told.
@@ -177,7 +193,7 @@ impl<'a, W: World> Step<'a, W> {
     }
 
     fn note(&mut self, fact: Fact) {
-        self.unsaved.push(StoryEntry { at: self.call.now, by: self.call.function.clone(), fact });
+        self.unsaved.push(StoryEntry { at: self.moment(), by: self.call.function.clone(), fact });
     }
 
     async fn load(&self, id: &ReleaseId) -> TealResult<Release> {
@@ -220,7 +236,7 @@ impl<'a, W: World> Step<'a, W> {
 
     /// Tells logs and metrics of something that is not on record.
     fn tell_only(&mut self, release: &ReleaseId, fact: Fact) {
-        let entry = StoryEntry { at: self.call.now, by: self.call.function.clone(), fact };
+        let entry = StoryEntry { at: self.moment(), by: self.call.function.clone(), fact };
         self.told.push((release.clone(), entry));
     }
 

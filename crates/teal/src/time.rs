@@ -1,4 +1,4 @@
-//! Points in time. The core never asks what time it is: every step is told.
+//! Points in time. The core has no clock: every step is told when its run began, and asks the world what time it is by now.
 
 use jiff::SignedDuration;
 

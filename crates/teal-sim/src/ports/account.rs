@@ -1,11 +1,12 @@
 //! The accounts: Teal's own, and the one that the service may be in.
 
-use crate::link::{Link, Op};
+use crate::link::{Link, Op, later};
 use crate::state::TEAL_ACCOUNT;
 use std::sync::Arc;
 use teal::plan::Account;
 use teal::ports::{Held, PortError, PortResult, World};
 use teal::release::ReleaseId;
+use teal::time::Timestamp;
 
 /// The account that functions run in.
 pub(crate) fn own_account() -> Option<String> {
@@ -14,6 +15,10 @@ pub(crate) fn own_account() -> Option<String> {
 
 impl World for Link<'_> {
     type Side = Self;
+
+    fn time(&self) -> Timestamp {
+        self.mutated_time(later(self.world.now(), self.clock_ahead))
+    }
 
     fn own_side(&self) -> &Self {
         self

@@ -82,7 +82,8 @@ impl<'w> Simulation<'w> {
             act_by: later(started, lasts),
             account: own_account(),
         };
-        let link = Link::new(world, Who { invocation, function, started: now });
+        let mut link = Link::new(world, Who { invocation, function, started: now });
+        link.clock_ahead = skew;
         let who = link.who.clone();
         world.log(|| format!("{} starts", who.invocation));
         let seen = Rc::clone(&link.seen);

@@ -1,8 +1,8 @@
 //! What Teal does to listeners and services.
 
-use super::{Watch, Written};
+use super::{SKEW_MILLIS, Watch, Written};
 use crate::deed::{Deed, short};
-use crate::link::Who;
+use crate::link::{Who, later};
 use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
@@ -11,6 +11,9 @@ use teal::route::{
     Action, ActionKind, Colours, Destination, PartRef, RoutePart, RuleAhead, green_share, key_in, weight_in,
 };
 use teal::time::Timestamp;
+
+/// How long requests may still reach a group whose weight was taken away, in milliseconds. As Teal takes it; said again here.
+const KNOWN_WITHIN_MILLIS: i64 = 15_000;
 
 /// A write to a part of a route, by a run that had read it at a moment.
 struct Write<'a> {
@@ -46,7 +49,7 @@ impl Watch {
                 let write = Write { part, actions, based_on: *based_on };
                 self.before_write(state, release, &write, who, now);
             }
-            Deed::ScaleIn { service } => self.before_scale_in(state, release, service, who),
+            Deed::ScaleIn { service } => self.before_scale_in(state, release, service, who, now),
             Deed::BringUp(_) | Deed::ScaleOut { .. } | Deed::Hold { .. } | Deed::Free { .. } => {}
         }
     }
@@ -67,6 +70,10 @@ impl Watch {
         self.before_replacing(part.key(), current, now);
         let Some(known) = release.route.iter().find(|known| known.part == *part) else { return };
         self.before_giving_back(release, part, current, actions, who);
+        let has_weight = |actions: &[Action]| weight_in(actions, &colours.green).is_some_and(|weight| weight > 0);
+        if has_weight(current) && !has_weight(actions) && !state.denied {
+            self.weight_taken.insert((part.key().to_owned(), colours.green.to_string()), now);
+        }
         let green = weight_in(actions, &colours.green).unwrap_or_default();
         // Of two runs that attach blue the later one gives green nothing that it did not read: green had everything then.
         let only_attaches = |found: &[Action]| attaches(release, found, actions);
@@ -131,7 +138,7 @@ impl Watch {
         }
     }
 
-    fn before_scale_in(&mut self, state: &State, release: &Release, service: &str, who: &Who) {
+    fn before_scale_in(&mut self, state: &State, release: &Release, service: &str, who: &Who, now: Timestamp) {
         if service == release.green.blue.name() {
             if release.phase != Phase::RetireBlue {
                 let what = format!("{} takes blue in while {} is in {}", who.invocation, release.id, release.phase);
@@ -140,6 +147,20 @@ impl Watch {
             self.without_traffic(state, release, &release.colours.blue, who, Promise::BlueKeepsCapacity);
         } else {
             self.without_traffic(state, release, &release.colours.green, who, Promise::RouteWhole);
+            self.known_everywhere(release, who, now);
+        }
+    }
+
+    /// Green's weight was taken away so long ago that no part of the load balancer sends it requests any more.
+    fn known_everywhere(&mut self, release: &Release, who: &Who, now: Timestamp) {
+        let green = &release.colours.green;
+        for part in &release.route {
+            let taken = self.weight_taken.get(&(part.part.key().to_owned(), green.to_string()));
+            // Two functions' clocks have measured the time.
+            if let Some(at) = taken.filter(|at| later(**at, KNOWN_WITHIN_MILLIS - 2 * SKEW_MILLIS) > now) {
+                let what = format!("{} takes in {}, which had weight until {at}", who.invocation, green.name());
+                self.breach(Promise::AnswersUntilKnown, what);
+            }
         }
     }
 

@@ -107,7 +107,7 @@ impl<W: World> Step<'_, W> {
         // Nothing was written.
         self.settle(release);
         if release.kept_on_green_since.is_none() {
-            release.kept_on_green_since = Some(self.now());
+            release.kept_on_green_since = Some(self.moment());
             self.note(Fact::KeptOnGreen { why: why.to_owned() });
         }
     }
@@ -134,7 +134,7 @@ impl<W: World> Step<'_, W> {
             Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),
             Err(error) => Some(error.to_string()),
         };
-        let since = release.kept_on_green_since.unwrap_or(self.now());
+        let since = release.kept_on_green_since.unwrap_or(self.moment());
         let until = after(since, BLUE_PATIENCE_SECONDS);
         if problem.is_some() || self.is_blue_waited_out(release) {
             let todo = format!(

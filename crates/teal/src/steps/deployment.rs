@@ -63,7 +63,7 @@ impl<W: World> Step<'_, W> {
         release.first_shift_at.get_or_insert(self.now());
         if release.green_share != Share::NONE {
             // It came so far while the stage before was judged: what this one is judged by begins now.
-            release.shifted_at = Some(self.now());
+            release.shifted_at = Some(self.moment());
         }
         self.let_go_on(release).await.map(drop)
     }

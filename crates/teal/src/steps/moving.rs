@@ -143,7 +143,7 @@ impl<W: World> Step<'_, W> {
             self.note(Fact::Shifted { part: part.part.to_string(), share });
         }
         release.green_share = share;
-        release.shifted_at = Some(self.call.now);
+        release.shifted_at = Some(self.moment());
         self.settle(release);
         Ok(())
     }
@@ -182,7 +182,7 @@ impl<W: World> Step<'_, W> {
         verify(&*side, &part.part, &target).await?;
         self.note(Fact::Shifted { part: part.part.to_string(), share: Share::ALL });
         release.test_route = Some(RoutePart { expected: target, ..part });
-        release.test_route_pointed_at = Some(self.call.now);
+        release.test_route_pointed_at = Some(self.moment());
         self.settle(release);
         Ok(())
     }
@@ -358,6 +358,7 @@ impl<W: World> Step<'_, W> {
             return Err(RestoreError::WouldHarm { why: why.clone() });
         }
         let ended = side.restore_actions(&part.part, &target).await;
+        self.given_back.insert(release.id.clone());
         self.heed_unanswered(release, &ended);
         if let Some(ended) = ended.map_err(|error| restore_error(&part.part, error))? {
             self.note(Fact::Noted { note: ended });

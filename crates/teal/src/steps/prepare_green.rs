@@ -36,11 +36,11 @@ pub async fn prepare_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
     }
     let pointed_at = release.test_route_pointed_at.filter(|_| !release.propagation().is_zero());
     if let Some(settled_at) = pointed_at.map(|at| after(at, release.propagation().as_seconds().into()))
-        && step.now() < settled_at
+        && step.moment() < settled_at
     {
         // Until then a check might be answered by blue.
         step.save_and_announce(&mut release).await?;
-        let wait = poll().min(seconds_until(step.now(), settled_at));
+        let wait = poll().min(seconds_until(step.moment(), settled_at));
         return Ok(Answer::waiting(&release, State::WaitForGreen, wait));
     }
     release.apply(&Event::GreenReady, step.now())?;

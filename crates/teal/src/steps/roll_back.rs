@@ -8,7 +8,7 @@ use crate::ports::{Fleet, PortError, World};
 use crate::release::{Act, Event, Phase, Release, ReleaseId};
 use crate::route::Colour;
 use crate::state::State;
-use crate::story::Fact;
+use crate::story::{Fact, StoryEntry};
 use crate::time::{after, seconds_until};
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +119,9 @@ fn cut_off_message(report: &str) -> Option<String> {
 impl<W: World> Step<'_, W> {
     pub(super) async fn begin_rollback(&mut self, release: &mut Release, error: TealError) -> TealResult<()> {
         if release.setback.is_none() {
-            self.note(Fact::RollBackDecided { error: error.name, cause: error.message.clone() });
+            let fact = Fact::RollBackDecided { error: error.name, cause: error.message.clone() };
+            // That is when a run of on-alarm decides it of all its releases, however long the others keep it.
+            self.unsaved.push(StoryEntry { at: self.now(), by: self.call.function.clone(), fact });
         }
         let was = release.phase;
         let function = self.call.function.clone();
@@ -144,10 +146,12 @@ impl<W: World> Step<'_, W> {
         let converged_at = release.restored_at.filter(|_| release.first_shift_at.is_some());
         let within = release.propagation().max(release.plan.traffic.route.kind().given_back_within());
         let converged_at = converged_at.map(|at| after(at, within.as_seconds().into()));
-        let ready_at = release.settled_at().into_iter().chain(converged_at).max();
-        if let Some(settled_at) = ready_at.filter(|at| *at > self.now()) {
+        let moment = self.moment();
+        // An act that could still come when this run began may have come after it had read the route.
+        let unsettled_until = release.settled_at().filter(|at| *at > self.now());
+        if let Some(ready_at) = unsettled_until.max(converged_at.filter(|at| *at > moment)) {
             self.save_and_announce(release).await?;
-            let seconds = seconds_until(self.now(), settled_at);
+            let seconds = seconds_until(moment, ready_at);
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
         }
         // All of it is told, and kept on record, when the release ends: one whose end waits comes by here again.
@@ -173,14 +177,19 @@ impl<W: World> Step<'_, W> {
         Ok(Answer::at(release))
     }
 
+    /// Called with the route just read wholly on blue. What comes to green after that, and is given back once more, counts anew.
     pub(super) fn note_restored(&mut self, release: &mut Release) {
+        let again = self.given_back.remove(&release.id);
+        let moment = self.moment();
         if release.restored_at.is_none() {
-            release.restored_at = Some(self.now());
             // What looks waited for was there: the end may wait as long again.
             release.out_of_reach_since = None;
             let since = release.setback.as_ref().map_or(release.phase_since, |setback| setback.decided_at);
-            self.note(Fact::RouteRestored { seconds: seconds_until(since, self.now()) });
+            self.note(Fact::RouteRestored { seconds: seconds_until(since, moment) });
+        } else if !again {
+            return;
         }
+        release.restored_at = Some(moment);
     }
 
     async fn take_green_in(&mut self, release: &Release, on_green: bool) -> TealResult<()> {

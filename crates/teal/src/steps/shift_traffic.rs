@@ -44,7 +44,7 @@ async fn shift<W: World>(
     if let Err(error) = moved {
         return Err(step.undo_if_set_back(&release, error).await);
     }
-    release.apply(&Event::Shifted, step.now())?;
+    release.apply(&Event::Shifted, step.moment())?;
     step.note_phase(&release);
     if let Err(error) = step.save_and_announce(&mut release).await {
         return Err(step.undo_if_set_back(&release, error).await);
@@ -56,7 +56,7 @@ async fn shift<W: World>(
 impl<W: World> Step<'_, W> {
     fn baking(&self, release: &Release) -> Answer {
         let every = u64::from(release.timeline.every().as_seconds());
-        let left = release.bake_ends_at().map_or(every, |end| seconds_until(self.now(), end));
+        let left = release.bake_ends_at().map_or(every, |end| seconds_until(self.moment(), end));
         Answer::waiting(release, State::Bake, every.min(left))
     }
 
@@ -67,8 +67,12 @@ impl<W: World> Step<'_, W> {
         let Some(setback) = current.setback.clone() else { return error };
         // Without an intent on record nothing was written. With one, the release cannot have ended, so the lock is still its own.
         let acted = current.intents.iter().any(|intent| intent.invocation == self.call.id);
-        if acted && matches!(self.restore(&mut current).await, Ok(()) | Err(RestoreError::UnderWay { .. })) {
+        let restored = if acted { Some(self.restore(&mut current).await) } else { None };
+        if let Some(Ok(()) | Err(RestoreError::UnderWay { .. })) = restored {
             self.settle(&mut current);
+            if matches!(restored, Some(Ok(()))) {
+                self.note_restored(&mut current);
+            }
             // If this write is late too, the intent stays on record until its time has passed, which is safe.
             let _ = self.save(&mut current).await;
         }

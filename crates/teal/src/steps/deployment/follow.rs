@@ -76,7 +76,7 @@ impl<W: World> Step<'_, W> {
             reached |= shares.least >= stage.weight;
         }
         if reached {
-            release.shifted_at = Some(self.now());
+            release.shifted_at = Some(self.moment());
         }
     }
 
@@ -129,7 +129,7 @@ impl<W: World> Step<'_, W> {
         }
         // Where it has come to is what there is to tell.
         release.outbox.drain(told..release.outbox.len().saturating_sub(1));
-        release.shifted_at = Some(self.now());
+        release.shifted_at = Some(self.moment());
         release.insufficient_since = None;
         let weight = release.stage(stage)?.weight;
         let note = format!(

@@ -62,7 +62,7 @@ impl<W: World> Step<'_, W> {
             if let Some(deployment) = &mut release.deployment {
                 deployment.test_rivals.get_or_insert(rivals);
             }
-            release.test_route_pointed_at.get_or_insert(self.now());
+            release.test_route_pointed_at.get_or_insert(self.moment());
             return Ok(None);
         }
         Ok(Some(format!("the deployment has not sent the test traffic of {part} to green yet")))

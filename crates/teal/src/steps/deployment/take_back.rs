@@ -71,14 +71,14 @@ impl<W: World> Step<'_, W> {
                 side.deployment_begun_for(by, &release.id).await.map_err(|error| cannot_take_back(by, error))?;
             release.deployment = found.map(|id| DeploymentUnderWay::new(id, self.now()));
         }
-        let now = self.now();
+        let (now, moment) = (self.now(), self.moment());
         let Some(deployment) = &mut release.deployment else { return Ok(None) };
         let id = deployment.id.clone();
         let first = deployment.stopped_at.is_none();
         if first && !stop_by(&*side, by, deployment).await? {
             return Ok(None);
         }
-        let stopped_at = *deployment.stopped_at.get_or_insert(now);
+        let stopped_at = *deployment.stopped_at.get_or_insert(moment);
         let reading = match side.deployment(by, &id).await {
             Ok(reading) => reading,
             Err(PortError::NotFound { .. }) => return Ok(None),
