@@ -69,6 +69,9 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
     if let Some(look) = story.iter().rev().find(|entry| matches!(entry.fact, Fact::Looked { .. })) {
         lines.push(format!("last look  {} {}", look.at, look.fact));
     }
+    let retired = story.iter().skip_while(|entry| entry.fact != Fact::Entered { phase: Phase::RetireBlue });
+    let too_late = retired.filter(|entry| matches!(entry.fact, Fact::AlarmSeen { .. }));
+    lines.extend(too_late.map(|entry| format!("alarm      {} {}", entry.at, entry.fact)));
     lines.extend(evidence(release));
     if let Some(setback) = &release.setback {
         lines.push(format!("why        {}: {}", setback.error, setback.cause));
@@ -196,6 +199,22 @@ mod tests {
             next.starts_with("gate \"QA looks\": `teal approve r-1` or `teal reject r-1`, within 1h of "),
             "{next}"
         );
+    }
+
+    #[test]
+    fn an_alarm_past_the_point_of_no_return_is_told_and_no_other() {
+        let world = World::new();
+        // Told at the start, and of no interest later.
+        world.set_alarm(ALARM, AlarmState::InsufficientData);
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|next| next == State::PrepareGreen);
+        world.set_alarm(ALARM, AlarmState::Ok);
+        machine.run_until(|next| next == State::RetireBlue);
+        let told = |release: &ReleaseId| lines(&world.record(release).unwrap(), &world.state().stories[release]);
+        assert!(!told(machine.release()).iter().any(|line| line.starts_with("alarm")));
+        world.alarm_raised(None, ALARM).unwrap().unwrap();
+        let lines = told(machine.release());
+        assert!(field(&lines, "alarm ").contains("after the point of no return"), "{lines:#?}");
     }
 
     #[test]

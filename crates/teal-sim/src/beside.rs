@@ -12,6 +12,7 @@ use teal::error::TealResult;
 use teal::hook::{HookAsked, HookTold, InstanceHook};
 use teal::release::ReleaseId;
 use teal::steps::{self, AlarmEffect, Answer, Invocation, PublishedWeights, RaisedAlarm, Step, Swept};
+use teal::time::Timestamp;
 
 const TIMEOUT_MILLIS: i64 = 30_000;
 
@@ -74,9 +75,14 @@ impl World {
 
     /// Runs on-alarm for an alarm of an account, as its event names it.
     pub fn alarm_raised(&self, account: Option<&str>, alarm: &str) -> Ran<Vec<AlarmEffect>> {
+        self.alarm_raised_at(account, alarm, self.now())
+    }
+
+    /// The same for an alarm that went off at another moment: its event comes late.
+    pub fn alarm_raised_at(&self, account: Option<&str>, alarm: &str, at: Timestamp) -> Ran<Vec<AlarmEffect>> {
         let name = alarm.parse().ok()?;
         let (account, reason) = (account.map(str::to_owned), "Threshold Crossed".to_owned());
-        let raised = RaisedAlarm { account, name, reason, at: Some(self.now()) };
+        let raised = RaisedAlarm { account, name, reason, at: Some(at) };
         self.run_beside("on-alarm", async |step| steps::on_alarm(step, &raised).await)
     }
 

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use jiff::SignedDuration;
 use teal::error::ErrorName;
 use teal::ports::AlarmState;
 use teal::release::ReleaseId;
 use teal::state::State;
+use teal::steps::AlarmOutcome;
 use teal_sim::{
     ALARM, Disturbance, Fault, FaultKind, Function, GROUP_A, GROUP_B, Happening, LISTENER, Machine, Place, Planned,
     TEAL_ACCOUNT, World, plan, rehearse,
@@ -49,6 +51,48 @@ fn an_alarm_that_goes_off_while_it_is_decided_whether_it_is_passed_over_is_not_l
     }
 }
 
+/// An event is delivered for an hour where on-alarm fails, and may come twice: meanwhile the release that it was about is back on blue, and
+/// the next one has begun.
+#[test]
+fn an_event_that_comes_late_takes_back_no_release_that_began_after_it() {
+    for (seconds_before, outcome) in [
+        (3_600, AlarmOutcome::BeforeItBegan),
+        (11, AlarmOutcome::BeforeItBegan),
+        // By the clock of a function that may not be CloudWatch's.
+        (9, AlarmOutcome::Restored),
+        (-1, AlarmOutcome::Restored),
+    ] {
+        let world = World::new();
+        let began_at = world.now();
+        let mut machine = baking(&world);
+        let raised_at = began_at - SignedDuration::from_secs(seconds_before);
+        let effects = world.alarm_raised_at(Some(TEAL_ACCOUNT), ALARM, raised_at).unwrap().unwrap();
+        assert_eq!(effects[0].outcome, outcome, "{seconds_before}");
+        let is_passed_over = outcome == AlarmOutcome::BeforeItBegan;
+        assert_eq!(world.weight(LISTENER, GROUP_B) > Some(0), is_passed_over, "{seconds_before}");
+        assert_eq!(machine.finish().state, if is_passed_over { State::Promoted } else { State::RolledBack });
+    }
+}
+
+/// What was passed over at the start was OK since: its event is still the old one when it comes once more.
+#[test]
+fn an_alarm_that_was_passed_over_and_is_ok_again_is_not_raised_by_its_old_event() {
+    let world = World::new();
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    let raised_at = world.now();
+    world.pass(60);
+    let mut plan = plan();
+    plan["judge"]["startWhileAlarming"] = serde_json::json!(true);
+    let mut machine = Machine::new(&world, "r-1", plan);
+    machine.run_until(|state| state == State::EvaluateHealth);
+    world.set_alarm(ALARM, AlarmState::Ok);
+    machine.enter();
+    assert!(world.record(machine.release()).unwrap().alarming_since_start.is_empty());
+    let effects = world.alarm_raised_at(Some(TEAL_ACCOUNT), ALARM, raised_at).unwrap().unwrap();
+    assert_eq!(effects[0].outcome, AlarmOutcome::BeforeItBegan);
+    assert_eq!(machine.finish().state, State::Promoted);
+}
+
 /// The event of an alarm that went off while green was prepared was lost.
 #[test]
 fn green_gets_no_first_weight_while_an_alarm_is_raised() {
@@ -65,6 +109,70 @@ fn green_gets_no_first_weight_while_an_alarm_is_raised() {
     let ending = machine.finish();
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmRaised)));
     assert!(ending.cause.is_some_and(|cause| cause.contains(ALARM)));
+}
+
+/// Whoever deleted it since the release was accepted left green without what was to watch it.
+#[test]
+fn green_gets_no_first_weight_without_an_alarm_of_its_plan() {
+    for strategy in
+        [serde_json::json!({"allAtOnce": {}}), serde_json::json!({"canary": {"weight": "10%", "bake": "5m"}})]
+    {
+        let mut plan = plan();
+        plan["strategy"] = strategy;
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan);
+        machine.run_until(|state| state == State::ValidateGreen);
+        world.state().alarms.remove(ALARM);
+        while machine.state() != State::RolledBack {
+            machine.enter();
+            assert_eq!(world.weight(LISTENER, GROUP_B), Some(0), "in {}", machine.state());
+        }
+        let ending = machine.finish();
+        assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmUnreadable)));
+        let cause = ending.cause.unwrap();
+        assert!(cause.contains(ALARM) && cause.contains("Create it again"), "{cause}");
+    }
+}
+
+/// Many an alarm has no data until green has requests. It lets green begin, and vouches for nothing after that.
+#[test]
+fn an_alarm_without_data_gives_green_its_first_weight_and_no_other() {
+    let world = World::new();
+    world.set_alarm(ALARM, AlarmState::InsufficientData);
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::Bake);
+    let first = world.weight(LISTENER, GROUP_B);
+    assert!(first > Some(0), "{first:?}");
+    while machine.state() != State::RollBack {
+        machine.enter();
+        assert!(world.weight(LISTENER, GROUP_B) <= first, "in {}", machine.state());
+    }
+    assert_eq!(machine.finish().error, Some(ErrorName::InsufficientData));
+}
+
+/// Nothing goes back any more, and somebody has to know.
+#[test]
+fn an_alarm_past_the_point_of_no_return_is_told_once_for_each_change() {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::RetireBlue);
+    let raised_at = world.now();
+    let told = |world: &World| {
+        let state = world.state();
+        let told = state.announced.iter().filter(|event| event.error.is_some()).cloned();
+        told.collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        let effects = world.alarm_raised_at(Some(TEAL_ACCOUNT), ALARM, raised_at).unwrap().unwrap();
+        assert_eq!(effects[0].outcome, AlarmOutcome::TooLate);
+    }
+    let events = told(&world);
+    assert!(events.iter().all(|event| event.id == events[0].id), "{events:?}");
+    assert_eq!((events[0].state, events[0].error), (State::RetireBlue, Some(ErrorName::AlarmRaised)));
+    let cause = events[0].cause.clone().unwrap();
+    assert!(cause.contains(ALARM) && cause.contains("nothing goes back"), "{cause}");
+    assert_eq!(machine.finish().state, State::Promoted);
+    assert!(told(&world).iter().all(|event| event.state == State::RetireBlue), "the ending has no error");
 }
 
 /// Some of the events are lost, or late.

@@ -229,19 +229,38 @@ impl Release {
         self.phase_since = now;
         self.announced += 1;
         self.outbox.push(Announcement {
-            id: format!("{}-{}", self.id, self.announced),
+            error: self.setback.as_ref().map(|setback| setback.error),
+            cause: self.setback.as_ref().map(|setback| setback.cause.clone()),
+            judged: (next == Phase::Promoted).then(|| self.judged.clone()),
+            summary: (next == Phase::Promoted).then(|| self.judged.to_string()),
+            ..self.announcement(format!("{}-{}", self.id, self.announced), now)
+        });
+        Ok(())
+    }
+
+    /// Has the bus told of something that ends nothing, in the phase in which the release is.
+    pub fn tell_of(&mut self, id: String, error: ErrorName, cause: String, now: Timestamp) {
+        if self.outbox.iter().any(|known| known.id == id) {
+            return;
+        }
+        let told = Announcement { error: Some(error), cause: Some(cause), ..self.announcement(id, now) };
+        self.outbox.push(told);
+    }
+
+    fn announcement(&self, id: String, now: Timestamp) -> Announcement {
+        Announcement {
+            id,
             release: self.id.clone(),
             service: self.plan.service.to_string(),
             version: self.plan.version.to_string(),
             at: now,
             state: self.phase.state(),
             green_share: self.green_share,
-            error: self.setback.as_ref().map(|setback| setback.error),
-            cause: self.setback.as_ref().map(|setback| setback.cause.clone()),
-            judged: (next == Phase::Promoted).then(|| self.judged.clone()),
-            summary: (next == Phase::Promoted).then(|| self.judged.to_string()),
-        });
-        Ok(())
+            error: None,
+            cause: None,
+            judged: None,
+            summary: None,
+        }
     }
 
     /// Decides to roll back. The first decision stands: later ones change nothing. Past the point of no return it changes

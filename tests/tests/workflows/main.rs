@@ -111,9 +111,9 @@ scenarios! {
     heavy_load: "heavy-load";
     heavy_load_on_the_way_back: "heavy-load-back";
     alarm_before_and_between_shifts: "alarm-preparing", "alarm-lost-preparing", "alarm-at-gate", "alarm-lost";
-    alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated";
+    alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated", "alarm-late";
     alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-passed-over", "alarm-silent", "alarm-unreadable";
-    route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "rule-before-test", "weights-reset", "drift-after";
+    route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "rule-before-test", "weights-reset", "weights-reset-green", "drift-after";
     capacity_of_both_colours: "unhealthy-blue", "scale-in", "green-lost";
     a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached";
     calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "throttled-on-alarm";

@@ -5,10 +5,10 @@ use super::give_up::or_give_up;
 use super::moving::RestoreError;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::AlarmName;
-use crate::ports::World;
+use crate::ports::{AlarmState, World};
 use crate::release::{PassedOver, Phase, Release, ReleaseId};
 use crate::story::Fact;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, after};
 use serde::Serialize;
 
 /// An alarm's change to ALARM.
@@ -39,7 +39,9 @@ pub enum AlarmOutcome {
     Restored,
     /// It began while the alarm was in ALARM, as its plan allows, and the alarm was not OK since.
     PassedOver,
-    /// It had ended, or was past the point of no return: only noted.
+    /// The alarm went off before it began, and its event comes late, or once more.
+    BeforeItBegan,
+    /// It had ended, or was past the point of no return: it is only told.
     TooLate,
     /// The deployment that moves its traffic was stopped, and takes it back.
     TakingBack,
@@ -96,6 +98,16 @@ const RACES: usize = 10;
 /// How often an alarm begins anew at once because a call failed or its answer was lost. It repeats nothing but traffic towards blue.
 const FAILED_CALLS: usize = 2;
 
+/// How long before a release an alarm went off at least whose event cannot be about it, in seconds: more than the clocks of CloudWatch and of
+/// functions differ.
+const BEFORE_SECONDS: u64 = 10;
+
+/// Whether an alarm went off before a release began. The event comes late, then, or once more: it is tried again for an hour where on-alarm fails
+/// or is not let in. Accept has read the alarm since, or is to read it yet, and looks read it again.
+fn is_before(alarm: &RaisedAlarm, release: &Release) -> bool {
+    alarm.at.is_some_and(|raised_at| after(raised_at, BEFORE_SECONDS) <= release.started_at)
+}
+
 impl<W: World> Step<'_, W> {
     /// Puts a release back on blue even while other functions write its record, or where a call fails: waiting for the next delivery of the
     /// event would leave users on green for a minute.
@@ -123,14 +135,19 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    /// Passes over a release that began, or begins, while the alarm was in ALARM, as its plan allows; unless the alarm must have been
-    /// OK in between, since it was raised anew.
+    /// Passes over a release that began after the alarm went off; and one that began, or begins, while the alarm was in ALARM, as its plan
+    /// allows, unless the alarm must have been OK in between, since it was raised anew.
     async fn restore_or_pass_over(
         &mut self,
         mut release: Release,
         alarm: &RaisedAlarm,
         error: TealError,
     ) -> TealResult<AlarmOutcome> {
+        if is_before(alarm, &release) {
+            let note = format!("{}, since before the release began: passed over", error.message);
+            self.tell_only(&release.id, Fact::Noted { note });
+            return Ok(AlarmOutcome::BeforeItBegan);
+        }
         let begins = release.phase == Phase::Accept && release.plan.judge.start_while_alarming;
         let known = release.alarming_since_start.iter().find(|known| known.alarm == alarm.name);
         let is_same_change = |known: &PassedOver| alarm.at.is_none_or(|raised_at| !known.is_before(raised_at));
@@ -140,7 +157,22 @@ impl<W: World> Step<'_, W> {
             self.save(&mut release).await?;
             return Ok(AlarmOutcome::PassedOver);
         }
+        if release.phase == Phase::RetireBlue {
+            return self.tell_too_late(release, alarm).await;
+        }
         self.restore_now(release, error).await
+    }
+
+    /// Past the point of no return an alarm is told, and nothing goes back: a person decides.
+    async fn tell_too_late(&mut self, mut release: Release, alarm: &RaisedAlarm) -> TealResult<AlarmOutcome> {
+        let RaisedAlarm { name, reason, at, .. } = alarm;
+        let reason = format!("{reason}. It went off after the point of no return, so nothing goes back");
+        self.note(Fact::AlarmSeen { alarm: name.clone(), state: AlarmState::Alarm, reason: reason.clone() });
+        // The same change told twice is one event.
+        let id = format!("{}-{name}-{}", release.id, at.unwrap_or(self.now()));
+        release.tell_of(id, ErrorName::AlarmRaised, format!("alarm {name} is in ALARM ({reason})"), self.now());
+        self.save_and_announce(&mut release).await?;
+        Ok(AlarmOutcome::TooLate)
     }
 
     /// Decides to roll back, and gives the route back in the same breath.

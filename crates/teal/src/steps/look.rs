@@ -6,7 +6,7 @@ mod measure;
 pub(super) use measure::{Measured, is_at_gate};
 
 use super::Step;
-use crate::error::{TealError, TealResult};
+use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::AlarmName;
 use crate::ports::{AlarmReading, AlarmState, PortResult, Signals, World};
 use crate::release::Release;
@@ -33,8 +33,9 @@ impl<W: World> Step<'_, W> {
         }
     }
 
-    /// Fails where a watched alarm is in ALARM, before green gets its first weight: its event may have been lost. One without data says
-    /// no more now than it did when the release was accepted, and the looks judge it.
+    /// Fails where a watched alarm is in ALARM, before green gets its first weight: its event may have been lost; and where one does not exist any
+    /// more. One without data may have none because green has had no requests yet, so it says neither that all is well nor that it is not: the
+    /// looks hold until it has data, and go back where it gets none.
     pub(super) async fn require_no_alarm(&mut self, release: &mut Release) -> TealResult<()> {
         if release.plan.judge.alarms.is_empty() {
             return Ok(());
@@ -42,8 +43,19 @@ impl<W: World> Step<'_, W> {
         let readings = self.read_alarms(release).await?;
         let verdict = self.weigh_alarms(release, &readings);
         match verdict.decision {
-            Decision::RollBack => Err(TealError::new(verdict.error(), verdict.to_string())),
-            Decision::Advance | Decision::Hold | Decision::Insufficient => Ok(()),
+            Decision::RollBack => return Err(TealError::new(verdict.error(), verdict.to_string())),
+            Decision::Advance | Decision::Hold | Decision::Insufficient => {}
+        }
+        let is_gone = |name: &&AlarmName| readings.iter().all(|reading| reading.name != **name);
+        match release.plan.judge.alarms.iter().find(is_gone) {
+            None => Ok(()),
+            Some(name) => Err(TealError::new(
+                ErrorName::AlarmUnreadable,
+                format!(
+                    "alarm {name} does not exist any more, so it could not tell that green is bad. Create it again, or take it out of \
+                     judge.alarms, and start the release again"
+                ),
+            )),
         }
     }
 

@@ -20,7 +20,7 @@ const TEST_ROUTE_SETTLE: Span = WEIGHTS_KNOWN_WITHIN;
 ///
 /// # Errors
 /// `Teal.ValidationFailed` with every check that failed and what came back; `Teal.RouteChanged` where it may have been somebody else who
-/// was tested; `Teal.Aborted`; `Teal.GreenNotHealthy`; `Teal.AlarmRaised`; those of the ports.
+/// was tested; `Teal.Aborted`; `Teal.GreenNotHealthy`; `Teal.AlarmRaised`; `Teal.AlarmUnreadable` where an alarm is gone; those of the ports.
 pub async fn validate_green<W: World>(step: &mut Step<'_, W>, input: &StepInput) -> TealResult<Answer> {
     let mut release = step.load(&input.release).await?;
     if release.phase != Phase::ValidateGreen {
