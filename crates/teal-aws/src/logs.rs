@@ -137,14 +137,14 @@ fn finding(search: &LogSearch, rows: &Rows) -> PortResult<LogFinding> {
     Ok(match &search.gives {
         LogGives::Counts { period } => {
             let bin = format!("bin({period}s)");
-            let counts = rows.iter().map(|row| Ok((time(row, &bin)?, count(row)?)));
+            let counts = rows.iter().map(|row| Ok((time_of(row, &bin)?, count(row)?)));
             let counts = counts.collect::<PortResult<Vec<(Timestamp, u64)>>>()?;
             LogFinding::Counts(counts.into_iter().filter(|(at, _)| is_meant(at)).collect())
         }
         LogGives::Lines { message, request, .. } => {
             let mut lines = Vec::with_capacity(rows.len());
             for row in rows {
-                let at = time(row, "@timestamp")?;
+                let at = time_of(row, "@timestamp")?;
                 // A line without the field has no message that could be new.
                 let Some(text) = field(row, message).filter(|_| is_meant(&at)) else { continue };
                 let request = request.as_ref().and_then(|request| field(row, request)).map(str::to_owned);
@@ -165,7 +165,7 @@ fn count(row: &[ResultField]) -> PortResult<u64> {
 }
 
 /// A time as Logs Insights writes it: `2026-11-22 10:00:00.000`, UTC.
-fn time(row: &[ResultField], name: &str) -> PortResult<Timestamp> {
+fn time_of(row: &[ResultField], name: &str) -> PortResult<Timestamp> {
     let text = field(row, name).unwrap_or_default();
     format!("{}Z", text.replacen(' ', "T", 1)).parse().map_err(|_| unfinished(format!("{text:?} is no time")))
 }
