@@ -25,7 +25,7 @@ pub enum Happening {
     InvocationLost,
     /// An alarm goes off, and its event comes soon, late, twice or never; it may recover.
     AlarmRaised,
-    /// An alarm has no data for a while.
+    /// An alarm has no data for a while, or is deleted, and one of its name goes off in another account.
     AlarmSilent,
     /// Green's metrics stop for a while.
     MetricsGone,
@@ -207,7 +207,8 @@ impl Disturbance {
         match (self, place) {
             (Disturbance::Call(_), Place::Waits(_)) => false,
             (Disturbance::World(happening), Place::Waits(_)) => !happening.is_of_a_run(),
-            // What changes neither a listener nor a service has no late effect; what reads no listener reads nothing old.
+            // What changes neither a listener nor a service has no late effect; what reads no listener reads nothing old. on-lifecycle-hook reads
+            // one where ECS asks, which no schedule draws.
             (Disturbance::Call(FaultKind::LateEffect), Place::Runs(function)) => function.acts(),
             (Disturbance::Call(FaultKind::StaleRead), Place::Runs(function)) => {
                 !matches!(function, Function::ValidateGreen | Function::OnLifecycleHook)

@@ -3,6 +3,7 @@
 
 use crate::function::Function;
 use crate::link::{Link, later};
+use crate::promise::Promise;
 use crate::state::State;
 use std::collections::BTreeMap;
 use teal::hook::HookTicket;
@@ -79,6 +80,36 @@ pub enum Mutation {
     LostWriteForgotten,
     /// Whatever happens in a run is dated with its beginning.
     ClockStandsStill,
+    /// on-alarm does not know when a release began.
+    OldAlarmsTakenForNew,
+    /// An alarm that is gone is taken for one without data.
+    GoneAlarmsAreSilent,
+    /// Whose an alarm is is not read.
+    OthersAlarmsTakenForOwn,
+    /// Automatic scaling goes on taking tasks from blue.
+    BlueNotHeld,
+    /// Green keeps its tasks after a rollback.
+    GreenNotTakenIn,
+    /// When a release is to be over is not read.
+    DeadlineForgotten,
+    /// The record does not keep what the bus was not told yet.
+    EventsForgotten,
+    /// Sweep does not know what releases left on their routes.
+    DriftOverlooked,
+    /// Sweep does not know which releases are under way.
+    ReleasesOverlooked,
+    /// A listener is asked once more where once is enough.
+    RequestsRepeated,
+    /// A call that fails while a route is given back is taken for one that is not allowed.
+    FailuresTakenForRefusals,
+    /// A role that cannot be assumed is taken for one that will never be.
+    RoleLossTakenForRefusal,
+    /// Every gate is taken for approved.
+    GatesApproved,
+    /// Rolling back believes that every part of the route but the first is on blue.
+    SecondPartOverlooked,
+    /// Where a deployment moves the traffic, green is said to have what its stage is to have.
+    SharesPresumed,
 }
 
 /// How old an entry is before the index shows it, in seconds.
@@ -99,7 +130,7 @@ pub(crate) struct Remembered {
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Mutation; 32] = [
+    pub const ALL: [Mutation; 47] = [
         Mutation::NoIntent,
         Mutation::LockFreedEarly,
         Mutation::WatchersFromIndex,
@@ -132,7 +163,69 @@ impl Mutation {
         Mutation::TakingBackOverlooked,
         Mutation::LostWriteForgotten,
         Mutation::ClockStandsStill,
+        Mutation::OldAlarmsTakenForNew,
+        Mutation::GoneAlarmsAreSilent,
+        Mutation::OthersAlarmsTakenForOwn,
+        Mutation::BlueNotHeld,
+        Mutation::GreenNotTakenIn,
+        Mutation::DeadlineForgotten,
+        Mutation::EventsForgotten,
+        Mutation::DriftOverlooked,
+        Mutation::ReleasesOverlooked,
+        Mutation::RequestsRepeated,
+        Mutation::FailuresTakenForRefusals,
+        Mutation::RoleLossTakenForRefusal,
+        Mutation::GatesApproved,
+        Mutation::SecondPartOverlooked,
+        Mutation::SharesPresumed,
     ];
+
+    /// The promise that this guard is for: without it that one is broken, where no other is before.
+    #[must_use]
+    pub const fn breaks(self) -> Promise {
+        match self {
+            Mutation::NoIntent | Mutation::CompensationWithoutIntent | Mutation::ActByTooEarly => {
+                Promise::IntentBeforeAct
+            }
+            Mutation::LockFreedEarly => Promise::OneHolder,
+            Mutation::WatchersFromIndex
+            | Mutation::WatchesAfterAlarms
+            | Mutation::PassedOverForGood
+            | Mutation::ChangesOfAlarmsNotDated
+            | Mutation::AcceptNotTold => Promise::AlarmActs,
+            Mutation::HealthNotReadBack => Promise::HealthyWhenWeighted,
+            Mutation::RetirementWithoutCondition | Mutation::SaveWithoutCondition => Promise::PhasesInOrder,
+            Mutation::RouteNotReadBack => Promise::RouteReadBack,
+            Mutation::OthersNotWaitedFor | Mutation::LostWriteForgotten => Promise::SettledBeforeEnd,
+            Mutation::SetbackOverwritten => Promise::FirstReasonStands,
+            Mutation::SilenceIsGood | Mutation::GoneAlarmsAreSilent => Promise::NoDataNoAdvance,
+            Mutation::ValidationIgnored => Promise::GreenReadyFirst,
+            Mutation::RestoresWholeList => Promise::OnlyTwoWeights,
+            Mutation::OutsideChangeOverlooked | Mutation::RulesOverlooked => Promise::NotBlindly,
+            Mutation::OlderTakesOver => Promise::NewerTakesOver,
+            Mutation::AbortUnheard => Promise::AbortHeard,
+            Mutation::HeldRouteDrifts | Mutation::DriftOverlooked => Promise::DriftTold,
+            Mutation::NothingPassedOver => Promise::PassedOver,
+            Mutation::BlueHealthNotRead => Promise::LesserEvil,
+            Mutation::ScalingReadBeforeLock | Mutation::GreenNotTakenIn | Mutation::RoleLossTakenForRefusal => {
+                Promise::NothingLeftBehind
+            }
+            Mutation::DeploymentNotStopped | Mutation::TakingBackOverlooked => Promise::StoppedForGood,
+            Mutation::HookAnsweredEarly => Promise::HookToldTruth,
+            Mutation::HooksForgotten => Promise::HookAnswered,
+            Mutation::OldAlarmsTakenForNew | Mutation::OthersAlarmsTakenForOwn => Promise::OnlyItsAlarms,
+            Mutation::BlueNotHeld => Promise::BlueKeepsCapacity,
+            Mutation::DeadlineForgotten => Promise::DeadlineKept,
+            Mutation::EventsForgotten => Promise::EndingExplained,
+            Mutation::ReleasesOverlooked => Promise::AlwaysEnds,
+            Mutation::RequestsRepeated => Promise::RequestBudget,
+            Mutation::FailuresTakenForRefusals => Promise::HumanOnlyWhenImpossible,
+            Mutation::GatesApproved => Promise::WeightOfStage,
+            Mutation::SecondPartOverlooked => Promise::RouteWhole,
+            Mutation::SharesPresumed => Promise::WeightOnRecord,
+            Mutation::ClockStandsStill => Promise::AnswersUntilKnown,
+        }
+    }
 }
 
 impl Link<'_> {
@@ -162,6 +255,12 @@ impl Link<'_> {
         if self.is(Mutation::NothingPassedOver) && self.who.function == Function::OnAlarm {
             record.alarming_since_start.clear();
         }
+        if self.is(Mutation::OldAlarmsTakenForNew) && self.who.function == Function::OnAlarm {
+            record.started_at = Timestamp::UNIX_EPOCH;
+        }
+        if self.is(Mutation::DeadlineForgotten) {
+            record.deadline_at = after(record.started_at, 10_000_000);
+        }
         if self.is(Mutation::HookAnsweredEarly) && self.who.function == Function::OnLifecycleHook {
             record.phase = Phase::ShiftTraffic { stage: 0 };
         }
@@ -190,6 +289,19 @@ impl Link<'_> {
         if self.is(Mutation::NoIntent) {
             record.intents.clear();
         }
+        if self.is(Mutation::OldAlarmsTakenForNew) {
+            record.started_at = stored.started_at;
+        }
+        if self.is(Mutation::EventsForgotten) {
+            record.outbox.clear();
+        }
+        if self.is(Mutation::SharesPresumed)
+            && record.plan.traffic.shifted_by.is_some()
+            && let Phase::Bake { stage } = record.phase
+            && let Some(stage) = record.timeline.stages().get(stage)
+        {
+            record.green_share = stage.weight;
+        }
         let remembered = self.remembered.borrow();
         if self.is(Mutation::LostWriteForgotten) && remembered.lost_write && remembered.read_since {
             record.intents.retain(|intent| intent.invocation != self.who.invocation);
@@ -212,6 +324,50 @@ impl Link<'_> {
         self.remembered.borrow_mut().read_since = true;
     }
 
+    /// Whether releases that watch an alarm of this name in any account are told of it.
+    pub(crate) fn mixes_accounts(&self) -> bool {
+        self.is(Mutation::OthersAlarmsTakenForOwn)
+    }
+
+    /// What sweep is told of, or nothing.
+    pub(crate) fn mutated_list<T>(&self, mutation: Mutation, found: Vec<T>) -> Vec<T> {
+        if self.is(mutation) && self.who.function == Function::Sweep { Vec::new() } else { found }
+    }
+
+    /// Whether blue's capacity is held, and green is taken in.
+    pub(crate) fn holds_capacity(&self) -> bool {
+        !self.is(Mutation::BlueNotHeld)
+    }
+
+    pub(crate) fn takes_green_in(&self) -> bool {
+        !(self.is(Mutation::GreenNotTakenIn) && self.who.function == Function::RollBack)
+    }
+
+    /// Whether a listener that was written is read twice.
+    pub(crate) fn reads_twice(&self, part: &PartRef) -> bool {
+        self.is(Mutation::RequestsRepeated) && self.remembered.borrow().written.contains_key(part.key())
+    }
+
+    pub(crate) fn mutated_failure(&self, written: PortResult<()>) -> PortResult<()> {
+        match written {
+            Err(PortError::Unavailable { call, message })
+                if self.is(Mutation::FailuresTakenForRefusals) && self.restores() =>
+            {
+                Err(PortError::Denied { call, message })
+            }
+            other => other,
+        }
+    }
+
+    pub(crate) fn mutated_role(&self, assumed: PortResult<()>) -> PortResult<()> {
+        match assumed {
+            Err(PortError::NotAssumed { message, .. }) if self.is(Mutation::RoleLossTakenForRefusal) => {
+                Err(PortError::Denied { call: "AssumeRole", message })
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn mutated_hooks(&self, found: Vec<HookTicket>) -> Vec<HookTicket> {
         if self.is(Mutation::HooksForgotten) { Vec::new() } else { found }
     }
@@ -223,7 +379,12 @@ impl Link<'_> {
         found
     }
 
-    pub(crate) fn mutated_requests(&self, mut found: Vec<Request>) -> Vec<Request> {
+    pub(crate) fn mutated_requests(&self, release: &ReleaseId, mut found: Vec<Request>) -> Vec<Request> {
+        let phase = self.world.state().records.get(release).map(|record| record.phase);
+        if let Some(Phase::AwaitApproval { stage }) = phase.filter(|_| self.is(Mutation::GatesApproved)) {
+            let (ask, by) = (Ask::Approve { stage }, "nobody".to_owned());
+            found.push(Request { ask, by, at: self.world.now(), note: None });
+        }
         if self.is(Mutation::AbortUnheard) {
             found.retain(|request| request.ask != Ask::Abort);
         }
@@ -256,6 +417,12 @@ impl Link<'_> {
         let written = self.remembered.borrow().written.get(part.key()).cloned();
         if self.is(Mutation::RouteNotReadBack) && written.is_some() {
             return written.unwrap_or_default();
+        }
+        if self.is(Mutation::SecondPartOverlooked) && self.restores() {
+            let state = self.world.state();
+            let under_way = state.records.values().filter(|record| !record.phase.is_terminal());
+            let mut others = under_way.flat_map(|record| record.route.iter().skip(1));
+            return others.find(|known| known.part == *part).map_or(found, |known| known.original.clone());
         }
         let decides =
             matches!(self.who.function, Function::ShiftTraffic | Function::Promote | Function::EvaluateHealth);

@@ -2,9 +2,22 @@
 
 use std::fmt;
 
-/// What must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Promise {
+macro_rules! promises {
+    ($($(#[$what:meta])* $name:ident,)*) => {
+        /// What must hold.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Promise {
+            $($(#[$what])* $name,)*
+        }
+
+        impl Promise {
+            /// Every promise.
+            pub const ALL: &'static [Promise] = &[$(Promise::$name,)*];
+        }
+    };
+}
+
+promises! {
     /// 1: a release that has ended leaves the route wholly on one colour: green when promoted, blue when not.
     RouteWhole,
     /// 1: of a listener's actions, nothing but the weights of blue and green is changed.
@@ -45,6 +58,8 @@ pub enum Promise {
     FirstReasonStands,
     /// An alarm that was raised when a release began as its plan allows ends nothing until it was OK once.
     PassedOver,
+    /// An alarm ends no release that was started after it went off, however late its event comes, and none whose alarm is another account's.
+    OnlyItsAlarms,
     /// 6: on-alarm rolls back every release that watches the alarm, itself.
     AlarmActs,
     /// 6: at most three requests to a listener until it is restored, and three more for each call that failed, of which two count.
@@ -57,6 +72,8 @@ pub enum Promise {
     DriftTold,
     /// 9: who asks a release to end is heard at the next look.
     AbortHeard,
+    /// 9: after its deadline a release goes on to nothing but its end.
+    DeadlineKept,
     /// 9: whatever happens to the execution, the release ends.
     AlwaysEnds,
     /// A person is only called when restoring is impossible.

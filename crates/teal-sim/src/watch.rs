@@ -64,6 +64,8 @@ pub(crate) struct AlarmsSeen {
     pub(crate) at: Timestamp,
     pub(crate) all_ok: bool,
     pub(crate) any_raised: bool,
+    /// One does not exist.
+    pub(crate) any_gone: bool,
     /// Since when the one that is raised longest is.
     pub(crate) raised_since: Option<Timestamp>,
 }
@@ -74,7 +76,8 @@ impl Seen {
         let all_ok = names.iter().all(|name| state_of(name) == Some(AlarmState::Ok));
         let raised = || readings.iter().filter(|reading| reading.state == AlarmState::Alarm);
         let raised_since = raised().filter_map(|reading| reading.since).min();
-        self.alarms = Some(AlarmsSeen { at, all_ok, any_raised: raised().next().is_some(), raised_since });
+        let any_gone = names.iter().any(|name| state_of(name).is_none());
+        self.alarms = Some(AlarmsSeen { at, all_ok, any_raised: raised().next().is_some(), any_gone, raised_since });
     }
 
     pub(crate) fn alarms_unread(&mut self) {

@@ -1,7 +1,7 @@
 //! The promises of the design, under what seeds let go wrong. `docs/simulation.md` tells how to run more, and how to replay one.
 
 use std::thread;
-use teal_sim::{Campaign, Mutation, replay, simulate};
+use teal_sim::{Campaign, Mutation, Promise, replay, simulate};
 
 /// What a test can afford in a debug build. The command in `docs/simulation.md` runs millions.
 const SEEDS: u64 = 4_000;
@@ -54,6 +54,30 @@ fn every_mutation_is_caught() {
             let report =
                 report.unwrap_or_else(|| panic!("{mutation:?} was not caught within {MUTANT_SEEDS} schedules"));
             println!("{mutation:?}: caught by seed {}, {}", report.seed, report.breaches[0].promise);
+        }
+    });
+}
+
+/// A promise that nothing can break is not checked.
+#[test]
+fn every_promise_is_broken_by_a_mutation() {
+    let broken_by = |promise: Promise| {
+        let meant: Vec<Mutation> = Mutation::ALL.into_iter().filter(|mutation| mutation.breaks() == promise).collect();
+        let breaks =
+            |seed, mutation| simulate(seed, Some(mutation)).breaches.iter().any(|breach| breach.promise == promise);
+        // Some of them do it in every tenth schedule, others in hardly any.
+        (0..MUTANT_SEEDS)
+            .flat_map(|seed| meant.iter().map(move |mutation| (seed, *mutation)))
+            .find(|(seed, mutation)| breaks(*seed, *mutation))
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> =
+            Promise::ALL.iter().map(|promise| (promise, scope.spawn(move || broken_by(*promise)))).collect();
+        for (promise, worker) in workers {
+            let (seed, mutation) = worker.join().unwrap_or(None).unwrap_or_else(|| {
+                panic!("{promise} was broken by no mutation that is meant to break it within {MUTANT_SEEDS} schedules")
+            });
+            println!("{promise}: broken by {mutation:?} with seed {seed}");
         }
     });
 }

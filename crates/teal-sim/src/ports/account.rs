@@ -34,7 +34,7 @@ impl World for Link<'_> {
             }
             Ok(())
         });
-        if let Err(error) = assumed.await {
+        if let Err(error) = self.mutated_role(assumed.await) {
             // Whatever it was to read, it does not know.
             self.world.watch.borrow_mut().could_not_read_health(&self.who);
             return Err(error);

@@ -62,6 +62,9 @@ impl Fleet for Link<'_> {
     }
 
     async fn hold_capacity(&self, runner: &Runner, hold: &CapacityHold) -> PortResult<()> {
+        if !self.holds_capacity() {
+            return Ok(());
+        }
         self.act("RegisterScalableTarget", Deed::Hold { service: runner.name().to_owned(), hold: *hold }).await
     }
 
@@ -115,6 +118,9 @@ impl Fleet for Link<'_> {
     }
 
     async fn scale_in(&self, runner: &Runner) -> PortResult<()> {
+        if !self.takes_green_in() {
+            return Ok(());
+        }
         self.act("UpdateService", Deed::ScaleIn { service: runner.name().to_owned() }).await
     }
 }

@@ -95,7 +95,7 @@ impl Ledger for Link<'_> {
     async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
         self.call(QUERY, |_| {
             let found = self.world.state().requests.get(release).cloned();
-            Ok(self.mutated_requests(found.unwrap_or_default()))
+            Ok(self.mutated_requests(release, found.unwrap_or_default()))
         })
         .await
     }
@@ -131,7 +131,11 @@ impl Ledger for Link<'_> {
     async fn watching(&self, account: Option<&str>, alarm: &AlarmName) -> PortResult<Vec<ReleaseId>> {
         self.call(QUERY, |_| {
             let state = self.world.state();
-            let watchers = state.watches.iter().filter(|(name, _)| *name == watched(account, alarm));
+            let is_meant = |name: &str| {
+                let mixed = self.mixes_accounts() && name.rsplit('#').next() == Some(alarm.as_str());
+                mixed || name == watched(account, alarm)
+            };
+            let watchers = state.watches.iter().filter(|(name, _)| is_meant(name));
             let ids = watchers.map(|(_, release)| release.clone());
             Ok(ids.filter(|id| self.index_shows(&state, id)).collect())
         })
@@ -150,13 +154,17 @@ impl Ledger for Link<'_> {
                 state.locks.values().chain(untold.map(|record| &record.id)).cloned().collect();
             ids.sort();
             ids.dedup();
-            Ok(ids)
+            Ok(self.mutated_list(Mutation::ReleasesOverlooked, ids))
         })
         .await
     }
 
     async fn left(&self) -> PortResult<Vec<RouteLeft>> {
-        self.call(QUERY, |_| Ok(self.world.state().left.values().cloned().collect())).await
+        self.call(QUERY, |_| {
+            let left = self.world.state().left.values().cloned().collect();
+            Ok(self.mutated_list(Mutation::DriftOverlooked, left))
+        })
+        .await
     }
 
     async fn replace_left(&self, read: &RouteLeft, new: Option<&RouteLeft>) -> PortResult<()> {

@@ -17,6 +17,9 @@ pub(crate) const READ_LAG: SignedDuration = SignedDuration::from_secs(1);
 impl Router for Link<'_> {
     async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>> {
         self.count_request(part);
+        if self.reads_twice(part) {
+            self.count_request(part);
+        }
         let op = Op { name: "DescribeListeners", kind: OpKind::ReadListener };
         self.call(op, |course| {
             let found = self.read(part, course);
@@ -45,7 +48,7 @@ impl Router for Link<'_> {
         let actions = self.mutated_write(part, actions.to_vec());
         let based_on = self.world.watch.borrow().last_read(&self.who, part.key());
         let deed = Deed::SetActions { part: part.clone(), actions: actions.clone(), based_on };
-        let written = self.act("ModifyListener", deed).await;
+        let written = self.mutated_failure(self.act("ModifyListener", deed).await);
         self.remember_write(&written);
         written?;
         self.world.watch.borrow_mut().write_answered(&self.world.state(), part, &self.who, self.world.now());

@@ -29,6 +29,16 @@ impl Signals for Link<'_> {
         if self.world.mutation.is_some_and(|mutation| undated.contains(&mutation)) {
             return answer.map(|readings| readings.into_iter().map(|r| AlarmReading { since: None, ..r }).collect());
         }
+        if self.world.mutation == Some(Mutation::GoneAlarmsAreSilent) {
+            let mut readings = answer?;
+            for name in names {
+                if readings.iter().all(|reading| reading.name != *name) {
+                    let (name, reason, since) = (name.clone(), String::new(), None);
+                    readings.push(AlarmReading { name, state: AlarmState::InsufficientData, reason, since });
+                }
+            }
+            return Ok(readings);
+        }
         if self.world.mutation == Some(Mutation::SilenceIsGood) {
             let fine = |name: &AlarmName| AlarmReading {
                 name: name.clone(),

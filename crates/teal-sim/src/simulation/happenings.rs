@@ -19,6 +19,9 @@ use teal::steps::RaisedAlarm;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>
 const ALARM_EVALUATED_MILLIS: i64 = 10_000;
 
+/// An account that has nothing to do with the releases.
+pub(super) const OTHER_ACCOUNT: &str = "888888888888";
+
 /// Something that was wrong is well again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heal {
@@ -52,8 +55,14 @@ impl Simulation<'_> {
             }
             Happening::AlarmRaised => self.raise_alarm(),
             Happening::AlarmSilent => {
-                self.world.set_alarm(ALARM, AlarmState::InsufficientData);
+                // Not drawn, so that all other schedules stay what they are.
+                if self.world.calls().is_multiple_of(3) {
+                    self.world.state().alarms.remove(ALARM);
+                } else {
+                    self.world.set_alarm(ALARM, AlarmState::InsufficientData);
+                }
                 self.heal_later(Heal::Alarm);
+                self.alarm_of_others();
             }
             Happening::MetricsGone => {
                 self.traffic_of_green((0.0, 0.0));
@@ -176,6 +185,15 @@ impl Simulation<'_> {
         }
         if self.rng.u8(0..10) < 7 {
             self.heal_later(Heal::Alarm);
+        }
+    }
+
+    /// An alarm of the same name goes off in another account, and its event comes here.
+    fn alarm_of_others(&mut self) {
+        if let Ok(name) = ALARM.parse() {
+            let (account, reason) = (Some(OTHER_ACCOUNT.to_owned()), "Threshold Crossed".to_owned());
+            let alarm = RaisedAlarm { account, name, reason, at: Some(self.now()) };
+            self.deliver(&Invoke::by_event(Input::Alarm(alarm), None));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Functions that run: started, resumed, ended.
 
 use super::Simulation;
+use super::happenings::OTHER_ACCOUNT;
 use super::queue::Event;
 use crate::function::{ACT_MARGIN_MILLIS, Function, Input, invoke};
 use crate::link::{Link, Who, later};
@@ -86,6 +87,12 @@ impl<'w> Simulation<'w> {
         link.clock_ahead = skew;
         let who = link.who.clone();
         world.log(|| format!("{} starts", who.invocation));
+        if let Some(raised_at) = request.raised_at {
+            world.watch.borrow_mut().alarm_told(&who, raised_at);
+        }
+        if matches!(request.input.as_ref(), Input::Alarm(alarm) if alarm.account.as_deref() == Some(OTHER_ACCOUNT)) {
+            world.watch.borrow_mut().alarm_of_others_told(&who);
+        }
         let seen = Rc::clone(&link.seen);
         let future = Box::pin(invoke(link, call, Rc::clone(&request.input)));
         let waiting = Waiting::ForEver;

@@ -1,13 +1,18 @@
 //! Alarms: who must go back to blue for one, and for which one nobody may.
 
+use super::records::SKEW_MILLIS;
 use super::{AlarmsSeen, Seen, Watch};
+use crate::link::{Who, later};
 use crate::promise::Promise;
 use crate::state::State;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use teal::error::ErrorName;
 use teal::plan::AlarmName;
 use teal::release::{Phase, Release, ReleaseId};
 use teal::time::Timestamp;
+
+/// How long before a release an alarm went off for certain, in milliseconds: clocks may differ by ten seconds.
+const CERTAINLY_BEFORE_MILLIS: i64 = 10_000 + SKEW_MILLIS;
 
 /// What the watch knows of the alarm that all plans watch.
 #[derive(Debug, Default)]
@@ -20,6 +25,10 @@ pub(super) struct AlarmsKnown {
     passed_over_at: BTreeMap<ReleaseId, Timestamp>,
     /// When the alarm went off whose event on-alarm dealt with last.
     handled: Option<Timestamp>,
+    /// When the alarm went off whose event a run deals with.
+    dealt_with: BTreeMap<String, Timestamp>,
+    /// Runs that deal with another account's alarm.
+    of_others: BTreeSet<String>,
 }
 
 impl Watch {
@@ -28,8 +37,40 @@ impl Watch {
         self.alarms.raised_since = is_raised.then(|| self.alarms.raised_since.unwrap_or(now));
     }
 
+    /// A run of on-alarm begins to deal with an alarm that went off at `raised_at`.
+    pub(crate) fn alarm_told(&mut self, who: &Who, raised_at: Timestamp) {
+        self.alarms.dealt_with.insert(who.invocation.clone(), raised_at);
+    }
+
+    /// A run of on-alarm begins to deal with an alarm of another account.
+    pub(crate) fn alarm_of_others_told(&mut self, who: &Who) {
+        self.alarms.of_others.insert(who.invocation.clone());
+    }
+
+    /// A release was set back, or refused, for an alarm's event.
+    pub(super) fn check_event(&mut self, old: &Release, new: &Release, who: &Who) {
+        if old.setback.is_some() || new.setback.is_none() {
+            return;
+        }
+        if self.alarms.of_others.contains(&who.invocation) {
+            self.breach(Promise::OnlyItsAlarms, format!("{} goes back for another account's alarm", new.id));
+        }
+        let raised_at = self.alarms.dealt_with.get(&who.invocation);
+        let began_at = self.began_at.get(&new.id);
+        if let (Some(raised_at), Some(began_at)) = (raised_at, began_at)
+            && later(*raised_at, CERTAINLY_BEFORE_MILLIS) < *began_at
+        {
+            let what = format!("{} goes back for an alarm that went off at {raised_at}, before it was started", new.id);
+            self.breach(Promise::OnlyItsAlarms, what);
+        }
+    }
+
     pub(super) fn accepted(&mut self, new: &Release, seen: &Seen) {
         match seen.alarms {
+            Some(alarms) if alarms.any_gone => {
+                let what = format!("{} began although there is no such alarm as it names", new.id);
+                self.breach(Promise::NoDataNoAdvance, what);
+            }
             Some(alarms) if !alarms.any_raised => {
                 if self.alarms.handled.is_some_and(|raised_at| raised_at > alarms.at) {
                     let what = format!("an alarm went off and was dealt with while {} was accepted without it", new.id);

@@ -35,6 +35,7 @@ impl Watch {
             self.before_setback.insert(new.id.clone(), (now, old.clone()));
         }
         self.check_alarms(old, new, seen);
+        self.check_event(old, new, who);
         self.check_kept(old, new, who);
         self.check_locks(state, new);
         self.check_share(state, old, new, who);
@@ -47,6 +48,7 @@ impl Watch {
         }
         if old.phase != new.phase {
             self.check_heard(old, new, who);
+            self.check_deadline(old, new, who);
             self.phase_changed(state, old, new, who, seen, now);
         }
     }
@@ -75,6 +77,19 @@ impl Watch {
         }
         if old.phase.is_terminal() && old.phase != new.phase {
             self.breach(Promise::PhasesInOrder, format!("{} ended as {} and is now {}", new.id, old.phase, new.phase));
+        }
+    }
+
+    /// A look goes on although the deadline has passed before it began.
+    fn check_deadline(&mut self, old: &Release, new: &Release, who: &Who) {
+        let looks =
+            matches!(old.phase, Phase::Bake { .. } | Phase::AwaitApproval { .. }) && old.bake_passed_at.is_none();
+        let ends = matches!(new.phase, Phase::RollBack | Phase::RollbackNeedsHuman | Phase::RolledBack);
+        let allowed = 1000 * i64::from(new.plan.deadline.as_seconds());
+        // Not by what the record says of it: that is what is to be checked.
+        if looks && !ends && later(new.started_at, allowed + SKEW_MILLIS) < who.started {
+            let what = format!("{} goes from {} to {} after its deadline", new.id, old.phase, new.phase);
+            self.breach(Promise::DeadlineKept, what);
         }
     }
 
@@ -180,9 +195,9 @@ impl Watch {
         }
     }
 
-    /// What is about to get its first weight, or to be approved for it, has had its alarms read: none is raised.
+    /// What is about to get its first weight, or to be approved for it, has had its alarms read: all are there, and none is raised.
     fn check_first_weight(&mut self, new: &Release, seen: &Seen) {
-        let not_raised = seen.alarms.is_some_and(|alarms| !alarms.any_raised);
+        let not_raised = seen.alarms.is_some_and(|alarms| !alarms.any_raised && !alarms.any_gone);
         if !not_raised && !self.alarms_allow(new, seen) {
             let what = format!("{} goes on to {}: alarms {:?}", new.id, new.phase, seen.alarms);
             self.breach(Promise::NoDataNoAdvance, what);
