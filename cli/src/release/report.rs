@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use serde_json::json;
 use teal::ports::Ledger;
 use teal::release::{Release, ReleaseId};
+use teal::request::Requests;
 use teal::story::StoryEntry;
 use teal::time::seconds_until;
 
@@ -14,18 +15,19 @@ pub(super) async fn report(connection: &Connection, id: &ReleaseId) -> Result<Ex
     let story = connection.aws.story(id).await?;
     let requests = connection.aws.requests(id).await?;
     if connection.json {
-        print_json(&json!({"release": release, "story": story, "requests": requests}))?;
+        let Requests { read, unread } = requests;
+        print_json(&json!({"release": release, "story": story, "requests": read, "unreadRequests": unread}))?;
         return Ok(Exit::Fine);
     }
-    for line in whole_story(&release, &story) {
+    for line in whole_story(&release, &story, &requests.unread) {
         println!("{line}");
     }
     Ok(Exit::Fine)
 }
 
 /// Where the release is, then everything that happened to it, by the seconds since it started.
-fn whole_story(release: &Release, story: &[StoryEntry]) -> Vec<String> {
-    let mut text = lines(release, story);
+fn whole_story(release: &Release, story: &[StoryEntry], unread: &[String]) -> Vec<String> {
+    let mut text = lines(release, story, unread);
     text.push(String::new());
     text.push(format!("{:>9}  what happened", "after"));
     let told = |entry: &StoryEntry| {
@@ -47,7 +49,7 @@ mod tests {
         machine.finish();
         let release = world.record(machine.release()).unwrap();
         let story = world.state().stories[machine.release()].clone();
-        let text = whole_story(&release, &story);
+        let text = whole_story(&release, &story, &[]);
         let gap = text.iter().position(String::is_empty).unwrap();
         assert!(text[2].starts_with("phase      Promoted since "), "{text:?}");
         let told = &text[gap + 2..];

@@ -23,7 +23,8 @@ pub(super) async fn status(args: &WatchArgs) -> Result<Exit, ReleaseError> {
         return Ok(Exit::Fine);
     }
     let story = connection.aws.story(id).await?;
-    for line in lines(&release, &story) {
+    let unread = connection.aws.requests(id).await?.unread;
+    for line in lines(&release, &story, &unread) {
         println!("{line}");
     }
     Ok(Exit::Fine)
@@ -49,8 +50,8 @@ async fn without_record(
     Ok(Exit::Fine)
 }
 
-/// Where a release is, and why, for a person.
-pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
+/// Where a release is, and why, for a person. `unread` are requests that cannot be read.
+pub(super) fn lines(release: &Release, story: &[StoryEntry], unread: &[String]) -> Vec<String> {
     let mut lines = vec![
         format!("release    {}", release.id),
         format!("service    {} {}", release.plan.service, release.plan.version),
@@ -63,6 +64,7 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry]) -> Vec<String> {
     ];
     let asked = story.iter().filter(|entry| matches!(entry.fact, Fact::Asked { .. }));
     lines.extend(asked.map(|entry| format!("asked      {} {}", entry.at, entry.fact)));
+    lines.extend(unread.iter().map(|why| format!("unheard    {why}")));
     if let Some(account) = &release.plan.account {
         lines.insert(2, format!("account    {} by {}", account.number(), account.role));
     }
@@ -133,7 +135,7 @@ mod tests {
         machine.run_until(|next| next == state);
         let release = world.record(machine.release()).unwrap();
         let story = world.state().stories[machine.release()].clone();
-        lines(&release, &story)
+        lines(&release, &story, &[])
     }
 
     #[track_caller]
@@ -154,7 +156,7 @@ mod tests {
         world.ask(&release, Ask::Approve { stage: 0 });
         machine.finish();
         let story = world.state().stories[&release].clone();
-        let lines = lines(&world.record(&release).unwrap(), &story);
+        let lines = lines(&world.record(&release).unwrap(), &story, &[]);
         assert!(field(&lines, "asked").contains("user/ada"), "{lines:#?}");
         assert!(field(&lines, "execution").contains("r-1 (who started it: CloudTrail"), "{lines:#?}");
     }
@@ -225,9 +227,19 @@ mod tests {
         world.set_alarm(ALARM, AlarmState::Alarm);
         machine.finish();
         let release = world.record(machine.release()).unwrap();
-        let lines = lines(&release, &[]);
+        let lines = lines(&release, &[], &[]);
         assert_eq!(field(&lines, "traffic"), "0% green, 100% blue");
         assert!(field(&lines, "why").starts_with("Teal.AlarmRaised: "), "{lines:#?}");
         assert!(field(&lines, "decided").ends_with(" by EvaluateHealth"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_is_shown() {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|next| next == State::Bake);
+        let unread = "the request \"pause\" cannot be read by this version of Teal".to_owned();
+        let lines = lines(&world.record(machine.release()).unwrap(), &[], &[unread]);
+        assert!(field(&lines, "unheard").starts_with("the request \"pause\" cannot be read"), "{lines:#?}");
     }
 }

@@ -34,7 +34,7 @@ use teal::hook::HookTicket;
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError, PortResult};
 use teal::release::{Release, ReleaseId, Summary};
-use teal::request::Request;
+use teal::request::{Request, Requests};
 use teal::story::StoryEntry;
 use transaction::{Cancelled, TRANSACTION_LIMIT};
 
@@ -124,20 +124,29 @@ impl Ledger for Aws {
         put.await.map(drop).map_err(|error| port_error(PUT_ITEM, &self.table(), &error))
     }
 
-    async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
-        let texts = self.query(&Keyed::requests(release), "", "request").await?;
-        let read = texts.iter().map(|text| item::decode::<Request>(QUERY, &format!("a request to {release}"), text));
-        let mut requests = read.collect::<PortResult<Vec<_>>>()?;
-        requests.sort_by_key(|request| request.at);
+    async fn requests(&self, release: &ReleaseId) -> PortResult<Requests> {
+        let mut requests = Requests::default();
+        // People write here: what one of them spoilt keeps nobody else from being heard.
+        for item in self.query_items(&Keyed::requests(release), "").await? {
+            match item::read_request(&item) {
+                Ok(request) => requests.read.push(request),
+                Err(why) => requests.unread.push(why),
+            }
+        }
+        requests.read.sort_by_key(|request| request.at);
         Ok(requests)
     }
 
     async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()> {
-        self.put_once(item::request(release, request)?).await
+        let item = item::request(release, request)?;
+        match self.put_unless_there(item.clone()).await? {
+            Some(there) if item::read_request(&there).is_err() => self.put_over_spoilt(item, &there).await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn keep_hook(&self, release: &ReleaseId, ticket: &HookTicket) -> PortResult<()> {
-        self.put_once(item::hook(release, ticket)?).await
+        self.put_unless_there(item::hook(release, ticket)?).await.map(drop)
     }
 
     async fn hooks(&self, release: &ReleaseId) -> PortResult<Vec<HookTicket>> {
@@ -243,14 +252,32 @@ impl Aws {
         }
     }
 
-    /// Writes an item unless there is one in its place.
-    async fn put_once(&self, item: Item) -> PortResult<()> {
+    /// Writes an item unless there is one in its place; gives that one, as far as it is told.
+    async fn put_unless_there(&self, item: Item) -> PortResult<Option<Item>> {
         let put = self
             .dynamodb()
             .put_item()
             .table_name(&self.settings.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)");
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = put.send().await else { return Ok(None) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item().cloned()),
+            _ => Err(port_error(PUT_ITEM, &self.table(), &error)),
+        }
+    }
+
+    /// Writes a request in the place of one that cannot be read, unless somebody else has done so.
+    async fn put_over_spoilt(&self, item: Item, spoilt: &Item) -> PortResult<()> {
+        let put = self.dynamodb().put_item().table_name(&self.settings.table).set_item(Some(item));
+        let put = put.expression_attribute_names("#request", "request");
+        let put = match spoilt.get("request") {
+            Some(there) => {
+                put.condition_expression("#request = :there").expression_attribute_values(":there", there.clone())
+            }
+            None => put.condition_expression("attribute_not_exists(#request)"),
+        };
         match put.send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
@@ -318,6 +345,11 @@ impl Aws {
 
     /// One attribute of every item under `pk` whose sort key begins with `prefix`, in the order of the sort keys.
     async fn query(&self, pk: &str, prefix: &str, attribute: &str) -> PortResult<Vec<String>> {
+        let items = self.query_items(pk, prefix).await?;
+        Ok(items.iter().filter_map(|item| item::text(item, attribute)).map(str::to_owned).collect())
+    }
+
+    async fn query_items(&self, pk: &str, prefix: &str) -> PortResult<Vec<Item>> {
         let mut query = self
             .dynamodb()
             .query()
@@ -332,12 +364,12 @@ impl Aws {
                 .expression_attribute_values(":prefix", string(prefix))
         };
         let mut pages = query.into_paginator().send();
-        let mut texts = Vec::new();
+        let mut items = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| port_error(QUERY, &self.table(), &error))?;
-            texts.extend(page.items().iter().filter_map(|item| item::text(item, attribute)).map(str::to_owned));
+            items.extend_from_slice(page.items());
         }
-        Ok(texts)
+        Ok(items)
     }
 }
 

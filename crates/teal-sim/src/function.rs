@@ -166,6 +166,7 @@ mod tests {
     use std::pin::{Pin, pin};
     use std::task::{Context, Poll, Waker};
     use teal::error::ErrorName;
+    use teal::request::Ask;
     use teal::story::Fact;
 
     #[test]
@@ -193,6 +194,33 @@ mod tests {
         let answered = pin!(run).poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(answered, Poll::Ready(Err(_))), "{answered:?}");
         assert_eq!(step.failed(), Some(machine.release()));
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_is_told_and_keeps_no_other_from_being_heard() {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::Bake);
+        machine.enter();
+        world.state().spoilt_requests.push("the request \"pause\" cannot be read".to_owned());
+        world.ask(machine.release(), Ask::Abort);
+        let now = world.now();
+        let call = Invocation {
+            id: "look-1".to_owned(),
+            function: "evaluate-health".to_owned(),
+            now,
+            act_by: later(now, Function::EvaluateHealth.timeout_millis()),
+            account: own_account(),
+        };
+        let who = Who { invocation: call.id.clone(), function: Function::EvaluateHealth, started: now };
+        let link = Link::new(&world, who);
+        let mut step = Step::new(&link, &call);
+        let input = StepInput { release: machine.release().clone() };
+        let run = Box::pin(steps::evaluate_health(&mut step, &input));
+        let Poll::Ready(answer) = pin!(run).poll(&mut Context::from_waker(Waker::noop())) else { panic!("it waits") };
+        assert_eq!(answer.unwrap().error, Some(ErrorName::Aborted));
+        let told = step.into_story().into_iter().map(|(_, entry)| entry.fact.to_string());
+        assert_eq!(told.filter(|fact| fact.contains("\"pause\" cannot be read")).count(), 1);
     }
 
     /// Lets a function go on until it is done, or something has come about.

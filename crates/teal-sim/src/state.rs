@@ -58,6 +58,8 @@ pub struct State {
     pub locks: BTreeMap<String, ReleaseId>,
     pub watches: BTreeSet<(String, ReleaseId)>,
     pub requests: BTreeMap<ReleaseId, Vec<Request>>,
+    /// Those that cannot be read, in words: of every release.
+    pub spoilt_requests: Vec<String>,
     /// Hooks that were kept.
     pub hooks: BTreeMap<ReleaseId, Vec<HookTicket>>,
     pub stories: BTreeMap<ReleaseId, Vec<StoryEntry>>,

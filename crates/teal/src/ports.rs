@@ -25,7 +25,7 @@ use crate::hook::HookTicket;
 use crate::pipeline::JobAnswer;
 use crate::plan::{Account, AlarmName, HttpCheck};
 use crate::release::{Release, ReleaseId, Summary};
-use crate::request::Request;
+use crate::request::{Request, Requests};
 use crate::story::{Announcement, StoryEntry};
 use crate::time::Timestamp;
 use crate::units::Span;
@@ -129,10 +129,10 @@ pub trait Ledger {
     /// writes fail. A function has one such line for each revision; what it tells next replaces it.
     async fn tell(&self, release: &Release, entry: &StoryEntry) -> PortResult<()>;
 
-    /// What people asked of this release (approve, reject, abort), oldest first.
-    async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>>;
+    /// What people asked of this release (approve, reject, abort).
+    async fn requests(&self, release: &ReleaseId) -> PortResult<Requests>;
 
-    /// Writes a request; asking the same again changes nothing.
+    /// Writes a request; asking the same again changes nothing, unless what is there cannot be read.
     async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()>;
 
     /// Keeps a hook that waits for its answer, whether there is a record of the release yet or not; kept again it changes nothing.

@@ -31,6 +31,15 @@ impl Request {
     }
 }
 
+/// All that was asked of a release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// The oldest first.
+    pub read: Vec<Request>,
+    /// In words, those that cannot be read: a person wrote them by hand, or a newer Teal. They keep no other from being heard.
+    pub unread: Vec<String>,
+}
+
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

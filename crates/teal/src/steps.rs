@@ -38,6 +38,7 @@ use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::Account;
 use crate::ports::{Held, PortError, PortResult, World};
 use crate::release::{Phase, Release, ReleaseId};
+use crate::request::{Request, Requests};
 use crate::route::{PartRef, key_in};
 use crate::state::State;
 use crate::story::{Fact, StoryEntry};
@@ -238,6 +239,16 @@ impl<'a, W: World> Step<'a, W> {
     fn tell_only(&mut self, release: &ReleaseId, fact: Fact) {
         let entry = StoryEntry { at: self.moment(), by: self.call.function.clone(), fact };
         self.told.push((release.clone(), entry));
+    }
+
+    /// What people asked of a release. What cannot be read of it is told and passed over: one who may write there keeps nobody else from
+    /// being heard.
+    async fn requests_to(&mut self, release: &ReleaseId) -> TealResult<Vec<Request>> {
+        let Requests { read, unread } = self.world.requests(release).await?;
+        for why in unread {
+            self.tell_only(release, Fact::Noted { note: format!("{why}. Nobody acts on it: ask again with `teal`") });
+        }
+        Ok(read)
     }
 
     /// Whether a release that is under way may act on a part of a route in an account, Teal's own or the one with this number.

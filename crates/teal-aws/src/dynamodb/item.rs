@@ -231,6 +231,17 @@ pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
     Ok(key.with([("request", json(request)?), ("expiresAt", expires_at)]))
 }
 
+/// The request in an item, or what was asked and why it cannot be read.
+pub(super) fn read_request(item: &Item) -> Result<Request, String> {
+    let what = format!("the request {:?}", text(item, "sk").unwrap_or_default());
+    match text(item, "request") {
+        None => Err(format!("{what} has no attribute `request` with a text")),
+        Some(found) => {
+            teal::json::read(found).map_err(|error| format!("{what} cannot be read by this version of Teal: {error}"))
+        }
+    }
+}
+
 /// A hook. The same lifecycle event may be asked about by another call, which is another hook.
 pub(super) fn hook(id: &ReleaseId, ticket: &HookTicket) -> PortResult<Item> {
     let key = Keyed { pk: Keyed::hooks(id), sk: format!("{}#{}", ticket.event, ticket.execution) };

@@ -333,7 +333,8 @@ async fn queries_read_every_page_consistently() {
         .json(&json!({"Items": [page(&late)], "LastEvaluatedKey": key}))
         .json(&json!({"Items": [page(&early)]}));
     let requests = script.aws().requests(&id("checkout-7")).await.unwrap();
-    assert_eq!(requests, [early, late], "oldest first");
+    assert_eq!(requests.read, [early, late], "oldest first");
+    assert_eq!(requests.unread, Vec::<String>::new());
     let sent = script.sent();
     assert_eq!(sent[1].json()["ExclusiveStartKey"], key);
     assert_eq!(sent[0].json()["ConsistentRead"], true);
@@ -385,6 +386,56 @@ async fn asking_twice_changes_nothing() {
     }
     let item = script.sent()[0].json()["Item"].clone();
     assert_eq!((&item["pk"]["S"], &item["sk"]["S"]), (&json!("request#checkout-7"), &json!("reject#1")));
+}
+
+#[tokio::test]
+async fn one_spoilt_request_keeps_no_other_from_being_heard() {
+    let abort = Request { ask: Ask::Abort, by: "ann".into(), at: at("2026-11-22T10:00:00Z"), note: None };
+    let item =
+        |sk: &str, request: Value| json!({"pk": {"S": "request#checkout-7"}, "sk": {"S": sk}, "request": request});
+    let text = |text: &str| json!({"S": text});
+    let script = Script::default().json(&json!({"Items": [
+        item("abort", text(&serde_json::to_string(&abort).unwrap())),
+        item("approve#0", text("yes please")),
+        item("giveUp", json!({"N": "1"})),
+        item("pause", text(r#"{"ask": "pause", "by": "ann", "at": "2026-11-22T09:00:00Z"}"#)),
+        {"pk": {"S": "request#checkout-7"}, "sk": {"S": "reject#1"}},
+    ]}));
+    let requests = script.aws().requests(&id("checkout-7")).await.unwrap();
+    assert_eq!(requests.read, [abort]);
+    assert_eq!(requests.unread.len(), 4, "{:?}", requests.unread);
+    for (unread, sk) in requests.unread.iter().zip(["approve#0", "giveUp", "pause", "reject#1"]) {
+        assert!(unread.contains(&format!("{sk:?}")), "{unread}");
+    }
+}
+
+#[tokio::test]
+async fn asking_takes_the_place_of_a_request_that_cannot_be_read() {
+    let abort = Request { ask: Ask::Abort, by: "ann".into(), at: at("2026-11-22T10:00:00Z"), note: None };
+    let exists = |request: Option<Value>| {
+        let mut item = json!({"pk": {"S": "request#checkout-7"}, "sk": {"S": "abort"}});
+        if let Some(request) = request {
+            item["request"] = request;
+        }
+        json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no", "Item": item})
+    };
+    let spoilt = [Some(json!({"S": "yes please"})), Some(json!({"N": "1"})), None];
+    for spoilt in spoilt {
+        let script = Script::default().answers(400, exists(spoilt.clone()).to_string()).json(&json!({}));
+        assert_eq!(script.aws().ask(&id("checkout-7"), &abort).await, Ok(()));
+        let sent = script.sent();
+        assert_eq!(sent.len(), 2, "{spoilt:?}");
+        let put = sent[1].json();
+        assert_eq!(put["Item"], sent[0].json()["Item"]);
+        match spoilt {
+            Some(there) => assert_eq!(put["ExpressionAttributeValues"][":there"], there),
+            None => assert_eq!(put["ConditionExpression"], "attribute_not_exists(#request)"),
+        }
+    }
+    let readable = json!({"S": serde_json::to_string(&abort).unwrap()});
+    let script = Script::default().answers(400, exists(Some(readable)).to_string());
+    assert_eq!(script.aws().ask(&id("checkout-7"), &abort).await, Ok(()), "asked already");
+    assert_eq!(script.sent().len(), 1);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use teal::hook::HookTicket;
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError, PortResult};
 use teal::release::{Release, ReleaseId, Summary};
-use teal::request::Request;
+use teal::request::{Request, Requests};
 use teal::story::StoryEntry;
 
 const GET: Op = Op::other("GetItem");
@@ -92,10 +92,11 @@ impl Ledger for Link<'_> {
         .await
     }
 
-    async fn requests(&self, release: &ReleaseId) -> PortResult<Vec<Request>> {
+    async fn requests(&self, release: &ReleaseId) -> PortResult<Requests> {
         self.call(QUERY, |_| {
             let found = self.world.state().requests.get(release).cloned();
-            Ok(self.mutated_requests(release, found.unwrap_or_default()))
+            let unread = self.world.state().spoilt_requests.clone();
+            Ok(Requests { read: self.mutated_requests(release, found.unwrap_or_default()), unread })
         })
         .await
     }

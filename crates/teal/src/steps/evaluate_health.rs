@@ -65,7 +65,7 @@ enum Waits {
 impl<W: World> Step<'_, W> {
     /// What ends the release whatever the metrics say.
     async fn reason_to_stop(&mut self, release: &mut Release) -> TealResult<Option<TealError>> {
-        for request in self.world.requests(&release.id).await? {
+        for request in self.requests_to(&release.id).await? {
             let error = match request.ask {
                 Ask::Abort => ErrorName::Aborted,
                 Ask::Reject { stage } if release.phase == (Phase::AwaitApproval { stage }) => ErrorName::Rejected,
@@ -195,7 +195,7 @@ impl<W: World> Step<'_, W> {
     }
 
     async fn hold_at_gate(&mut self, release: &mut Release, stage: usize, verdict: &Verdict) -> TealResult<Answer> {
-        let requests = self.world.requests(&release.id).await?;
+        let requests = self.requests_to(&release.id).await?;
         let approved = requests.into_iter().find(|request| request.ask == Ask::Approve { stage });
         let is_approved = approved.is_some();
         let silent = verdict.decision == Decision::Insufficient;

@@ -36,7 +36,7 @@ struct Shared {
 impl<W: World> Step<'_, W> {
     /// Whether a person asked for the end without what is missing. Only one who was called can: what ends a release otherwise gives up nothing.
     pub(super) async fn given_up(
-        &self,
+        &mut self,
         release: &Release,
         missing: &str,
         on_green: bool,
@@ -48,7 +48,7 @@ impl<W: World> Step<'_, W> {
     }
 
     /// Whether a person asked for the end with the traffic on green, for blue could not serve in all the time that it was given.
-    pub(super) async fn left_on_green(&self, release: &Release, why: &str) -> TealResult<Option<GivenUp>> {
+    pub(super) async fn left_on_green(&mut self, release: &Release, why: &str) -> TealResult<Option<GivenUp>> {
         if !self.is_blue_waited_out(release) {
             return Ok(None);
         }
@@ -107,8 +107,8 @@ impl<W: World> Step<'_, W> {
         Ok(shared)
     }
 
-    async fn request_of(&self, release: &Release, asks: &[Ask]) -> TealResult<Option<Request>> {
-        let requests = self.world.requests(&release.id).await?;
+    async fn request_of(&mut self, release: &Release, asks: &[Ask]) -> TealResult<Option<Request>> {
+        let requests = self.requests_to(&release.id).await?;
         Ok(requests.into_iter().find(|request| asks.contains(&request.ask)))
     }
 

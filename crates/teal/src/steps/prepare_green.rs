@@ -84,8 +84,8 @@ impl<W: World> Step<'_, W> {
     }
 
     /// While green comes up there are no looks that would notice it.
-    pub(super) async fn stop_if_aborted(&self, release: &Release) -> TealResult<()> {
-        let requests = self.world.requests(&release.id).await?;
+    pub(super) async fn stop_if_aborted(&mut self, release: &Release) -> TealResult<()> {
+        let requests = self.requests_to(&release.id).await?;
         match requests.iter().find(|request| request.ask == Ask::Abort) {
             Some(request) => Err(TealError::new(ErrorName::Aborted, request.as_cause())),
             None => Ok(()),
