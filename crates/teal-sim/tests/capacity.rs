@@ -140,6 +140,21 @@ fn a_shift_that_finds_blue_sick_when_it_reads_back_does_not_bake() {
     }
 }
 
+/// Teal has moved no traffic yet, and somebody else has.
+#[test]
+fn green_that_somebody_gave_weight_to_answers_until_all_of_the_load_balancer_knows() {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::ShiftTraffic);
+    let changed = vec![forward(&[(GROUP_A, 500), (GROUP_B, 500)])];
+    world.state().parts.insert(LISTENER.to_owned(), changed);
+    machine.run_until(|_| world.weight(LISTENER, GROUP_B) == Some(0));
+    let restored_at = world.now();
+    machine.run_until(|_| world.state().services["checkout-b"].desired == 0);
+    assert!(seconds_until(restored_at, world.now()) >= 15);
+    assert_eq!(machine.finish().error, Some(ErrorName::RouteChanged));
+}
+
 /// Not all of the load balancer knows at once that green has no weight any more.
 #[test]
 fn after_a_rollback_green_answers_until_all_of_the_load_balancer_knows() {

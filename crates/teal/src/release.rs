@@ -113,7 +113,7 @@ pub struct Release {
     /// When the test route was pointed at green.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_route_pointed_at: Option<Timestamp>,
-    /// When green was about to get production traffic for the first time.
+    /// When green was about to get production traffic for the first time, or what somebody else had given it was taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_shift_at: Option<Timestamp>,
     /// The deployment that moves the traffic in Teal's place, once there is one.

@@ -189,6 +189,10 @@ impl<W: World> Step<'_, W> {
         } else if !again {
             return;
         }
+        if again {
+            // Where Teal had given green nothing, somebody else had.
+            release.first_shift_at.get_or_insert(moment);
+        }
         release.restored_at = Some(moment);
     }
 
