@@ -150,7 +150,7 @@ pub struct Release {
     /// Since when looks cannot reach the account that the service is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_reach_since: Option<Timestamp>,
-    /// Since when the route is not given back because blue could not serve.
+    /// Since when rolling back waits for a blue that cannot serve: with the weights as they are, or after blue got them and went down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_on_green_since: Option<Timestamp>,
     /// When the route was read wholly on blue again, after the last write that gave traffic back.
