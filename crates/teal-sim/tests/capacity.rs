@@ -4,6 +4,7 @@
 
 use teal::error::ErrorName;
 use teal::ports::{AlarmState, Scaling};
+use teal::release::Phase;
 use teal::request::Ask;
 use teal::state::State;
 use teal::story::Fact;
@@ -96,6 +97,65 @@ fn where_blue_does_not_come_up_a_person_is_called() {
     assert!(todo.contains("Bring service checkout-a up (3 tasks)"), "{todo}");
 }
 
+fn told(world: &World, machine: &Machine<'_>) -> String {
+    world.state().stories[machine.release()].iter().map(|entry| entry.fact.to_string() + "\n").collect()
+}
+
+/// A release that an alarm has ended, with everything on blue, which goes down in that moment.
+fn blue_goes_down_once_it_has_everything(world: &World) -> Machine<'_> {
+    let mut machine = baking(world);
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    machine.run_until(|_| world.weight(LISTENER, GROUP_B) == Some(0));
+    machine
+}
+
+#[test]
+fn a_blue_that_goes_down_when_it_has_got_the_traffic_is_brought_up_and_green_stays_until_then() {
+    let world = World::new();
+    world.state().task_seconds = 60;
+    let mut machine = blue_goes_down_once_it_has_everything(&world);
+    world.state().services.get_mut("checkout-a").unwrap().desired = 0;
+    let down_at = world.now();
+    machine.run_until(|_| world.state().services["checkout-a"].desired > 0);
+    assert!(seconds_until(down_at, world.now()) <= 15);
+    machine.run_until(|_| seconds_until(down_at, world.now()) >= 45);
+    assert!(world.state().services["checkout-b"].desired > 0, "it is the only one that could serve");
+    assert_eq!(split(&world), (Some(100), Some(0)), "the verdict was against green");
+    assert_eq!(machine.finish().state, State::RolledBack);
+    assert_eq!(world.state().services["checkout-b"].desired, 0);
+    let told = told(&world, &machine);
+    assert_eq!(told.matches("all traffic is on blue, which cannot serve it: blue's").count(), 1, "told once: {told}");
+}
+
+#[test]
+fn for_a_blue_that_has_the_traffic_and_stays_down_a_person_is_called() {
+    let world = World::new();
+    let mut machine = blue_goes_down_once_it_has_everything(&world);
+    world.state().sick.insert("checkout-a".to_owned());
+    let down_at = world.now();
+    assert_eq!(machine.finish().state, State::RollbackNeedsHuman);
+    assert!(seconds_until(down_at, world.now()) >= 900);
+    assert!(world.state().services["checkout-b"].desired > 0);
+    let told = told(&world, &machine);
+    assert!(told.contains("Bring service checkout-a up (3 tasks), then sweep ends the release"), "{told}");
+    world.state().sick.clear();
+    world.state().ended.insert(format!("execution:{}", machine.release()), "SUCCEEDED".to_owned());
+    world.pass(300);
+    let _ = world.sweep().unwrap();
+    assert_eq!(world.record(machine.release()).unwrap().phase, Phase::RolledBack);
+    assert_eq!(world.state().services["checkout-b"].desired, 0);
+}
+
+#[test]
+fn where_blue_goes_down_and_green_is_no_better_the_release_ends_and_says_so() {
+    let world = World::new();
+    let mut machine = blue_goes_down_once_it_has_everything(&world);
+    world.state().sick.extend(["checkout-a".to_owned(), "checkout-b".to_owned()]);
+    assert_eq!(machine.finish().state, State::RolledBack);
+    let told = told(&world, &machine);
+    assert!(told.contains("has no healthy target, and green is no better"), "{told}");
+}
+
 #[test]
 fn where_neither_colour_is_healthy_blue_gets_the_traffic() {
     let world = World::new();
@@ -138,6 +198,21 @@ fn a_shift_that_finds_blue_sick_when_it_reads_back_does_not_bake() {
         let report = rehearse(seed, vec![planned]);
         assert!(report.breaches.is_empty(), "seed {seed}: {:?}", report.breaches);
     }
+}
+
+/// Teal has moved no traffic yet, and somebody else has.
+#[test]
+fn green_that_somebody_gave_weight_to_answers_until_all_of_the_load_balancer_knows() {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::ShiftTraffic);
+    let changed = vec![forward(&[(GROUP_A, 500), (GROUP_B, 500)])];
+    world.state().parts.insert(LISTENER.to_owned(), changed);
+    machine.run_until(|_| world.weight(LISTENER, GROUP_B) == Some(0));
+    let restored_at = world.now();
+    machine.run_until(|_| world.state().services["checkout-b"].desired == 0);
+    assert!(seconds_until(restored_at, world.now()) >= 15);
+    assert_eq!(machine.finish().error, Some(ErrorName::RouteChanged));
 }
 
 /// Not all of the load balancer knows at once that green has no weight any more.

@@ -113,7 +113,7 @@ pub struct Release {
     /// When the test route was pointed at green.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_route_pointed_at: Option<Timestamp>,
-    /// When green was about to get production traffic for the first time.
+    /// When green was about to get production traffic for the first time, or what somebody else had given it was taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_shift_at: Option<Timestamp>,
     /// The deployment that moves the traffic in Teal's place, once there is one.
@@ -150,7 +150,7 @@ pub struct Release {
     /// Since when looks cannot reach the account that the service is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_reach_since: Option<Timestamp>,
-    /// Since when the route is not given back because blue could not serve.
+    /// Since when rolling back waits for a blue that cannot serve: with the weights as they are, or after blue got them and went down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_on_green_since: Option<Timestamp>,
     /// When the route was read wholly on blue again, after the last write that gave traffic back.

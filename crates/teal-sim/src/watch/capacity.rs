@@ -8,6 +8,7 @@ use crate::promise::Promise;
 use crate::state::{GROUP_A, GROUP_B, State};
 use teal::ports::TargetHealth;
 use teal::release::Release;
+use teal::request::Ask;
 use teal::route::{Action, PartRef, weight_in};
 use teal::time::Timestamp;
 
@@ -84,6 +85,22 @@ impl Watch {
                 who.invocation,
                 short(part.key())
             );
+            self.breach(Promise::LesserEvil, what);
+        }
+    }
+
+    /// A rollback is about to take green in: it may still be needed where blue went down after it got the traffic.
+    pub(super) fn before_taking_green_in(&mut self, state: &State, release: &Release, who: &Who) {
+        let given_up = [Ask::GiveUp, Ask::LeaveOnGreen].iter().any(|ask| state.has_asked(&release.id, *ask));
+        if release.first_shift_at.is_none() || given_up || self.health_unread.contains(&who.invocation) {
+            return;
+        }
+        let stood = |group: &str| self.stood(group, who.started);
+        let (blue, green) = (stood(release.colours.blue.as_str()), stood(release.colours.green.as_str()));
+        if let (Some(blue), Some(green)) = (blue, green)
+            && green > blue
+        {
+            let what = format!("{} takes green in ({green:?}), and blue is {blue:?}", who.invocation);
             self.breach(Promise::LesserEvil, what);
         }
     }

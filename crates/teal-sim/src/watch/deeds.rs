@@ -148,6 +148,7 @@ impl Watch {
         } else {
             self.without_traffic(state, release, &release.colours.green, who, Promise::RouteWhole);
             self.known_everywhere(release, who, now);
+            self.before_taking_green_in(state, release, who);
         }
     }
 

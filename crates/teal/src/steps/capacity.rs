@@ -8,7 +8,7 @@ use crate::release::Release;
 use crate::route::{Colour, Destination};
 use crate::state::State;
 use crate::story::Fact;
-use crate::time::{after, seconds_until};
+use crate::time::{Timestamp, after, seconds_until};
 
 /// How long rolling back waits for blue to come up again before it calls for a person, in seconds: tasks start within minutes.
 const BLUE_PATIENCE_SECONDS: u64 = 900;
@@ -25,6 +25,13 @@ enum Standing {
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
     NoneHealthy,
     Healthy,
+}
+
+/// A blue without a healthy target.
+struct BlueDown {
+    why: String,
+    /// Whether green stands better.
+    green_is_better: bool,
 }
 
 impl<W: World> Step<'_, W> {
@@ -75,19 +82,46 @@ impl<W: World> Step<'_, W> {
 
     /// Whether blue would serve users no worse than green does now. What cannot be read stands in nobody's way back to blue.
     pub(super) async fn blue_serves_no_worse(&self, release: &Release) -> Result<(), String> {
+        match self.blue_down(release).await {
+            Some(BlueDown { why, green_is_better: true }) => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    /// How blue is down, where it is known to have no healthy target.
+    async fn blue_down(&self, release: &Release) -> Option<BlueDown> {
         let colours = &release.colours;
-        let Ok(blue) = self.standing(release, &colours.blue).await else { return Ok(()) };
-        if blue == Standing::Healthy {
-            return Ok(());
+        let blue = self.standing(release, &colours.blue).await.ok().filter(|blue| *blue != Standing::Healthy)?;
+        let green = self.standing(release, &colours.green).await.ok();
+        let blue_is = if blue == Standing::Empty { "no targets" } else { "no healthy target" };
+        let green_is = match green {
+            Some(green) if green <= blue => ", and green is no better",
+            Some(Standing::Healthy) => ", and green has healthy ones",
+            Some(_) => ", and green has targets at least",
+            None => "",
+        };
+        let why = format!("blue's {} {} has {blue_is}{green_is}", colours.blue.noun(), colours.blue);
+        Some(BlueDown { why, green_is_better: green > Some(blue) })
+    }
+
+    /// Called with all traffic just read on blue: whether that serves nobody, and green would. `since` when that is waited for.
+    pub(super) async fn blue_is_missed(&mut self, release: &mut Release, since: Option<Timestamp>) -> Option<String> {
+        // Where no traffic was moved, Teal has no part in it.
+        release.first_shift_at?;
+        let down = self.blue_down(release).await?;
+        if !down.green_is_better {
+            self.note(Fact::Noted { note: format!("all traffic is on blue, which cannot serve it: {}", down.why) });
+            return None;
         }
-        match self.standing(release, &colours.green).await {
-            Ok(green) if green > blue => {
-                let blue_is = if blue == Standing::Empty { "no targets" } else { "no healthy target" };
-                let green_is = if green == Standing::Healthy { "has healthy ones" } else { "has targets at least" };
-                Err(format!("blue's {} {} has {blue_is}, and green {green_is}", colours.blue.noun(), colours.blue))
-            }
-            Ok(_) | Err(_) => Ok(()),
+        if since.is_none() {
+            let note = format!(
+                "all traffic is on blue, which cannot serve it: {}. Blue is brought up, and green is not taken in before",
+                down.why
+            );
+            self.note(Fact::Noted { note });
         }
+        release.kept_on_green_since = since.or_else(|| Some(self.moment()));
+        Some(down.why)
     }
 
     async fn standing(&self, release: &Release, destination: &Destination) -> Result<Standing, PortError> {
@@ -138,8 +172,8 @@ impl<W: World> Step<'_, W> {
         let until = after(since, BLUE_PATIENCE_SECONDS);
         if problem.is_some() || self.is_blue_waited_out(release) {
             let todo = format!(
-                "the traffic stays where it is, for {why}{}. Bring {} up ({} {}), then sweep gives it the traffic within \
-                 five minutes. Where that cannot be, fix green and give it all the weight by hand: `teal abort {}` then ends the release with the \
+                "the traffic stays where it is, for {why}{}. Bring {} up ({} {}), then sweep ends the release within \
+                 five minutes, with all traffic on blue. Where that cannot be, fix green and give it all the weight by hand: `teal abort {}` then ends the release with the \
                  traffic on green",
                 problem.map_or(String::new(), |problem| format!("; blue cannot be brought up: {problem}")),
                 order.blue,

@@ -363,7 +363,9 @@ impl<W: World> Step<'_, W> {
             return Err(RestoreError::WouldHarm { why: why.clone() });
         }
         let ended = side.restore_actions(&part.part, &target).await;
-        self.given_back.insert(release.id.clone());
+        if release.route.iter().any(|production| production.part == part.part) {
+            self.given_back.insert(release.id.clone());
+        }
         self.heed_unanswered(release, &ended);
         if let Some(ended) = ended.map_err(|error| restore_error(&part.part, error))? {
             self.note(Fact::Noted { note: ended });

@@ -58,8 +58,15 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     }
     let was_on_blue = release.is_on_blue_for_good();
     step.begin_rollback(&mut release, caught).await?;
+    let missed_since = release.kept_on_green_since.filter(|_| release.restored_at.is_some());
     match step.restore(&mut release).await {
-        Ok(()) => step.finish_rollback(&mut release, None).await,
+        Ok(()) => {
+            step.note_restored(&mut release);
+            match step.blue_is_missed(&mut release, missed_since).await {
+                Some(why) => step.wait_for_blue(&mut release, why).await,
+                None => step.finish_rollback(&mut release, None).await,
+            }
+        }
         Err(RestoreError::Again(error)) => Err(error),
         Err(RestoreError::WouldHarm { why }) => match step.left_on_green(&release, &why).await? {
             Some(given_up) => step.leave_on_green(&mut release, given_up).await,
@@ -188,6 +195,10 @@ impl<W: World> Step<'_, W> {
             self.note(Fact::RouteRestored { seconds: seconds_until(since, moment) });
         } else if !again {
             return;
+        }
+        if again {
+            // Where Teal had given green nothing, somebody else had.
+            release.first_shift_at.get_or_insert(moment);
         }
         release.restored_at = Some(moment);
     }

@@ -61,7 +61,7 @@ pub(crate) const BUDGET: [Share; 10] = [
     // Its weights came after the rollback's, or it cannot know.
     Share::of("shift-traffic", When::Undone).once([5, 2], [2, 1]),
     // Where nobody has restored the route before, it does.
-    Share::of("roll-back", When::Entered(State::RollBack)).each([2, 0], [1, 0]).once([3, 2], [1, 1]),
+    Share::of("roll-back", When::Entered(State::RollBack)).each([3, 0], [1, 0]).once([3, 2], [1, 1]),
 ];
 
 /// What each function may call: Describe and Modify calls, by the states that an execution has entered and the parts of its route.
