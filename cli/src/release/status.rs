@@ -212,7 +212,7 @@ mod tests {
         machine.run_until(|next| next == State::PrepareGreen);
         world.set_alarm(ALARM, AlarmState::Ok);
         machine.run_until(|next| next == State::RetireBlue);
-        let told = |release: &ReleaseId| lines(&world.record(release).unwrap(), &world.state().stories[release]);
+        let told = |release: &ReleaseId| lines(&world.record(release).unwrap(), &world.state().stories[release], &[]);
         assert!(!told(machine.release()).iter().any(|line| line.starts_with("alarm")));
         world.alarm_raised(None, ALARM).unwrap().unwrap();
         let lines = told(machine.release());

@@ -10,9 +10,7 @@ use teal::ports::AlarmState;
 use teal::request::Ask;
 use teal::state::State;
 use teal::units::Span;
-use teal_sim::{
-    ALARM, Deployment, Fault, FaultKind, GROUP_A, GROUP_B, Machine, Move, TEST_LISTENER, World, forward,
-};
+use teal_sim::{ALARM, Deployment, Fault, FaultKind, GROUP_A, GROUP_B, Machine, Move, TEST_LISTENER, World, forward};
 
 #[test]
 fn a_deployment_that_waits_once_it_has_moved_everything_goes_on_though_blue_is_not_kept() {
