@@ -81,6 +81,7 @@ scenarios! {
     ecs_deployments_of_its_own: "ecs-native-hooks", "ecs-native-hooks-bad", "ecs-native-validation-bad", "ecs-native-pause";
     ecs_deployments_in_equal_steps: "ecs-native-linear", "ecs-native-linear-bad";
     ecs_deployments_all_at_once: "ecs-native-blue-green", "ecs-native-blue-green-bad";
+    ecs_deployments_with_a_release_by_hand: "ecs-native-by-hand", "ecs-native-by-hand-bad";
     ecs_deployments_that_pause_and_ask: "ecs-native-pause-hooks", "ecs-native-pause-bad";
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
