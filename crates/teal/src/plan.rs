@@ -48,7 +48,7 @@ pub use judge::{
 pub use logs::{LogCommands, LogField, LogGroup, LogQuery, LogSource, LogText, NewMessageAction, NewMessages};
 pub use metrics::{Metric, MetricName, MetricSource, Noise, XRayGroups};
 pub use name::{ServiceName, Version};
-pub use parameter::ParameterPath;
+pub use parameter::{ParameterPath, WeightParameter};
 pub use problem::{Path, Problem, Problems, Segment};
 pub(crate) use reference::deployment_of;
 pub use reference::{PlanRef, StoredStart};
