@@ -139,6 +139,18 @@ impl Runner {
         }
     }
 
+    /// Who brings it up, in words, with what it must have by then; `None` where Teal orders it.
+    #[must_use]
+    pub fn comes_by_itself(&self, desired: u32) -> Option<String> {
+        match self {
+            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => None,
+            Runner::External(_) => {
+                Some(format!("green is brought up by somebody else: {self} must have {desired} healthy targets"))
+            }
+            Runner::FunctionVersion(_) => Some(format!("green is {self}, which {} runs on demand", self.system())),
+        }
+    }
+
     /// Whether it must be brought on while it comes up: some of what is ordered can only be done when it is there.
     #[must_use]
     pub const fn comes_in_stages(&self) -> bool {

@@ -48,7 +48,7 @@ pub use judge::{
 pub use logs::{LogCommands, LogField, LogGroup, LogQuery, LogSource, LogText, NewMessageAction, NewMessages};
 pub use metrics::{Metric, MetricName, MetricSource, Noise, XRayGroups};
 pub use name::{ServiceName, Version};
-pub use parameter::ParameterPath;
+pub use parameter::{ParameterPath, WeightParameter};
 pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{Beside, PlanRef, StoredStart};
 pub use shifted::{AppSpec, CodeDeployName, CodeDeployShift, EcsShift, ShiftedBy};

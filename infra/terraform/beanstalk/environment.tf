@@ -26,10 +26,13 @@ locals {
       MinSize = tostring(var.min_instances)
       MaxSize = tostring(var.max_instances)
     }
-    "aws:autoscaling:launchconfiguration" = {
-      IamInstanceProfile = aws_iam_instance_profile.this.name
-      DisableIMDSv1      = "true"
-    }
+    "aws:autoscaling:launchconfiguration" = merge(
+      {
+        IamInstanceProfile = aws_iam_instance_profile.this.name
+        DisableIMDSv1      = "true"
+      },
+      var.instance_security_group == "" ? {} : { SecurityGroups = var.instance_security_group }
+    )
     "aws:ec2:instances" = {
       InstanceTypes = var.instance_types
     }

@@ -63,3 +63,9 @@ variable "max_instances" {
   type    = number
   default = 8
 }
+
+variable "instance_security_group" {
+  description = "A security group that the instances have besides the one that Elastic Beanstalk gives them: the output instance_security_group_id of beanstalk-alb. Empty for none."
+  type        = string
+  default     = ""
+}

@@ -81,8 +81,9 @@ impl Fleet {
             environment.extend(self.processes.environment(id, &instance.group, instance.number));
             let listen = instance.address.unwrap_or(instance.listen);
             environment.push(("TEAL_DEMO_LISTEN".to_owned(), listen.to_string()));
+            let log = self.line_taker(&instance.group, id);
             let id = id.to_owned();
-            launch(self, Launch { id, environment, log: None, stop_timeout: STOP_TIMEOUT, control: told });
+            launch(self, Launch { id, environment, log, stop_timeout: STOP_TIMEOUT, control: told });
             instance.application.subscribe()
         };
         let begun = application.wait_for(|application| *application != Application::Starting).await;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use teal_lab_process::{Control, Ending, Owner, Processes};
-use teal_lab_wire::{LabClock, Millis, TargetAddress, TargetRegistry};
+use teal_lab_process::{Control, Ending, LineTaker, Owner, Processes};
+use teal_lab_wire::{LabClock, LogSink, Millis, TargetAddress, TargetRegistry};
 use tokio::sync::Notify;
 
 /// Health of load balancers is asked for, and everything else looked at, this often (lab time).
@@ -20,6 +20,7 @@ pub(crate) struct Fleet {
     pub(crate) processes: Processes,
     pub(crate) instance_limit: usize,
     pub(crate) registry: Arc<dyn TargetRegistry>,
+    logs: Option<Arc<dyn LogSink>>,
     state: Mutex<State>,
     wake: Notify,
 }
@@ -31,6 +32,7 @@ impl Fleet {
             instance_limit: options.instance_limit,
             clock,
             registry,
+            logs: options.logs,
             state: Mutex::default(),
             wake: Notify::new(),
         });
@@ -89,6 +91,14 @@ impl Fleet {
 
     pub(crate) async fn shutdown(&self) {
         self.processes.shutdown().await;
+    }
+
+    /// Takes an instance's lines to its log, where the lab has logs.
+    pub(crate) fn line_taker(&self, group: &str, instance: &str) -> Option<LineTaker> {
+        let logs = Arc::clone(self.logs.as_ref()?);
+        let (group, stream) = (format!("/ec2/{group}"), instance.to_owned());
+        logs.create_group(&group);
+        Some(Arc::new(move |line| logs.write(&group, &stream, line)))
     }
 
     /// Registers an instance in these target groups, which it is not in yet. A group that does not exist is left out, as

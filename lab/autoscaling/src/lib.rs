@@ -44,7 +44,7 @@ use fleet::Fleet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, TargetRegistry};
+use teal_lab_wire::{AwsAnswer, AwsRequest, LabClock, LogSink, TargetRegistry};
 
 /// How the lab runs instances.
 #[derive(Clone, Debug)]
@@ -53,13 +53,15 @@ pub struct AutoScalingOptions {
     pub program: PathBuf,
     /// How many instances run at most, over all groups; further launches fail, as when a zone has no capacity left.
     pub instance_limit: usize,
+    /// Where what instances print goes, as by an agent on them: to the log group `/ec2/<group>`, in a stream for each instance.
+    pub logs: Option<Arc<dyn LogSink>>,
 }
 
 impl AutoScalingOptions {
-    /// Instances that run `program`, at most 64 of them.
+    /// Instances that run `program`, at most 64 of them, without logs.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), instance_limit: 64 }
+        Self { program: program.into(), instance_limit: 64, logs: None }
     }
 }
 

@@ -158,7 +158,8 @@ impl Fleet {
         if let Some(group) = state.groups.get_mut(name) {
             group.launched += 1;
         }
-        launch(self, Launch { id, environment, log: None, stop_timeout: STOP_TIMEOUT, control: told });
+        let log = self.line_taker(name, &id);
+        launch(self, Launch { id, environment, log, stop_timeout: STOP_TIMEOUT, control: told });
     }
 }
 

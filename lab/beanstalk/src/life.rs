@@ -88,6 +88,17 @@ async fn make(inner: &Inner, environment: &Environment) -> Result<(), String> {
     )
     .await?;
     let target_group = element(&made, "TargetGroupArn").ok_or("no target group")?;
+    call(
+        inner,
+        ELB,
+        "ModifyTargetGroupAttributes",
+        &[
+            ("TargetGroupArn", &target_group),
+            ("Attributes.member.1.Key", "deregistration_delay.timeout_seconds"),
+            ("Attributes.member.1.Value", options.get(PROCESS, "DeregistrationDelay", "20")),
+        ],
+    )
+    .await?;
     set(&|parts| parts.target_group = Some(target_group.clone()));
 
     match options.get(BALANCER, "SharedLoadBalancer", "") {
@@ -248,31 +259,28 @@ pub(crate) async fn deploy(inner: Arc<Inner>, name: String) {
     change(&inner, &name, |environment| environment.status = Status::Ready);
 }
 
+/// The instances go, and new ones come with the version. How many, is the group's: nobody who changes that meanwhile is in the way.
 async fn replace(inner: &Inner, environment: &Environment) -> Result<(), String> {
     let Some(group) = environment.parts.group.as_deref() else { return Err("It has no instances.".to_owned()) };
     let data = user_data(inner, environment);
     let template = [("LaunchTemplateName", group), ("LaunchTemplateData.UserData", &data)];
     let made = call(inner, "ec2", "CreateLaunchTemplateVersion", &template).await?;
     let version = element(&made, "versionNumber").ok_or("no version of the launch template")?;
-    let named = [("AutoScalingGroupNames.member.1", group)];
-    let found = call(inner, AUTOSCALING, "DescribeAutoScalingGroups", &named).await?;
-    let [least, desired] = ["MinSize", "DesiredCapacity"].map(|name| element(&found, name).unwrap_or_default());
-    let update = async |least: &str, desired: &str| {
-        let fields = [
-            ("AutoScalingGroupName", group),
-            ("MinSize", least),
-            ("DesiredCapacity", desired),
-            ("LaunchTemplate.LaunchTemplateName", group),
-            ("LaunchTemplate.Version", &version),
-        ];
-        call(inner, AUTOSCALING, "UpdateAutoScalingGroup", &fields).await
-    };
-    update("0", "0").await?;
-    while look(inner, environment).await > 0 {
-        inner.sleep(LOOK).await;
+    let update = [
+        ("AutoScalingGroupName", group),
+        ("LaunchTemplate.LaunchTemplateName", group),
+        ("LaunchTemplate.Version", &version),
+    ];
+    call(inner, AUTOSCALING, "UpdateAutoScalingGroup", &update).await?;
+    look(inner, environment).await;
+    let instances = |inner: &Inner| copy(inner, &environment.name).map(|one| one.parts.instances).unwrap_or_default();
+    let before = instances(inner);
+    for instance in &before {
+        // One that is going already needs no more.
+        let unhealthy = [("InstanceId", instance.as_str()), ("HealthStatus", "Unhealthy")];
+        let _ = call(inner, AUTOSCALING, "SetInstanceHealth", &unhealthy).await;
     }
-    update(&least, &desired).await?;
-    while look(inner, environment).await == 0 {
+    while look(inner, environment).await == 0 || instances(inner).iter().any(|instance| before.contains(instance)) {
         inner.sleep(LOOK).await;
     }
     Ok(())

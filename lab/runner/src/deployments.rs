@@ -13,8 +13,13 @@ use teal::deployment::DeploymentId;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum DeploymentSpec {
-    /// A service of the scenario, by CodeDeploy: with the AppSpec of the template's outputs, in the deployment group that they name.
-    CodeDeploy { service: String },
+    /// A service of the scenario, by CodeDeploy: with the AppSpec of the template's outputs, in the deployment group that they name. At the
+    /// lifecycle events of `hooks` it asks, too, whom it asks at the others.
+    CodeDeploy {
+        service: String,
+        #[serde(default)]
+        hooks: Vec<String>,
+    },
     /// A service of the scenario, by ECS: its task definition is what the template's service is updated to. `update` is what the update says
     /// besides, with placeholders.
     Ecs {
@@ -44,7 +49,7 @@ impl DeploymentSpec {
     /// The service of the scenario.
     pub(crate) fn service(&self) -> &str {
         match self {
-            Self::CodeDeploy { service } | Self::Ecs { service, .. } | Self::InPlace { service } => service,
+            Self::CodeDeploy { service, .. } | Self::Ecs { service, .. } | Self::InPlace { service } => service,
         }
     }
 
@@ -57,8 +62,10 @@ impl DeploymentSpec {
     pub(crate) async fn begin(&self, aws: &Aws, names: &BTreeMap<String, String>) -> Result<DeploymentId, LabError> {
         let name = |name: &str| names.get(name).map(String::as_str).unwrap_or_default();
         let id = match self {
-            Self::CodeDeploy { service } => {
+            Self::CodeDeploy { service, hooks } => {
                 let app_spec = app_spec(name("AppSpec"), service, names);
+                let app_spec =
+                    with_hooks(app_spec, hooks).map_err(|problem| LabError::document("the AppSpec", problem))?;
                 let parameters = json!({
                     "applicationName": name("ApplicationName"),
                     "deploymentGroupName": name("DeploymentGroupName"),
@@ -102,6 +109,19 @@ fn app_spec(template: &str, service: &str, names: &BTreeMap<String, String>) -> 
         .replace("<TASK_DEFINITION>", &name("taskDefinition", service))
         .replace("<CURRENT_VERSION>", &name("functionVersion", "blue"))
         .replace("<TARGET_VERSION>", &name("functionVersion", service))
+}
+
+/// The same with these hooks before the others, by the function of the first one.
+fn with_hooks(app_spec: String, events: &[String]) -> Result<String, String> {
+    if events.is_empty() {
+        return Ok(app_spec);
+    }
+    let mut document: Value = serde_json::from_str(&app_spec).map_err(|problem| problem.to_string())?;
+    let hooks = document["Hooks"].as_array_mut().ok_or("it has no hooks")?;
+    let first = hooks.first().and_then(Value::as_object).and_then(|hook| hook.values().next()).cloned();
+    let function = first.ok_or("it has no hooks")?;
+    hooks.splice(..0, events.iter().map(|event| json!({ event: function })));
+    Ok(document.to_string())
 }
 
 impl DeploymentResult {

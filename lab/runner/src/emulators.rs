@@ -66,9 +66,10 @@ impl Emulators {
             traffic: Some(Arc::clone(&elb) as Arc<dyn TrafficShifter>),
             alarms: Some(Arc::clone(&cloudwatch) as Arc<dyn AlarmReader>),
         };
-        let options = EcsOptions { logs: log_sink, neighbours, ..EcsOptions::new(task_binary.clone()) };
+        let options = EcsOptions { logs: log_sink.clone(), neighbours, ..EcsOptions::new(task_binary.clone()) };
         let ecs = Ecs::new(clock.clone(), Arc::clone(&registry), options);
-        let autoscaling = AutoScaling::new(clock.clone(), registry, AutoScalingOptions::new(task_binary.clone()));
+        let options = AutoScalingOptions { logs: log_sink, ..AutoScalingOptions::new(task_binary.clone()) };
+        let autoscaling = AutoScaling::new(clock.clone(), registry, options);
         let user_functions = UserFunctions::new(DemoFunctions::new(clock.clone(), task_binary));
         let runtime = Arc::new(user_functions.clone());
         let functions = Arc::new(Functions::new(clock.clone(), Arc::clone(&metrics), runtime, SEED));

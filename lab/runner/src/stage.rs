@@ -51,6 +51,7 @@ pub(crate) const FILLED_BY_TEAL: [&str; 5] = ["colour", "loadBalancer", "service
 #[derive(Debug)]
 pub struct Stage {
     stack: Stack,
+    beside: Option<Stack>,
     weights: Stack,
     /// When the load begins.
     zero: Millis,
@@ -94,12 +95,13 @@ impl Stage {
             .create(aws, &scenario.name, &parameters(scenario, &template.document, lab.deployment().hook()))
             .await?;
         let mut names = names(&stack, &scenario.services);
-        if let Some(spec) = &scenario.infrastructure.beside {
-            names = beside::make(lab, scenario, spec, names).await?;
-        }
+        let beside = match &scenario.infrastructure.beside {
+            Some(spec) => Some(beside::make(lab, scenario, spec, &mut names).await?),
+            None => None,
+        };
         names.extend(flags.into_iter().flat_map(|flags| flags.outputs));
         let address = client_address(&names).map_err(|text| problem(&text))?;
-        let stage = Self { stack, weights, zero, names, address };
+        let stage = Self { stack, beside, weights, zero, names, address };
         stage.wait_until_blue_serves(aws, clock).await?;
         stage.wait_until_deployed(aws, clock).await?;
         let rest = u64::try_from(zero - clock.now_millis()).unwrap_or(0);
@@ -128,16 +130,27 @@ impl Stage {
     /// # Errors
     /// The first refusal; everything is tried all the same.
     pub async fn strike(&self) -> Result<(), LabError> {
-        let (stack, weights) = (self.stack.delete().await, self.weights.delete().await);
-        stack.and(weights)
+        let mut struck = Ok(());
+        for stack in self.stacks().chain([&self.weights]) {
+            struck = struck.and(stack.delete().await);
+        }
+        struck
     }
 
-    /// Does what a stack update does to listeners and rules.
+    /// Does what updates of the stacks do to listeners and rules.
     ///
     /// # Errors
     /// The first refusal.
     pub(crate) async fn update(&self) -> Result<(), LabError> {
-        self.stack.update_listeners().await
+        for stack in self.stacks() {
+            stack.update_listeners().await?;
+        }
+        Ok(())
+    }
+
+    /// What the scenario's templates made.
+    fn stacks(&self) -> impl Iterator<Item = &Stack> {
+        std::iter::once(&self.stack).chain(&self.beside)
     }
 
     /// The scenario's load on this load balancer.
@@ -169,7 +182,7 @@ impl Stage {
 
     /// The names of the alarms.
     pub(crate) fn alarms(&self) -> impl Iterator<Item = &str> {
-        let resources = self.stack.resources.values();
+        let resources = self.stacks().flat_map(|stack| stack.resources.values());
         let alarms = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
         resources.filter(move |resource| alarms.contains(&resource.kind.as_str())).map(|resource| resource.id.as_str())
     }
@@ -177,7 +190,8 @@ impl Stage {
     /// Text for people: the ARNs of this stage's resources by the names that the template gives them.
     pub(crate) fn readable(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        let mut known: Vec<_> = self.stack.resources.iter().filter(|(_, one)| one.id.starts_with("arn:")).collect();
+        let resources = self.stacks().flat_map(|stack| &stack.resources);
+        let mut known: Vec<_> = resources.filter(|(_, one)| one.id.starts_with("arn:")).collect();
         // A listener's ARN begins like its rules' do.
         known.sort_by_key(|(_, resource)| std::cmp::Reverse(resource.id.len()));
         for (logical, resource) in known {
@@ -346,10 +360,11 @@ release: {plan: {}}
 expect: {outcome: promoted}
 ";
 
-    const SHIPPED: [&str; 9] = [
+    const SHIPPED: [&str; 10] = [
         "alb-ecs",
         "alb-ec2",
         "beanstalk",
+        "beanstalk-alb",
         "codedeploy-ecs",
         "codedeploy-lambda",
         "ecs-blue-green",

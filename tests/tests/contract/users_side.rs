@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use teal::plan::ParameterPath;
 
-/// Those that have a load balancer with the two target groups of ECS services.
-const WITH_PAIRS: [&str; 3] = ["alb-ecs", "codedeploy-ecs", "ecs-blue-green"];
+/// Those that have an Application Load Balancer with two target groups, and what the lab makes of them.
+const WITH_PAIRS: [&str; 4] = ["alb-ecs", "beanstalk-alb", "codedeploy-ecs", "ecs-blue-green"];
 
 fn template(name: &str) -> Value {
     document(&format!("infra/cloudformation/{name}.yaml"))
@@ -37,6 +37,7 @@ fn they_are_written_in_the_functions_that_the_lab_knows() {
     let choosing = ["Fn::Equals", "Fn::GetAtt", "Fn::If", "Fn::Sub", "Ref"];
     for (name, known) in [
         ("alb-ecs", plain.as_slice()),
+        ("beanstalk-alb", plain.as_slice()),
         ("codedeploy-ecs", plain.as_slice()),
         ("codedeploy-lambda", plain.as_slice()),
         ("ecs-blue-green", choosing.as_slice()),
@@ -63,6 +64,7 @@ fn both_target_groups_are_attached_everywhere_and_the_same_one_has_all_the_weigh
     };
     for (file, kind, actions, parts) in [
         ("alb-ecs", "Listener", "DefaultActions", ["ProductionListener", "TestListener"]),
+        ("beanstalk-alb", "Listener", "DefaultActions", ["ProductionListener", "TestListener"]),
         ("codedeploy-ecs", "Listener", "DefaultActions", ["ProductionListener", "TestListener"]),
         ("ecs-blue-green", "ListenerRule", "Actions", ["ProductionRule", "TestRule"]),
     ] {
@@ -130,7 +132,9 @@ fn with_dashboard() -> Vec<(String, Value)> {
     names.sort();
     let templates = names.into_iter().map(|name| (name.clone(), document(&format!("infra/cloudformation/{name}"))));
     let found: Vec<_> = templates.filter(|(_, template)| !template["Resources"]["Dashboard"].is_null()).collect();
-    for service in ["alb-ec2", "alb-ecs", "appconfig", "beanstalk", "lambda-alias", "nlb-ec2", "nlb-ecs"] {
+    for service in
+        ["alb-ec2", "alb-ecs", "appconfig", "beanstalk", "beanstalk-alb", "lambda-alias", "nlb-ec2", "nlb-ecs"]
+    {
         let has_one = found.iter().any(|(name, _)| name.strip_suffix(".yaml") == Some(service));
         assert!(has_one, "{service} has none");
     }

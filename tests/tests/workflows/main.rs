@@ -84,8 +84,8 @@ scenarios! {
     ecs_deployments_with_a_release_by_hand: "ecs-native-by-hand", "ecs-native-by-hand-bad";
     ecs_deployments_that_pause_and_ask: "ecs-native-pause-hooks", "ecs-native-pause-bad";
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
-    network_load_balancer: "ecs-nlb", "ecs-nlb-bad";
-    beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad";
+    network_load_balancer: "ecs-nlb", "ecs-nlb-bad", "ec2-nlb", "ec2-nlb-bad";
+    beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad", "beanstalk-keep";
     beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
     beanstalk_on_a_shared_load_balancer: "beanstalk-shared", "beanstalk-shared-bad";
     lambda_alias: "lambda-alias", "lambda-alias-bad";

@@ -1,6 +1,6 @@
 //! Where stack templates find the weights.
 
-use crate::route::{Destination, FunctionAlias};
+use crate::route::{Destination, FunctionAlias, PartRef};
 use crate::units::{Invalid, text_newtype};
 
 text_newtype! {
@@ -13,7 +13,29 @@ text_newtype! {
     }
 }
 
+/// One parameter and what it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightParameter {
+    pub name: String,
+    pub value: String,
+}
+
 impl ParameterPath {
+    /// The parameters of a part of a route: the weights of a pair, or the version that an alias is to name.
+    #[must_use]
+    pub fn parameters(&self, part: &PartRef, serving: &Destination, idle: &Destination) -> Vec<WeightParameter> {
+        match (part, serving) {
+            (PartRef::Alias(alias), Destination::FunctionVersion(version)) => {
+                vec![WeightParameter { name: self.of_alias(alias), value: version.number().to_owned() }]
+            }
+            // The one with the traffic comes first: between the two writes an update may read both, and no weight at all would be worse
+            // than twice the whole.
+            _ => [(serving, "100"), (idle, "0")]
+                .map(|(destination, value)| WeightParameter { name: self.of(destination), value: value.to_owned() })
+                .into(),
+        }
+    }
+
     /// The name of the parameter that has a target group's weight.
     #[must_use]
     pub fn of(&self, destination: &Destination) -> String {
@@ -21,8 +43,7 @@ impl ParameterPath {
     }
 
     /// The name of the parameter that has the version which an alias sends all its traffic to.
-    #[must_use]
-    pub fn of_alias(&self, alias: &FunctionAlias) -> String {
+    fn of_alias(&self, alias: &FunctionAlias) -> String {
         format!("{self}/{}/{}", alias.function(), alias.alias())
     }
 }

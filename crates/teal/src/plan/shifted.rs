@@ -88,6 +88,24 @@ impl ShiftedBy {
         }
     }
 
+    /// What somebody does so that there is a deployment for a release to be about.
+    #[must_use]
+    pub const fn begun_by(&self) -> &'static str {
+        match self {
+            ShiftedBy::CodeDeploy(_) => "Begin it first, or give an `appSpec` and Teal begins it",
+            ShiftedBy::Ecs(_) => "Update the service first",
+        }
+    }
+
+    /// The setting that says how long a deployment keeps blue.
+    #[must_use]
+    pub const fn keeps_blue_by(&self) -> &'static str {
+        match self {
+            ShiftedBy::CodeDeploy(_) => "the deployment group's terminationWaitTimeInMinutes",
+            ShiftedBy::Ecs(_) => "the service's bakeTimeInMinutes",
+        }
+    }
+
     /// What two releases may not both act on: a group, or a service, has one deployment at a time.
     #[must_use]
     pub fn key(&self) -> String {

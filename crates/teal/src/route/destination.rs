@@ -65,6 +65,15 @@ impl Destination {
         }
     }
 
+    /// The version of a function that it is: what a test function is told to invoke, and what answers without an address.
+    #[must_use]
+    pub const fn function_version(&self) -> Option<&FunctionVersion> {
+        match self {
+            Destination::FunctionVersion(version) => Some(version),
+            Destination::TargetGroup(_) | Destination::Flag(_) | Destination::Environment(_) => None,
+        }
+    }
+
     /// Whether somebody brings up what answers there, and takes it in when it gets no traffic any more.
     #[must_use]
     pub const fn has_units(&self) -> bool {

@@ -2,7 +2,6 @@
 
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::fleet::Runner;
 use crate::ports::{Fleet, Router, Target, TargetHealth, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::request::Ask;
@@ -105,16 +104,9 @@ impl<W: World> Step<'_, W> {
         release.green_ordered_at = Some(self.now());
         let order = &release.green;
         let (green, desired) = (&order.green, order.desired);
-        self.note(match green {
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => {
-                Fact::GreenOrdered { runner: green.name().to_owned(), runs: order.runs.clone(), desired }
-            }
-            Runner::External(_) => Fact::Noted {
-                note: format!("green is brought up by somebody else: {green} must have {desired} healthy targets"),
-            },
-            Runner::FunctionVersion(_) => {
-                Fact::Noted { note: format!("green is {green}, which {} runs on demand", green.system()) }
-            }
+        self.note(match green.comes_by_itself(desired) {
+            Some(note) => Fact::Noted { note },
+            None => Fact::GreenOrdered { runner: green.name().to_owned(), runs: order.runs.clone(), desired },
         });
         self.save(release).await
     }

@@ -4,10 +4,10 @@
 
 use super::Step;
 use crate::error::{ErrorName, TealError, TealResult};
-use crate::plan::{Account, ParameterPath};
+use crate::plan::{Account, WeightParameter};
 use crate::ports::{Parameters, World};
 use crate::release::{Phase, Release, ReleaseId};
-use crate::route::{Colour, Destination, PartRef, key_in};
+use crate::route::{Colour, key_in};
 use crate::story::{Fact, StoryEntry};
 use crate::units::Share;
 use serde::Serialize;
@@ -21,27 +21,6 @@ const ROUNDS: usize = 3;
 pub struct PublishedWeights {
     /// Parameters that had another value or none, as `name = value`.
     pub written: Vec<String>,
-}
-
-/// One parameter and what it is to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct WeightParameter {
-    name: String,
-    value: String,
-}
-
-/// The parameters of a part of a route: the weights of a pair, or the version that an alias is to name.
-fn parameters(path: &ParameterPath, part: &PartRef, serving: &Destination, idle: &Destination) -> Vec<WeightParameter> {
-    match (part, serving) {
-        (PartRef::Alias(alias), Destination::FunctionVersion(version)) => {
-            vec![WeightParameter { name: path.of_alias(alias), value: version.number().to_owned() }]
-        }
-        // The one with the traffic comes first: between the two writes an update may read both, and no weight at all would be worse
-        // than twice the whole.
-        _ => [(serving, "100"), (idle, "0")]
-            .map(|(destination, value)| WeightParameter { name: path.of(destination), value: value.to_owned() })
-            .into(),
-    }
 }
 
 /// Writes the weights of one release's route as its record has them: green's once green has all the traffic, blue's otherwise. An event
@@ -104,7 +83,7 @@ pub async fn publish_all_weights<W: World<Side: Parameters>>(step: &mut Step<'_,
     let mut settled = BTreeSet::new();
     for left in left {
         let Some(path) = &left.weight_parameters else { continue };
-        let parameters = parameters(path, &left.part, &left.serving, &left.idle);
+        let parameters = path.parameters(&left.part, &left.serving, &left.idle);
         let name = |parameter: &WeightParameter| key_in(left.account_number(), &parameter.name);
         let mut names: Vec<String> = parameters.iter().map(name).collect();
         names.sort();
@@ -143,7 +122,7 @@ impl<W: World<Side: Parameters>> Step<'_, W> {
         };
         let colours = &release.colours;
         let Some(part) = release.route.first() else { return Ok(None) };
-        Ok(Some(parameters(path, &part.part, colours.of(serving), colours.of(idle))))
+        Ok(Some(path.parameters(&part.part, colours.of(serving), colours.of(idle))))
     }
 
     /// Whether another release has the route by now, or had it last.

@@ -9,7 +9,7 @@ use crate::plan::{HttpCheck, Method, TestRoute};
 use crate::ports::{Endpoint, ProbeAnswer, Router, World};
 use crate::release::{Event, Phase, Release};
 use crate::route::pattern::matches;
-use crate::route::{Colour, Destination, WEIGHTS_KNOWN_WITHIN};
+use crate::route::{Colour, WEIGHTS_KNOWN_WITHIN};
 use crate::story::Fact;
 use crate::units::Span;
 
@@ -126,10 +126,7 @@ impl<W: World> Step<'_, W> {
                 entrance.map(|entrance| Endpoint { url: entrance.url, headers: Vec::new(), paths: Vec::new() })
             }
         };
-        let version = match &release.colours.green {
-            Destination::FunctionVersion(version) => Some(version.to_string()),
-            Destination::TargetGroup(_) | Destination::Flag(_) | Destination::Environment(_) => None,
-        };
+        let version = release.colours.green.function_version().map(ToString::to_string);
         if endpoint.is_none() && (version.is_none() || !release.plan.validate.http.is_empty()) {
             let message = "the plan has checks but traffic.test names no way to reach green";
             return Err(TealError::new(ErrorName::ValidationFailed, message));

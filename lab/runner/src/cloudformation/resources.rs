@@ -387,7 +387,9 @@ pub(super) async fn delete(aws: &Aws, resources: impl Iterator<Item = &Resource>
                 for name in [id.to_owned(), id.strip_suffix('a').map(|pair| format!("{pair}b")).unwrap_or_default()] {
                     let named = json!({"EnvironmentNames": [name]});
                     let found = aws.call("elasticbeanstalk", "DescribeEnvironments", named).await;
-                    if found.is_ok_and(|found| found["Environments"][0]["Status"] == "Ready") {
+                    // Both may be of the template.
+                    let named = calls.iter().any(|(.., parameters)| parameters["EnvironmentName"] == name.as_str());
+                    if !named && found.is_ok_and(|found| found["Environments"][0]["Status"] == "Ready") {
                         calls.push((0, "elasticbeanstalk", "TerminateEnvironment", json!({"EnvironmentName": name})));
                     }
                 }

@@ -1,7 +1,7 @@
-//! A second template beside a scenario's first one: what deploys to its instances.
+//! A second template beside a scenario's first one: what deploys to its instances, or what is in front of them.
 
 use super::{fill, parameters, text_of};
-use crate::cloudformation::Template;
+use crate::cloudformation::{Stack, Template};
 use crate::metadata::Role;
 use crate::scenario::{Beside, Infrastructure, Scenario};
 use crate::{Lab, LabError};
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use teal_lab_gateway::execution_access_key;
 
-/// Makes it; gives what placeholders stand for from then on.
+/// Makes it; `names` is what placeholders stand for, from then on those of both.
 pub(super) async fn make(
     lab: &Lab,
     scenario: &Scenario,
     spec: &Beside,
-    mut names: BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, LabError> {
+    names: &mut BTreeMap<String, String>,
+) -> Result<Stack, LabError> {
     let file = lab.places().repository.join(format!("infra/cloudformation/{}.yaml", spec.template));
     let problem = |problem: String| LabError::document(&file, problem);
-    let filled = fill(&json!(spec.parameters), &names).map_err(problem)?;
+    let filled = fill(&json!(spec.parameters), names).map_err(problem)?;
     let own = filled.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
     let template = Template::read(&file)?;
     // With its own parameters in place of the first one's.
@@ -27,9 +27,13 @@ pub(super) async fn make(
     let given = parameters(&of_its_own, &template.document, lab.deployment().hook());
     let stack = template.create(lab.aws(), &scenario.name, &given).await?;
     give_roles(lab, &template, &scenario.name, &given)?;
-    names.extend(stack.resources.iter().map(|(logical, resource)| (logical.clone(), resource.id.clone())));
-    names.extend(stack.outputs);
-    Ok(names)
+    for (logical, resource) in &stack.resources {
+        names.insert(logical.clone(), resource.id.clone());
+        let attributes = resource.attributes.iter();
+        names.extend(attributes.map(|(attribute, value)| (format!("{logical}.{attribute}"), value.clone())));
+    }
+    names.extend(stack.outputs.clone());
+    Ok(stack)
 }
 
 /// The instances that a template deploys to have the role to which it attaches policies, and may do what those say.
@@ -39,6 +43,10 @@ fn give_roles(
     name: &str,
     parameters: &BTreeMap<String, String>,
 ) -> Result<(), LabError> {
+    let declared = template.document["Resources"].as_object();
+    if !declared.is_some_and(|all| all.values().any(|one| one["Type"] == "AWS::IAM::ManagedPolicy")) {
+        return Ok(());
+    }
     let resources = template.evaluated(name, parameters)?;
     let of_kind = |kind: &'static str| {
         let found = resources.values().filter(move |resource| resource["Type"] == kind);

@@ -40,11 +40,7 @@ impl<W: World> Step<'_, W> {
             Some(id) if by.may_have(id) => id.clone(),
             Some(id) => return invalid(format!("{id} is no deployment of {by}. Correct `deployment`, or the plan")),
             None => side.deployment_under_way(by).await?.ok_or_else(|| {
-                let remedy = match by {
-                    ShiftedBy::CodeDeploy(_) => "Begin it first, or give an `appSpec` and Teal begins it",
-                    ShiftedBy::Ecs(_) => "Update the service first",
-                };
-                TealError::new(ErrorName::NotFound, format!("no deployment of {by} is under way. {remedy}"))
+                TealError::new(ErrorName::NotFound, format!("no deployment of {by} is under way. {}", by.begun_by()))
             })?,
         };
         require_early(side, by, &id).await?;
@@ -71,20 +67,18 @@ impl<W: World> Step<'_, W> {
 
     /// Tells where the deployment keeps blue for less time than the plan says.
     pub(super) fn note_keeps_blue(&mut self, release: &Release, reading: &DeploymentReading) {
-        let Some(kept) = reading.keeps_blue else { return };
+        let (Some(by), Some(kept)) = (&release.plan.traffic.shifted_by, reading.keeps_blue) else { return };
         let afterwards = &release.plan.afterwards;
         let most = Span::seconds(afterwards.bake.as_seconds().saturating_add(kept.as_seconds()));
         if afterwards.keep_blue <= most {
             return;
         }
-        let setting = match &release.plan.traffic.shifted_by {
-            Some(ShiftedBy::Ecs(_)) => "the service's bakeTimeInMinutes",
-            Some(ShiftedBy::CodeDeploy(_)) | None => "the deployment group's terminationWaitTimeInMinutes",
-        };
         let note = format!(
             "afterwards.keepBlue is {}, but the deployment ends blue {kept} after the bake at 100% ({}): from then on there is no way back. \
-             Lengthen {setting}, or shorten keepBlue",
-            afterwards.keep_blue, afterwards.bake
+             Lengthen {}, or shorten keepBlue",
+            afterwards.keep_blue,
+            afterwards.bake,
+            by.keeps_blue_by()
         );
         self.note(Fact::Noted { note });
     }
