@@ -6,50 +6,27 @@
 
 use crate::plan::StoredStart;
 use crate::release::{Phase, Release, ReleaseId};
-use crate::units::Invalid;
-use serde::{Deserialize, Serialize};
+use crate::units::{Invalid, text_newtype};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-/// One run of a pipeline: the variable `#{codepipeline.PipelineExecutionId}` of its actions, and `execution-id` in its events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PipelineExecutionId(String);
-
-impl FromStr for PipelineExecutionId {
-    type Err = Invalid;
-
-    /// Letters, digits and hyphens, as identifiers of CodePipeline are.
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if !(1..=100).contains(&text.len()) || !text.bytes().all(is_good) {
-            let remedy = "Write \"#{codepipeline.PipelineExecutionId}\", which CodePipeline fills in";
-            return Err(Invalid::new("it is no id of a pipeline's execution", remedy));
-        }
-        Ok(Self(text.to_owned()))
+text_newtype! {
+    /// One run of a pipeline: the variable `#{codepipeline.PipelineExecutionId}` of its actions, and `execution-id` in its events.
+    PipelineExecutionId {
+        noun: "an id of a pipeline's execution",
+        pattern: r"^[A-Za-z0-9-]{1,100}$",
+        examples: &["01234567-0123-0123-0123-012345678901"],
+        check: check_execution_id,
     }
 }
 
-impl TryFrom<String> for PipelineExecutionId {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
+fn check_execution_id(text: &str) -> Result<(), Invalid> {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=100).contains(&text.len()) && text.bytes().all(is_good) {
+        return Ok(());
     }
-}
-
-impl From<PipelineExecutionId> for String {
-    fn from(id: PipelineExecutionId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for PipelineExecutionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+    let remedy = "Write \"#{codepipeline.PipelineExecutionId}\", which CodePipeline fills in";
+    Err(Invalid::new("it is no id of a pipeline's execution", remedy))
 }
 
 /// A stage of a pipeline has failed, as EventBridge tells it.
@@ -114,17 +91,11 @@ impl Wish {
         }
         let mut input: Map<String, Value> =
             serde_json::from_str(text).map_err(|problem| invalid(format!("this is no JSON object ({problem})")))?;
-        for (field, wish) in [
-            ("abort", (|release| Wish::Abort { release }) as fn(ReleaseId) -> Wish),
-            ("await", |release| Wish::Await { release }),
-        ] {
-            let Some(release) = input.get(field) else { continue };
-            let name = release.as_str().unwrap_or_default();
-            let release = ReleaseId::new(name).map_err(|reason| invalid(format!("{field}: {reason}")))?;
-            return match input.keys().find(|key| *key != field) {
-                Some(other) => Err(invalid(format!("beside {field} there can be nothing, and there is {other}"))),
-                None => Ok(wish(release)),
-            };
+        if let Some(release) = release_alone(&input, "abort").map_err(&invalid)? {
+            return Ok(Wish::Abort { release });
+        }
+        if let Some(release) = release_alone(&input, "await").map_err(&invalid)? {
+            return Ok(Wish::Await { release });
         }
         let until = match input.remove("until").as_ref().map(Value::as_str) {
             None | Some(Some("promoted")) => Until::Promoted,
@@ -137,6 +108,17 @@ impl Wish {
             Some(Err(problem)) => Err(Invalid::new(format!("UserParameters: {}", problem.reason), problem.remedy)),
             Some(Ok(_)) => Ok(Wish::Release { input, until }),
         }
+    }
+}
+
+/// The release that a field names, which stands by itself; nothing where there is no such field.
+fn release_alone(input: &Map<String, Value>, field: &str) -> Result<Option<ReleaseId>, String> {
+    let Some(release) = input.get(field) else { return Ok(None) };
+    let release =
+        ReleaseId::new(release.as_str().unwrap_or_default()).map_err(|reason| format!("{field}: {reason}"))?;
+    match input.keys().find(|key| *key != field) {
+        Some(other) => Err(format!("beside {field} there can be nothing, and there is {other}")),
+        None => Ok(Some(release)),
     }
 }
 

@@ -25,7 +25,7 @@ pub use accept::{AcceptInput, accept};
 pub use alarm::{AlarmEffect, AlarmOutcome, RaisedAlarm, on_alarm};
 pub use evaluate_health::evaluate_health;
 pub use lifecycle_hook::lifecycle_hook;
-pub use pipeline_job::{JobTold, PipelineTold, StageTold, pipeline_call, pipeline_job, stage_failed};
+pub use pipeline_job::{JobTold, PipelineTold, StageTold, pipeline_call};
 pub use prepare_green::prepare_green;
 pub use publish_weights::{PublishedWeights, publish_all_weights, publish_weights};
 pub use recover::{Swept, on_execution_end, sweep};

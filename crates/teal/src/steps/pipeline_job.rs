@@ -24,7 +24,8 @@ pub enum PipelineTold {
 /// Answers an action's job, or acts on a stage that has failed.
 ///
 /// # Errors
-/// Those of [`pipeline_job`] and of [`stage_failed`].
+/// Those of the ports: of a job only those that may pass, for Lambda hands it over again, and every other ends the action with a message.
+/// Of a stage that has failed all of them; what could be asked is asked then, and the event, handed over again, asks nothing else.
 pub async fn pipeline_call<W: World + Pipelines>(
     step: &mut Step<'_, W>,
     call: &PipelineCall,
@@ -65,7 +66,7 @@ const LONGEST_MESSAGE: usize = 1000;
 ///
 /// # Errors
 /// Those of the ports that may pass: Lambda then hands the job over again. Every other ends the action, with a message.
-pub async fn pipeline_job<W: World + Pipelines>(
+async fn pipeline_job<W: World + Pipelines>(
     step: &mut Step<'_, W>,
     job: &PipelineJob,
     state_machine: &str,
@@ -88,7 +89,7 @@ pub async fn pipeline_job<W: World + Pipelines>(
 ///
 /// # Errors
 /// Those of the ports. What could be asked is asked; the event, handed over again, asks nothing else.
-pub async fn stage_failed<W: World>(step: &mut Step<'_, W>, failure: &StageFailure) -> TealResult<StageTold> {
+async fn stage_failed<W: World>(step: &mut Step<'_, W>, failure: &StageFailure) -> TealResult<StageTold> {
     let (pipeline, stage) = (failure.pipeline.clone(), failure.stage.clone());
     let by = format!("CodePipeline (stage {stage} of {pipeline} failed)");
     let mut told = StageTold { pipeline, stage, asked: Vec::new(), too_late: Vec::new() };

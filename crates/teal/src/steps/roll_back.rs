@@ -146,9 +146,6 @@ impl<W: World> Step<'_, W> {
         given_up: Option<GivenUp>,
     ) -> TealResult<Answer> {
         self.settle(release);
-        if given_up.is_none() {
-            self.note_restored(release);
-        }
         // Until the weights are in force everywhere, green is still asked for by some.
         let converged_at = release.restored_at.filter(|_| release.first_shift_at.is_some());
         let within = release.propagation().max(release.plan.traffic.route.kind().given_back_within());
