@@ -1,7 +1,8 @@
 //! Hooks: who is asked about whom, and what they are told.
 
 use super::{
-    COURSE, PLAN, RELEASE, answers, asked_again, asked_until, begun, document, finish, furnish, run_until, started,
+    COURSE, PLAN, RELEASE, answers, asked_again, asked_until, begun, document, finish, furnish, owes_its_last_answer,
+    run_until, started,
 };
 use serde_json::json;
 use std::cell::Cell;
@@ -62,30 +63,10 @@ fn stages_that_the_deployment_goes_past_are_judged_together() {
 #[test]
 fn a_decided_hook_is_answered_before_the_release_ends() {
     let world = begun(&COURSE);
-    let mut plan = document();
-    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
-    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
-    let mut machine = started(&world);
-    run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
-    world.state().deployment.as_mut().unwrap().deaf = true;
-    run_until(&world, &mut machine, |_, state| state == State::WaitForRetirement);
-    assert_eq!(machine.state(), State::WaitForRetirement);
+    let mut machine = owes_its_last_answer(&world);
     world.state().deployment.as_mut().unwrap().deaf = false;
     assert_eq!(finish(&world, &mut machine).state, State::Promoted);
     assert!(answers(&world).contains(&(HookEvent::AfterAllowTraffic, HookAnswer::Succeeded)));
-}
-
-/// A release past the point of no return that could not give the answer to its last hook yet.
-fn owes_its_last_answer(world: &World) -> Machine<'_> {
-    let mut plan = document();
-    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
-    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
-    let mut machine = started(world);
-    run_until(world, &mut machine, |world, _| world.state().green_permille() == 1000);
-    world.state().deployment.as_mut().unwrap().deaf = true;
-    run_until(world, &mut machine, |_, state| state == State::WaitForRetirement);
-    assert_eq!(machine.state(), State::WaitForRetirement);
-    machine
 }
 
 #[test]

@@ -411,3 +411,16 @@ fn crashes_with_hooks_leave_no_hook_unanswered() {
         assert_eq!(world.breaches_by_deployment(), [], "{kind:?} at call {at_call}");
     }
 }
+
+/// A release past the point of no return that could not give the answer to its last hook yet.
+fn owes_its_last_answer(world: &World) -> Machine<'_> {
+    let mut plan = document();
+    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
+    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
+    let mut machine = started(world);
+    run_until(world, &mut machine, |world, _| world.state().green_permille() == 1000);
+    world.state().deployment.as_mut().unwrap().deaf = true;
+    run_until(world, &mut machine, |_, state| state == State::WaitForRetirement);
+    assert_eq!(machine.state(), State::WaitForRetirement);
+    machine
+}

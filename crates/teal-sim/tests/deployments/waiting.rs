@@ -2,7 +2,7 @@
 
 use super::{
     COURSE, PLAN, WAITING, asked_again, asked_until, begun, document, driven, driven_world, finish, is_on_blue,
-    run_until, started,
+    owes_its_last_answer, run_until, started,
 };
 use serde_json::json;
 use teal::error::ErrorName;
@@ -251,13 +251,7 @@ fn a_deployment_that_never_asks_again_is_waited_for_an_hour() {
 #[test]
 fn a_release_that_is_past_the_point_of_no_return_reads_its_deployment_once_a_try() {
     let world = begun(&COURSE);
-    let mut plan = document();
-    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "5m"});
-    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
-    let mut machine = started(&world);
-    run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
-    world.state().deployment.as_mut().unwrap().deaf = true;
-    run_until(&world, &mut machine, |_, state| state == State::WaitForRetirement);
+    let mut machine = owes_its_last_answer(&world);
     for deaf in [true, false] {
         run_until(&world, &mut machine, |_, state| state == State::RetireBlue);
         let readings = |world: &World| world.state().deployment.as_ref().unwrap().readings;
