@@ -95,14 +95,7 @@ impl Fleet {
             service.said_no_capacity = false;
         }
 
-        let mut started = Vec::new();
-        for _ in 0..due.start {
-            let zone = emptiest_zone(tasks.values().filter(|task| belongs(task, service)));
-            let (task, process) = self.new_task(service, &first, definition, zone, now);
-            started.push(task.id.clone());
-            tasks.insert(task.id.clone(), task);
-            launch(self, process);
-        }
+        let started = self.start_tasks(service, tasks, (&first, definition), due.start, belongs, now);
         if !started.is_empty() {
             let list = listed(&started);
             service.say(now, format!("(service {}) has started {} tasks: {list}.", service.name, started.len()));
@@ -113,6 +106,27 @@ impl Fleet {
         next_look
     }
 
+    /// Starts so many tasks of a deployment, each in the zone where the fewest are of those that it stands beside. Gives their ids.
+    pub(super) fn start_tasks(
+        self: &Arc<Self>,
+        service: &mut Service,
+        tasks: &mut BTreeMap<String, Task>,
+        (deployment, definition): (&Deployment, &TaskDefinition),
+        how_many: u64,
+        is_beside: impl Fn(&Task, &Service) -> bool,
+        now: Millis,
+    ) -> Vec<String> {
+        let mut started = Vec::new();
+        for _ in 0..how_many {
+            let zone = emptiest_zone(tasks.values().filter(|task| is_beside(task, service)));
+            let (task, process) = self.new_task(service, deployment, definition, zone, now);
+            started.push(task.id.clone());
+            tasks.insert(task.id.clone(), task);
+            launch(self, process);
+        }
+        started
+    }
+
     /// Takes a task's lines to its log, where the lab has logs.
     fn line_taker(&self, group: String, stream: String) -> Option<LineTaker> {
         let logs = Arc::clone(self.options.logs.as_ref()?);
@@ -121,7 +135,7 @@ impl Fleet {
     }
 
     /// A task of one of the service's deployments, and its process.
-    pub(super) fn new_task(
+    fn new_task(
         &self,
         service: &mut Service,
         deployment: &Deployment,
@@ -191,7 +205,7 @@ pub(super) fn belongs(task: &Task, service: &Service) -> bool {
 }
 
 /// The zone with the fewest tasks that are to run; of several, the first.
-pub(super) fn emptiest_zone<'a>(tasks: impl Iterator<Item = &'a Task>) -> &'static str {
+fn emptiest_zone<'a>(tasks: impl Iterator<Item = &'a Task>) -> &'static str {
     let mut counts = ZONES.map(|zone| (0, zone));
     for task in tasks.filter(|task| task.is_wanted()) {
         for (count, _) in counts.iter_mut().filter(|(_, zone)| *zone == task.zone) {
@@ -212,6 +226,18 @@ fn propagated_tags(service: &Service, definition: &TaskDefinition) -> Vec<Tag> {
         tags.push(Tag { key: "aws:ecs:serviceName".to_owned(), value: service.name.clone() });
     }
     tags
+}
+
+/// Stops so many of these tasks: those that do not run yet first, then the newest. Gives their ids.
+pub(super) fn stop_newest<'a>(tasks: impl Iterator<Item = &'a mut Task>, how_many: usize, reason: &str) -> Vec<String> {
+    let mut leaving: Vec<_> = tasks.collect();
+    leaving.sort_by_key(|task| std::cmp::Reverse((task.is_pending(), task.number)));
+    let mut stopped = Vec::new();
+    for task in leaving.into_iter().take(how_many) {
+        task.stop(Ending { code: "ServiceSchedulerInitiated", reason: reason.to_owned() });
+        stopped.push(task.id.clone());
+    }
+    stopped
 }
 
 /// Stops what the plan says: of the old deployments any, of the primary one what keeps the zones even.

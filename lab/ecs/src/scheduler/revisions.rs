@@ -1,10 +1,9 @@
 //! One look at a service whose deployments shift traffic: each revision has its tasks beside the others.
 
-use super::reconcile::{emptiest_zone, listed, settle};
+use super::reconcile::{listed, settle, stop_newest};
 use crate::scheduler::Fleet;
-use crate::state::{Ending, Rollout, ServiceStatus, State, Task, TaskStatus, find_definition};
+use crate::state::{Rollout, ServiceStatus, State, Task, TaskStatus, find_definition};
 use std::sync::Arc;
-use teal_lab_process::launch;
 use teal_lab_wire::Millis;
 
 impl Fleet {
@@ -32,14 +31,9 @@ impl Fleet {
                 due = 0;
             }
             let all = tasks.values().filter(|task| task.status != TaskStatus::Stopped).count();
-            let mut started = Vec::new();
-            for _ in 0..due.min(limit.saturating_sub(all)) {
-                let zone = emptiest_zone(tasks.values().filter(of_deployment));
-                let (task, process) = self.new_task(service, &deployment, definition, zone, now);
-                started.push(task.id.clone());
-                tasks.insert(task.id.clone(), task);
-                launch(self, process);
-            }
+            let due = due.min(limit.saturating_sub(all)) as u64;
+            let started =
+                self.start_tasks(service, tasks, (&deployment, definition), due, |task, _| of_deployment(&task), now);
             if !started.is_empty() {
                 let list = listed(&started);
                 service.say(now, format!("(service {}) has started {} tasks: {list}.", service.name, started.len()));
@@ -47,14 +41,8 @@ impl Fleet {
             }
 
             let surplus = present.saturating_sub(desired);
-            let mut leaving: Vec<_> = tasks.values_mut().filter(|task| of_deployment(&&**task)).collect();
-            leaving.sort_by_key(|task| std::cmp::Reverse((task.is_pending(), task.number)));
-            let mut stopped = Vec::new();
-            for task in leaving.into_iter().take(surplus) {
-                let reason = format!("Scaling activity initiated by (deployment {})", deployment.id);
-                task.stop(Ending { code: "ServiceSchedulerInitiated", reason });
-                stopped.push(task.id.clone());
-            }
+            let reason = format!("Scaling activity initiated by (deployment {})", deployment.id);
+            let stopped = stop_newest(tasks.values_mut().filter(|task| of_deployment(&&**task)), surplus, &reason);
             if !stopped.is_empty() {
                 let list = listed(&stopped);
                 let event = format!("(service {}) has stopped {} running tasks: {list}.", service.name, stopped.len());

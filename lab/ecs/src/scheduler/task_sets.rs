@@ -1,10 +1,9 @@
 //! One look at a service with task sets: each has as many tasks as it is to have, beside the others.
 
-use super::reconcile::{belongs, emptiest_zone, listed};
+use super::reconcile::{belongs, listed, stop_newest};
 use crate::scheduler::Fleet;
-use crate::state::{Ending, ServiceStatus, State, Task, TaskSetStatus, TaskStatus, find_definition};
+use crate::state::{ServiceStatus, State, Task, TaskSetStatus, TaskStatus, find_definition};
 use std::sync::Arc;
-use teal_lab_process::launch;
 use teal_lab_wire::Millis;
 
 /// A task set that is not steady is looked at this often: what the load balancer finds wakes nobody. Lab milliseconds.
@@ -35,14 +34,9 @@ impl Fleet {
                 due = 0;
             }
             let all = tasks.values().filter(|task| task.status != TaskStatus::Stopped).count() as u64;
-            let mut started = Vec::new();
-            for _ in 0..due.min(limit.saturating_sub(all)) {
-                let zone = emptiest_zone(tasks.values().filter(of_set));
-                let (task, process) = self.new_task(service, &deployment, definition, zone, now);
-                started.push(task.id.clone());
-                tasks.insert(task.id.clone(), task);
-                launch(self, process);
-            }
+            let due = due.min(limit.saturating_sub(all));
+            let started =
+                self.start_tasks(service, tasks, (&deployment, definition), due, |task, _| of_set(&task), now);
             if !started.is_empty() {
                 let list = listed(&started);
                 let name = &service.name;
@@ -52,14 +46,8 @@ impl Fleet {
             }
 
             let surplus = present.saturating_sub(desired) as usize;
-            let mut leaving: Vec<_> = tasks.values_mut().filter(|task| of_set(&&**task)).collect();
-            leaving.sort_by_key(|task| std::cmp::Reverse((task.is_pending(), task.number)));
-            let mut stopped = Vec::new();
-            for task in leaving.into_iter().take(surplus) {
-                let reason = format!("Scaling activity initiated by (taskSet {})", deployment.id);
-                task.stop(Ending { code: "ServiceSchedulerInitiated", reason });
-                stopped.push(task.id.clone());
-            }
+            let reason = format!("Scaling activity initiated by (taskSet {})", deployment.id);
+            let stopped = stop_newest(tasks.values_mut().filter(|task| of_set(&&**task)), surplus, &reason);
             if !stopped.is_empty() {
                 let list = listed(&stopped);
                 let name = &service.name;
