@@ -59,11 +59,11 @@ impl World {
         })
     }
 
-    /// What the watch has seen so far that breaks what is promised of deployments and their hooks.
+    /// What the watch has seen so far that breaks what is promised of deployments, their hooks, and an alarm's requests.
     #[must_use]
     pub fn breaches_by_deployment(&self) -> Vec<Breach> {
         let watch = self.watch.borrow();
-        let kinds = [Promise::HookToldTruth, Promise::IntentBeforeAct];
+        let kinds = [Promise::HookToldTruth, Promise::IntentBeforeAct, Promise::RequestBudget];
         watch.breaches.iter().filter(|breach| kinds.contains(&breach.promise)).cloned().collect()
     }
 
@@ -90,7 +90,11 @@ impl World {
         let now = self.now();
         let (id, function) = (format!("{name}-{}", self.calls()), name.to_owned());
         let call = Invocation { id, function, now, act_by: later(now, TIMEOUT_MILLIS), account: own_account() };
-        let function = if name == "on-lifecycle-hook" { Function::OnLifecycleHook } else { Function::Sweep };
+        let function = match name {
+            "on-lifecycle-hook" => Function::OnLifecycleHook,
+            "on-alarm" => Function::OnAlarm,
+            _ => Function::Sweep,
+        };
         let link = Link::new(self, Who { invocation: call.id.clone(), function, started: now });
         let run = async { run(&mut Step::new(&link, &call)).await };
         match pin!(run).poll(&mut Context::from_waker(Waker::noop())) {

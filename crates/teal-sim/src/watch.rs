@@ -147,6 +147,8 @@ pub(crate) struct Watch {
     began_at: BTreeMap<ReleaseId, Timestamp>,
     superseding: BTreeSet<ReleaseId>,
     abort_asked_at: BTreeMap<ReleaseId, Timestamp>,
+    /// When a run asked for a service to be taken in.
+    taking_in_since: BTreeMap<(String, String), Timestamp>,
     /// Releases as they were when they were set back, and when that was.
     before_setback: BTreeMap<ReleaseId, (Timestamp, Release)>,
     /// The hooks that Teal was asked and did not fail at, by the deployment's id and the hook's.

@@ -155,6 +155,9 @@ pub struct Release {
     pub kept_on_green_since: Option<Timestamp>,
     /// When the route was read wholly on blue again, after the last write that gave traffic back.
     pub restored_at: Option<Timestamp>,
+    /// Until when a run may have moved production traffic that has not said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_beside_until: Option<Timestamp>,
     /// Events not yet told to the bus.
     pub outbox: Vec<Announcement>,
     pub announced: u64,
@@ -289,6 +292,13 @@ impl Release {
     #[must_use]
     pub fn settled_at(&self) -> Option<Timestamp> {
         self.intents.iter().map(|intent| intent.act_by).max()
+    }
+
+    /// Keeps until when other runs may have moved production traffic that have not said how that ended: as late as their `actBy`, or `now`.
+    pub fn note_moved_beside(&mut self, invocation: &str, now: Timestamp) {
+        let moves = |intent: &&Intent| matches!(intent.act, Act::Shift { .. } | Act::Restore);
+        let others = self.intents.iter().filter(moves).filter(|intent| intent.invocation != invocation);
+        self.moved_beside_until = others.map(|intent| intent.act_by.min(now)).max().max(self.moved_beside_until);
     }
 
     /// Forgets intents whose time has passed.

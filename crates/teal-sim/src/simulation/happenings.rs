@@ -308,9 +308,9 @@ impl Simulation<'_> {
             state.records.values().filter(is_called).cloned().collect()
         };
         for record in called {
-            let weights = if record.colours.green.as_str() == GROUP_A { (100, 0) } else { (0, 100) };
+            let green = record.colours.green.as_str();
             for part in &record.route {
-                self.world.change_from_outside(part.part.key(), |actions| set_weights(actions, weights));
+                self.world.change_from_outside(part.part.key(), |actions| give_all_to(actions, green));
             }
             self.world.ask(&record.id, Ask::LeaveOnGreen);
         }
@@ -396,6 +396,16 @@ fn set_weights(actions: &mut [Action], (a, b): (u16, u16)) {
             GROUP_B => group.weight = b,
             _ => {}
         }
+    }
+}
+
+/// With its weight; a deployment may have left it on no listener.
+fn give_all_to(actions: &mut [Action], green: &str) {
+    let whole = forward(&[(green, 100)]);
+    for groups in groups_of(actions) {
+        groups.retain(|group| group.destination.as_str() != green);
+        groups.iter_mut().for_each(|group| group.weight = 0);
+        groups.extend_from_slice(whole.groups());
     }
 }
 

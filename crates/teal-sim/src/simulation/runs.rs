@@ -175,7 +175,12 @@ impl<'w> Simulation<'w> {
                     self.world.watch.borrow_mut().alarm_handled(&self.world.state(), &alarm.name, raised_at);
                 }
                 if let Input::Hook(HookAsked::CodeDeploy { deployment, execution }) = run.invoke.input.as_ref() {
-                    self.world.watch.borrow_mut().hook_heard(&self.world.state(), deployment, execution);
+                    self.world.watch.borrow_mut().hook_heard(
+                        &self.world.state(),
+                        deployment,
+                        execution,
+                        self.world.now(),
+                    );
                 }
                 if let (Some(answer), Some((execution, token))) = (answer, run.invoke.reply_to) {
                     self.answered(execution, token, &answer);

@@ -152,13 +152,25 @@ impl Watch {
         }
     }
 
-    /// Green's weight was taken away so long ago that no part of the load balancer sends it requests any more.
+    /// A run asks for something that nobody can call back.
+    pub(crate) fn sent_off(&mut self, deed: &Deed, who: &Who, now: Timestamp) {
+        if let Deed::ScaleIn { service } = deed {
+            self.taking_in_since.insert((who.invocation.clone(), service.clone()), now);
+        }
+    }
+
+    /// Green's weight was taken away so long ago that no part of the load balancer sends it requests any more; or has been taken away only since
+    /// this run has asked for it.
     fn known_everywhere(&mut self, release: &Release, who: &Who, now: Timestamp) {
         let green = &release.colours.green;
+        let sent_off = (who.invocation.clone(), release.green.green.name().to_owned());
+        let sent_off_at = self.taking_in_since.get(&sent_off).copied().unwrap_or(now);
         for part in &release.route {
             let taken = self.weight_taken.get(&(part.part.key().to_owned(), green.to_string()));
             // Two functions' clocks have measured the time.
-            if let Some(at) = taken.filter(|at| later(**at, KNOWN_WITHIN_MILLIS - 2 * SKEW_MILLIS) > now) {
+            if let Some(at) =
+                taken.filter(|at| **at <= sent_off_at && later(**at, KNOWN_WITHIN_MILLIS - 2 * SKEW_MILLIS) > now)
+            {
                 let what = format!("{} takes in {}, which had weight until {at}", who.invocation, green.name());
                 self.breach(Promise::AnswersUntilKnown, what);
             }

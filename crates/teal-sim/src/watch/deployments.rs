@@ -30,11 +30,14 @@ impl Watch {
         }
     }
 
-    /// Teal was asked by a hook, and did not fail. One that waits no more had its answer, or its hour was over before Teal heard of it.
-    pub(crate) fn hook_heard(&mut self, state: &State, deployment: &impl Display, execution: &str) {
+    /// Teal was asked by a hook, and did not fail. One that waits no more had its answer, or its hour was over before Teal heard of it, or all but
+    /// over: Teal counts from when it hears.
+    pub(crate) fn hook_heard(&mut self, state: &State, deployment: &impl Display, execution: &str, now: Timestamp) {
         let id = deployment.to_string();
         let newest = state.deployment.as_ref().filter(|newest| newest.id == id);
-        if newest.and_then(Deployment::asks).is_some_and(|event| event.to_string() == execution) {
+        let in_time =
+            |asked: &&Deployment| asked.moves_at().is_none_or(|expires| expires > later(now, ALL_BUT_OVER_MILLIS));
+        if newest.filter(in_time).and_then(Deployment::asks).is_some_and(|event| event.to_string() == execution) {
             self.hooks_heard.insert((id, execution.to_owned()));
         }
     }

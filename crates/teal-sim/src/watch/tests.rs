@@ -85,6 +85,34 @@ fn blue_gets_the_route_where_it_serves_no_worse_or_nobody_could_know() {
     assert_eq!(gives_back(&[blue], true), [], "health could not be read");
 }
 
+/// What is noticed when green is taken in so many milliseconds after its weight was taken away, by what a run asked for so many earlier.
+fn takes_green_in(after: i64, asked_before: i64) -> Vec<Promise> {
+    let world = World::new();
+    let (mut release, who) = set_back(&world);
+    let taken_in_at = later(world.now(), 60_000);
+    let intent = |act| Intent { invocation: who.invocation.clone(), act, act_by: later(taken_in_at, 1_000) };
+    release.intents = vec![intent(Act::Restore)];
+    {
+        let mut state = world.state();
+        state.parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100), (GROUP_B, 0)])]);
+        state.records.insert(release.id.clone(), release);
+    }
+    let deed = Deed::ScaleIn { service: "checkout-b".to_owned() };
+    let mut watch = Watch::default();
+    watch.weight_taken.insert((LISTENER.to_owned(), GROUP_B.to_owned()), later(taken_in_at, -after));
+    watch.sent_off(&deed, &who, later(taken_in_at, -asked_before));
+    watch.before(&world.state(), &deed, &who, taken_in_at);
+    broken(&watch)
+}
+
+#[test]
+fn green_is_taken_in_once_nobody_asks_it_but_for_what_changed_after_that_was_sent_off() {
+    assert_eq!(takes_green_in(15_000, 0), []);
+    assert_eq!(takes_green_in(5_000, 0), [Promise::AnswersUntilKnown]);
+    assert_eq!(takes_green_in(5_000, 4_000), [Promise::AnswersUntilKnown], "it was asked for too early");
+    assert_eq!(takes_green_in(5_000, 6_000), [], "it had been asked for when somebody gave green weight");
+}
+
 /// What is noticed when a person is called after a rollback was kept on green for so many seconds.
 fn calls_a_person(kept_for: i64, blue_is_sick: bool) -> Vec<Promise> {
     let world = World::new();

@@ -1,7 +1,7 @@
 //! What a release that goes back makes of a deployment: when it says that all is on blue, how long blue has to come up, and what is left to
 //! a person when blue is gone.
 
-use super::{COURSE, PLAN, begun, document, finish, is_on_blue, run_until, started};
+use super::{COURSE, PLAN, RELEASE, begun, document, finish, is_on_blue, run_until, started};
 use serde_json::json;
 use teal::error::ErrorName;
 use teal::ports::AlarmState;
@@ -9,7 +9,10 @@ use teal::release::Phase;
 use teal::request::Ask;
 use teal::state::State;
 use teal::units::Share;
-use teal_sim::{ALARM, Deployment, Fault, FaultKind, GROUP_A, GROUP_B, LISTENER, Machine, Move, World, forward};
+use teal_sim::{
+    ALARM, Deployment, Fault, FaultKind, GROUP_A, GROUP_B, LISTENER, Machine, Move, SECOND_LISTENER, TEST_LISTENER,
+    World, forward,
+};
 
 fn told(world: &World, machine: &Machine<'_>) -> String {
     world.state().stories[machine.release()].iter().map(|entry| entry.fact.to_string() + "\n").collect()
@@ -195,6 +198,72 @@ fn what_another_run_has_given_back_is_not_undone_by_attaching_blue() {
     assert!(calls.end > 10, "{calls:?}");
     // Between the reading and the write there is no call; the change at the write itself comes before it.
     assert!(undone <= 1, "{undone} of {calls:?}");
+}
+
+#[test]
+fn weights_that_change_from_reading_to_reading_cost_no_request_more_than_promised() {
+    // As many as on-alarm makes here at most.
+    const CALLS: usize = 18;
+    for (given_back_at, taken_at) in (0..CALLS).flat_map(|from| (from..CALLS).map(move |to| (from, to))) {
+        let world = begun(&COURSE);
+        {
+            let mut state = world.state();
+            let deployment = state.deployment.as_mut().unwrap();
+            (deployment.back_fails, deployment.back_seconds) = (true, 0);
+        }
+        let mut machine = started(&world);
+        run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
+        let before = world.calls();
+        world.change_at(before + given_back_at, |state| {
+            state.parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100)])]);
+        });
+        world.change_at(before + taken_at, |state| {
+            state.parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_B, 100)])]);
+        });
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        let _ = world.alarm_raised(None, ALARM).unwrap();
+        let when = format!("given back at {given_back_at}, taken at {taken_at}");
+        assert_eq!(world.breaches_by_deployment(), [], "{when}");
+        assert!(world.calls() - before <= CALLS, "{when}: {} calls", world.calls() - before);
+        let ending = finish(&world, &mut machine);
+        assert_eq!(ending.state, State::RolledBack, "{when}: {ending:?}");
+        assert!(is_on_blue(&world), "{when}");
+    }
+}
+
+#[test]
+fn a_part_of_the_route_that_is_gone_keeps_no_other_part_on_green() {
+    for (back_fails, gone) in [(true, SECOND_LISTENER), (true, TEST_LISTENER), (false, SECOND_LISTENER)] {
+        let world = begun(&COURSE);
+        let mut plan = document();
+        plan["traffic"]["alb"]["listeners"] = json!([SECOND_LISTENER, LISTENER]);
+        {
+            let mut state = world.state();
+            state.plans.insert(PLAN.to_owned(), plan.to_string());
+            state.parts.insert(SECOND_LISTENER.to_owned(), vec![forward(&[(GROUP_A, 100)])]);
+            let deployment = state.deployment.as_mut().unwrap();
+            (deployment.back_fails, deployment.back_seconds) = (back_fails, 0);
+        }
+        let mut machine = started(&world);
+        run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
+        world.state().parts.remove(gone);
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        let _ = world.alarm_raised(None, ALARM).unwrap();
+        assert!(is_on_blue(&world), "{gone} is gone, ({back_fails})");
+        let ending = finish(&world, &mut machine);
+        if gone == TEST_LISTENER {
+            assert_eq!(ending.state, State::RolledBack, "{ending:?}");
+            continue;
+        }
+        assert_eq!(ending.state, State::RollbackNeedsHuman, "{ending:?}");
+        let told = told(&world, &machine);
+        assert!(told.contains(&format!("{gone} is gone")), "{told}");
+        world.state().ended.insert(format!("execution:{RELEASE}"), "FAILED".to_owned());
+        world.ask(machine.release(), Ask::GiveUp);
+        swept(&world);
+        let record = world.record(machine.release()).unwrap();
+        assert_eq!((record.phase, record.green_share), (Phase::RolledBack, Share::NONE), "{told}");
+    }
 }
 
 #[test]

@@ -203,6 +203,7 @@ impl<W: World> Step<'_, W> {
             out_of_reach_since: None,
             kept_on_green_since: None,
             restored_at: None,
+            moved_beside_until: None,
             outbox: Vec::new(),
             announced: 0,
         };

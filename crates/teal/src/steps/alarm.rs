@@ -193,7 +193,9 @@ impl<W: World> Step<'_, W> {
         }
         let was_on_blue = release.is_on_blue_for_good();
         self.begin_rollback(&mut release, error).await?;
-        let (outcome, saved) = match self.restore(&mut release).await {
+        let restored = self.restore(&mut release).await;
+        let gave_back = self.given_back.contains(&release.id);
+        let (outcome, saved) = match restored {
             Ok(()) => {
                 self.settle(&mut release);
                 self.note_restored(&mut release);
@@ -226,6 +228,10 @@ impl<W: World> Step<'_, W> {
             // Several alarms often go off at once. The decision is on record and the route is as it should be: to do it all
             // again because others wrote the same meanwhile would make them do it again, too.
             Err(error) if error.name == ErrorName::RecordChanged => {
+                if gave_back {
+                    // Nothing of what was dated is on record.
+                    self.given_back.insert(release.id.clone());
+                }
                 self.settle_late(&release.id, outcome).await;
                 Ok(outcome)
             }

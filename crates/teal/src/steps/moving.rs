@@ -40,7 +40,7 @@ pub(super) struct LostPart {
 impl RestoreError {
     /// What is told of several parts: that it is worth another try, or else what went wrong first. That one is missing is told where
     /// nothing else went wrong.
-    fn of_both(before: Option<Self>, next: Option<Self>) -> Option<Self> {
+    pub(super) fn of_both(before: Option<Self>, next: Option<Self>) -> Option<Self> {
         match (before, next) {
             (_, Some(again @ Self::Again(_))) => Some(again),
             (

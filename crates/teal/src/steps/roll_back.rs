@@ -131,6 +131,7 @@ impl<W: World> Step<'_, W> {
             self.unsaved.push(StoryEntry { at: self.now(), by: self.call.function.clone(), fact });
         }
         let was = release.phase;
+        release.note_moved_beside(&self.call.id, self.now());
         let function = self.call.function.clone();
         release.set_back(error.name, error.message, &function, self.now())?;
         if release.phase != was {
@@ -147,9 +148,10 @@ impl<W: World> Step<'_, W> {
     ) -> TealResult<Answer> {
         self.settle(release);
         // Until the weights are in force everywhere, green is still asked for by some.
-        let converged_at = release.restored_at.filter(|_| release.first_shift_at.is_some());
+        let given_back_at =
+            release.restored_at.filter(|_| release.first_shift_at.is_some()).max(release.moved_beside_until);
         let within = release.propagation().max(release.plan.traffic.route.kind().given_back_within());
-        let converged_at = converged_at.map(|at| after(at, within.as_seconds().into()));
+        let converged_at = given_back_at.map(|at| after(at, within.as_seconds().into()));
         let moment = self.moment();
         // An act that could still come when this run began may have come after it had read the route.
         let unsettled_until = release.settled_at().filter(|at| *at > self.now());
@@ -157,6 +159,11 @@ impl<W: World> Step<'_, W> {
             self.save_and_announce(release).await?;
             let seconds = seconds_until(moment, ready_at);
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
+        }
+        if release.green.green.has_units() {
+            // Whoever else acts on the release has written its record since this run read it: what green is not asked for any more was
+            // given back just now, maybe.
+            self.intend(release, Act::Restore).await?;
         }
         // All of it is told, and kept on record, when the release ends: one whose end waits comes by here again.
         let told = self.unsaved.len();
@@ -168,6 +175,7 @@ impl<W: World> Step<'_, W> {
         if let_go.is_ok() {
             let_go = self.free(release, Colour::Blue).await;
         }
+        self.settle(release);
         if let Err(error) = let_go {
             self.unsaved.truncate(told);
             return self.wait_with_end(release, error).await;

@@ -190,6 +190,8 @@ struct Unanswered {
     record: Option<Phase>,
     /// Whether the execution that the hook started has ended without a record.
     ended: bool,
+    /// After how many minutes it was heard.
+    heard_after: u64,
     /// After how many minutes time jumps, and by how many.
     jump: Option<(u64, u64)>,
 }
@@ -210,8 +212,9 @@ fn leaves_a_hook(left: &Unanswered) -> Vec<Promise> {
             state.ends.insert(named, "no plan".to_owned());
         }
         state.deployment = Some(Deployment::new(vec![Move::Ask(event)], world.now()));
-        watch.hook_heard(&state, &DEPLOYMENT, &event.to_string());
     }
+    world.pass(60 * left.heard_after);
+    watch.hook_heard(&world.state(), &DEPLOYMENT, &event.to_string(), world.now());
     if let Some((after, by)) = left.jump {
         world.pass(60 * after);
         watch.time_jumps(&world.state(), later(world.now(), 60_000 * i64::try_from(by).unwrap()));
@@ -237,7 +240,11 @@ fn a_hook_may_have_no_answer_where_its_release_was_refused_or_its_hour_passed_in
         ("its hour was over before", bakes, false, Some((61, 60)), left),
     ];
     for (what, record, ended, jump, expected) in cases {
-        assert_eq!(leaves_a_hook(&Unanswered { record, ended, jump }), expected, "{what}");
+        assert_eq!(leaves_a_hook(&Unanswered { record, ended, heard_after: 0, jump }), expected, "{what}");
+    }
+    for (heard_after, expected) in [(49, vec![Promise::HookAnswered]), (51, vec![])] {
+        let left = Unanswered { record: bakes, ended: false, heard_after, jump: None };
+        assert_eq!(leaves_a_hook(&left), expected, "heard after {heard_after} minutes");
     }
 }
 
@@ -282,7 +289,7 @@ fn a_promoted_route_may_go_back_by_what_teal_has_no_say_in() {
         let mut watch = Watch::default();
         world.state().deployment = Some(Deployment::new(vec![Move::Ask(event)], world.now()));
         if heard {
-            watch.hook_heard(&world.state(), &DEPLOYMENT, &event.to_string());
+            watch.hook_heard(&world.state(), &DEPLOYMENT, &event.to_string(), world.now());
         }
         world.state().deployment.as_mut().unwrap().cause = cause;
         assert_eq!(watch.is_moved_on(&world.state(), &release), expected, "{cause:?} {heard}");

@@ -33,8 +33,15 @@ impl<W: World> Step<'_, W> {
         release: &mut Release,
     ) -> Result<(), RestoreError> {
         let by = release.mover().map_err(RestoreError::Again)?;
-        let reading = self.stop_deployment(release, &by).await?;
-        let shares = self.read_despite_changes(release).await?;
+        let reading = match self.stop_deployment(release, &by).await {
+            Ok(reading) => reading,
+            Err(error) => {
+                // A hook that waits lets it fail, too.
+                self.answer_hooks(release).await;
+                return Err(error);
+            }
+        };
+        let found = self.read_despite_changes(release).await?;
         self.answer_hooks(release).await;
         if let Some(reading) = reading.as_ref().filter(|reading| reading.is_active()) {
             return Err(RestoreError::UnderWay { why: format!("the deployment {}", in_words_of(reading)) });
@@ -44,10 +51,12 @@ impl<W: World> Step<'_, W> {
             return Err(RestoreError::UnderWay { why });
         }
         // One reading may be older than what the deployment wrote last: now that it writes no more, another one has the last word.
-        if shares.most == Share::NONE && self.read_despite_changes(release).await?.most == Share::NONE {
-            return Ok(());
+        let seen_on_blue = found.is_on_blue();
+        let found = if seen_on_blue { self.read_despite_changes(release).await? } else { found };
+        if found.is_on_blue() {
+            return found.lost.map_or(Ok(()), Err);
         }
-        self.give_back_instead(release, &by).await
+        self.give_back_instead(release, &by, found, seen_on_blue).await
     }
 
     /// Whether what takes a deployment back may be yet to begin, whatever the weights are: it writes them when it does.
@@ -96,8 +105,9 @@ impl<W: World> Step<'_, W> {
         Ok(Some(reading))
     }
 
-    /// The shares of the route, whatever else somebody changed on it: rolling back leaves that as it is.
-    async fn read_despite_changes(&mut self, release: &mut Release) -> Result<Shares, RestoreError> {
+    /// How the route stands, whatever else somebody changed on it: rolling back leaves that as it is, and one part that is lost is no reason to
+    /// leave another one.
+    async fn read_despite_changes(&mut self, release: &mut Release) -> Result<Standing, RestoreError> {
         let colours = release.colours.clone();
         let side = match (self.side(release).await, release.route.first()) {
             (Ok(side), _) => side,
@@ -105,8 +115,16 @@ impl<W: World> Step<'_, W> {
             (Err(error), None) => return Err(RestoreError::Again(error.into())),
         };
         let mut shares = Shares { least: Share::ALL, most: Share::NONE };
+        let mut lost = None;
         for part in &mut release.route {
-            let found = side.actions(&part.part).await.map_err(|error| restore_error(&part.part, error))?;
+            let found = match side.actions(&part.part).await.map_err(|error| restore_error(&part.part, error)) {
+                Ok(found) => found,
+                Err(gone @ RestoreError::Gone { .. }) => {
+                    lost = RestoreError::of_both(lost, Some(gone));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let is_listed = |colour| weight_in(&found, colours.of(colour)).is_some();
             if !is_listed(Colour::Blue) && !is_listed(Colour::Green) {
                 let todo = format!(
@@ -115,8 +133,9 @@ impl<W: World> Step<'_, W> {
                     colours.blue.noun(),
                     colours.blue
                 );
-                let lost = vec![LostPart { part: part.part.clone(), actions: Some(found) }];
-                return Err(RestoreError::Gone { todo, on_green: false, lost });
+                let gone = vec![LostPart { part: part.part.clone(), actions: Some(found) }];
+                lost = RestoreError::of_both(lost, Some(RestoreError::Gone { todo, on_green: false, lost: gone }));
+                continue;
             }
             // Where neither has weight, nobody is on blue.
             let share = pair_share(&found, &colours).unwrap_or(Share::ALL);
@@ -124,11 +143,18 @@ impl<W: World> Step<'_, W> {
             shares = Shares { least: shares.least.min(share), most: shares.most.max(share) };
         }
         release.green_share = shares.least;
-        Ok(shares)
+        Ok(Standing { shares, lost })
     }
 
-    /// The deployment is over and has left traffic on green: Teal gives it back itself, as it does on every other route.
-    async fn give_back_instead(&mut self, release: &mut Release, by: &ShiftedBy) -> Result<(), RestoreError> {
+    /// The deployment is over and has left traffic on green: Teal gives it back itself, as it does on every other route. `seen_on_blue`: a
+    /// reading just before `found` said that nothing is left there.
+    async fn give_back_instead(
+        &mut self,
+        release: &mut Release,
+        by: &ShiftedBy,
+        found: Standing,
+        seen_on_blue: bool,
+    ) -> Result<(), RestoreError> {
         let under_way = |why: String| Err(RestoreError::UnderWay { why });
         let side = self.side(release).await.map_err(|error| cannot_take_back(by, error))?;
         if let Some(other) = side.deployment_under_way(by).await.map_err(|error| cannot_take_back(by, error))? {
@@ -140,16 +166,24 @@ impl<W: World> Step<'_, W> {
                 note: format!("the deployment has left {left} on green: Teal gives it back itself"),
             });
         }
+        let mut found = found;
         // Whoever attaches blue writes green's whole weight with it: over what another run has given back since, that would undo it. So it is
-        // read right before, and not as long ago as the calls between take. That nothing is left takes two readings, as it does above.
-        if !lacking_blue(release).is_empty()
-            && self.read_despite_changes(release).await?.most == Share::NONE
-            && self.read_despite_changes(release).await?.most == Share::NONE
-        {
-            return Ok(());
+        // read right before, and not as long ago as the calls between take; and not done while readings differ, since somebody is at it.
+        if !found.lacking_blue(release).is_empty() {
+            let differs =
+                || under_way("somebody changes the route: its weights differ from reading to reading".to_owned());
+            if seen_on_blue {
+                return differs();
+            }
+            found = self.read_despite_changes(release).await?;
+            if found.is_on_blue() {
+                // That nothing is left takes two readings, as it does above.
+                let again = self.read_despite_changes(release).await?;
+                return if again.is_on_blue() { again.lost.map_or(Ok(()), Err) } else { differs() };
+            }
         }
         let colours = release.colours.clone();
-        let lacking = lacking_blue(release);
+        let lacking = found.lacking_blue(release);
         for part in &lacking {
             // Targets that no listener forwards to are not checked: whether blue can serve is seen once it is attached.
             let attached = attach_blue(&part.expected, &colours);
@@ -165,18 +199,21 @@ impl<W: World> Step<'_, W> {
             release.kept_on_green_since = None;
             return Err(RestoreError::WouldHarm { why: format!("{attached}, and its targets are checked") });
         }
-        match (self.restore_route(release).await, attached) {
+        let restored = self.restore_route(release).await;
+        let gone = match (&restored, attached) {
+            (Ok(()), _) => &[][..],
             // Read before the attaching was known everywhere.
             (Err(RestoreError::Gone { .. }), Some(attached)) => return under_way(attached),
-            (restored, _) => restored?,
-        }
-        for part in &mut release.route {
+            (Err(RestoreError::Gone { lost, .. }), None) => lost,
+            (Err(_), _) => return restored,
+        };
+        for part in release.route.iter_mut().filter(|part| !is_among(gone, part)) {
             if let Some(restored) = part.on_blue(&part.expected, &colours) {
                 part.expected = restored;
             }
         }
         release.green_share = Share::NONE;
-        Ok(())
+        restored
     }
 
     /// Waits for the deployment to have taken everything back; in the end a person is needed, and sweep goes on trying.
@@ -205,15 +242,39 @@ impl<W: World> Step<'_, W> {
     }
 }
 
-/// The parts of the route whose traffic is on green and that do not list blue.
-fn lacking_blue(release: &Release) -> Vec<RoutePart> {
-    let colours = &release.colours;
-    let lacks_blue = |part: &&RoutePart| {
-        part.part.kind().lists_idle()
-            && pair_share(&part.expected, colours) != Some(Share::NONE)
-            && weight_in(&part.expected, &colours.blue).is_none()
-    };
-    release.route.iter().filter(lacks_blue).cloned().collect()
+/// How a route stands.
+struct Standing {
+    /// Of the parts that are there and forward to one of the colours.
+    shares: Shares,
+    /// What is told of the others.
+    lost: Option<RestoreError>,
+}
+
+impl Standing {
+    /// Whether nothing is left on green.
+    fn is_on_blue(&self) -> bool {
+        self.shares.most == Share::NONE
+    }
+
+    /// The parts of the route whose traffic is on green and that do not list blue.
+    fn lacking_blue(&self, release: &Release) -> Vec<RoutePart> {
+        let colours = &release.colours;
+        let lost = match &self.lost {
+            Some(RestoreError::Gone { lost, .. }) => &lost[..],
+            _ => &[],
+        };
+        let lacks_blue = |part: &&RoutePart| {
+            part.part.kind().lists_idle()
+                && !is_among(lost, part)
+                && pair_share(&part.expected, colours) != Some(Share::NONE)
+                && weight_in(&part.expected, &colours.blue).is_none()
+        };
+        release.route.iter().filter(lacks_blue).cloned().collect()
+    }
+}
+
+fn is_among(lost: &[LostPart], part: &RoutePart) -> bool {
+    lost.iter().any(|lost| lost.part == part.part)
 }
 
 /// Gives whether there is such a deployment.
