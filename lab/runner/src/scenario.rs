@@ -222,6 +222,8 @@ pub enum Action {
     Abort,
     /// A person who was called ends the release without what is missing of its route.
     GiveUp,
+    /// A person who was called, since blue cannot serve, ends the release with the traffic on green.
+    LeaveOnGreen,
     /// Somebody stops the execution in the console.
     StopExecution,
     /// A task of this service (by its name under `services`) crashes.

@@ -70,7 +70,7 @@ scenarios! {
     gates: "gate-approved", "gate-rejected", "gate-expired";
     ended_by_a_person_or_never_begun: "abort", "plan-errors";
     a_route_that_is_held: "busy-route", "supersede", "started-twice";
-    started_in_the_console: "console-start", "console-start-bad";
+    started_in_the_console: "console-start", "console-start-bad", "console-start-refused";
     pipeline_lambda_action: "pipeline-lambda-action", "pipeline-lambda-action-bad";
     pipeline_native_action: "pipeline-native-action", "pipeline-native-action-bad";
     pipeline_later_stage: "pipeline-later-stage-fails";
@@ -111,12 +111,12 @@ scenarios! {
     while_a_shift_is_in_flight: "shift-in-flight", "shift-in-flight-two", "stopped-midshift", "stopped-and-next";
     heavy_load: "heavy-load";
     heavy_load_on_the_way_back: "heavy-load-back";
-    alarm_before_and_between_shifts: "alarm-preparing", "alarm-lost-preparing", "alarm-at-gate", "alarm-lost";
+    alarm_before_and_between_shifts: "alarm-preparing", "alarm-lost-preparing", "alarm-validating", "alarm-at-gate", "alarm-lost";
     alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated", "alarm-late";
     alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-passed-over", "alarm-silent", "alarm-unreadable";
     route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "rule-before-test", "weights-reset", "weights-reset-green", "drift-after";
     capacity_of_both_colours: "unhealthy-blue", "scale-in", "green-lost";
-    a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached";
+    a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached", "blue-gone";
     calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "throttled-on-alarm";
     functions_that_are_killed: "killed-shifting", "killed-restoring";
     judge_slower: "judge-slower";

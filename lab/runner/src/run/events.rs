@@ -58,6 +58,7 @@ impl Run<'_> {
             Action::Reject => self.answer_gate(|stage| Ask::Reject { stage }).await?,
             Action::Abort => self.ask(Ask::Abort).await?,
             Action::GiveUp => self.ask(Ask::GiveUp).await?,
+            Action::LeaveOnGreen => self.ask(Ask::LeaveOnGreen).await?,
             Action::StopExecution => {
                 let execution = self.releases.first().map(|running| running.observer.execution.clone());
                 let parameters = json!({"executionArn": execution, "cause": "stopped by the scenario"});
