@@ -23,9 +23,9 @@ use step::PreparedStep;
 /// The function that is compared: it has an equal in Python.
 const COMPARED: &str = "shift-traffic";
 
-/// Releases in which every function has something to do: a good and a bad one, one whose weights are published to parameters, and one
-/// that a pipeline starts.
-const RELEASES: [&str; 4] = ["good", "bad-5xx", "stack-update", "pipeline-lambda-action"];
+/// Releases in which every function has something to do: a good and a bad one, one whose weights are published to parameters, one that a
+/// pipeline starts, and one that a deployment's hooks start.
+const RELEASES: [&str; 5] = ["good", "bad-5xx", "stack-update", "pipeline-lambda-action", "codedeploy-ecs-hooks"];
 
 /// What a package for Lambda holds besides a Python function that brings its boto3 along.
 const BOTO3: [&str; 7] = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"];
