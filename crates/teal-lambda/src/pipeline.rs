@@ -94,28 +94,29 @@ mod tests {
         assert_eq!(decode_pipeline_job(&first).unwrap().token, None);
     }
 
+    fn stage_event(state: &str) -> Value {
+        json!({
+            "detail-type": "CodePipeline Stage Execution State Change",
+            "source": "aws.codepipeline",
+            "detail": {
+                "pipeline": "checkout", "stage": "Verify", "state": state, "version": 3.0,
+                "execution-id": "01234567-0123-0123-0123-012345678901",
+            },
+        })
+    }
+
     #[test]
     fn a_stage_that_failed_is_read_and_nothing_else_that_happens_to_one() {
-        let event = |state: &str| {
-            json!({
-                "detail-type": "CodePipeline Stage Execution State Change",
-                "source": "aws.codepipeline",
-                "detail": {
-                    "pipeline": "checkout", "stage": "Verify", "state": state, "version": 3.0,
-                    "execution-id": "01234567-0123-0123-0123-012345678901",
-                },
-            })
-        };
         let expected = StageFailure {
             pipeline: "checkout".to_owned(),
             stage: "Verify".to_owned(),
             execution: "01234567-0123-0123-0123-012345678901".parse().unwrap(),
         };
-        assert_eq!(decode_pipeline_call(&event("FAILED")).unwrap(), PipelineCall::StageFailed(expected));
-        let error = decode_pipeline_call(&event("SUCCEEDED")).unwrap_err();
+        assert_eq!(decode_pipeline_call(&stage_event("FAILED")).unwrap(), PipelineCall::StageFailed(expected));
+        let error = decode_pipeline_call(&stage_event("SUCCEEDED")).unwrap_err();
         assert!(error.message.contains("\"SUCCEEDED\"") && error.message.contains("pipeline.yaml"), "{error}");
         for field in ["pipeline", "stage", "state", "execution-id"] {
-            let mut event = event("FAILED");
+            let mut event = stage_event("FAILED");
             event["detail"].as_object_mut().unwrap().remove(field);
             let error = decode_pipeline_call(&event).unwrap_err();
             assert!(error.message.contains(&format!("no detail.{field}")), "{error}");
@@ -141,6 +142,19 @@ mod tests {
         fn any_event_is_read_or_refused_with_the_field_that_is_missing(event in any_event()) {
             if let Err(error) = decode_pipeline_call(&event) {
                 prop_assert!(error.message.contains("CodePipeline.job.id"), "{error}");
+            }
+        }
+
+        #[test]
+        fn a_field_of_a_stage_with_something_else_in_it_is_named_or_read(
+            place in prop::sample::select(vec!["pipeline", "stage", "state", "execution-id"]),
+            other in any_event(),
+        ) {
+            let mut event = stage_event("FAILED");
+            event["detail"][place] = other;
+            if let Err(error) = decode_pipeline_call(&event) {
+                prop_assert!(error.message.contains(&format!("detail.{place}")), "{error}");
+                prop_assert!(error.message.len() < 1_500, "{error}");
             }
         }
 

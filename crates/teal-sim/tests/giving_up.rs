@@ -69,6 +69,28 @@ fn a_listener_that_is_gone_is_given_up_by_a_person_only() {
 }
 
 #[test]
+fn green_keeps_its_tasks_for_what_is_given_back_when_the_rest_is_given_up() {
+    let world = World::new();
+    let mut with_two = plan();
+    with_two["traffic"]["alb"]["listeners"] = json!([LISTENER, SECOND_LISTENER]);
+    let actions = world.state().parts[LISTENER].clone();
+    world.state().parts.insert(SECOND_LISTENER.to_owned(), actions);
+    let mut machine = Machine::new(&world, "r-1", with_two);
+    machine.run_until(|state| state == State::Bake);
+    world.state().parts.remove(LISTENER);
+    assert_eq!(machine.finish().state, State::RollbackNeedsHuman);
+    world.state().ended.insert("execution:r-1".to_owned(), "SUCCEEDED".to_owned());
+    world.ask(&id(), Ask::GiveUp);
+    // Somebody gives green weight on the listener that is left.
+    world.state().parts.insert(SECOND_LISTENER.to_owned(), vec![forward(&[(GROUP_A, 0), (GROUP_B, 100)])]);
+    swept(&world);
+    assert_eq!(world.weight(SECOND_LISTENER, GROUP_B), Some(0), "{}", told(&world));
+    assert!(green_tasks(&world) > 0, "some nodes of the load balancer may still ask it");
+    swept(&world);
+    assert_eq!((phase(&world), green_tasks(&world)), (Phase::RolledBack, 0), "{}", told(&world));
+}
+
+#[test]
 fn green_stays_where_what_is_given_up_sends_traffic_to_it() {
     let world = called(Some(vec![forward(&[(GROUP_B, 100)])]));
     world.ask(&id(), Ask::GiveUp);

@@ -155,7 +155,7 @@ pub struct Release {
     pub kept_on_green_since: Option<Timestamp>,
     /// When the route was read wholly on blue again, after the last write that gave traffic back.
     pub restored_at: Option<Timestamp>,
-    /// Until when a run may have moved production traffic that has not said so.
+    /// Until when a run may have moved production traffic that has not dated it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_beside_until: Option<Timestamp>,
     /// Events not yet told to the bus.
@@ -295,9 +295,11 @@ impl Release {
     }
 
     /// Keeps until when other runs may have moved production traffic that have not said how that ended: as late as their `actBy`, or `now`.
-    pub fn note_moved_beside(&mut self, invocation: &str, now: Timestamp) {
+    ///
+    /// `run` is this run's own intent, whose invocation an earlier attempt has, too.
+    pub fn note_moved_beside(&mut self, run: (&str, Timestamp), now: Timestamp) {
         let moves = |intent: &&Intent| matches!(intent.act, Act::Shift { .. } | Act::Restore);
-        let others = self.intents.iter().filter(moves).filter(|intent| intent.invocation != invocation);
+        let others = self.intents.iter().filter(moves).filter(|intent| (&*intent.invocation, intent.act_by) != run);
         self.moved_beside_until = others.map(|intent| intent.act_by.min(now)).max().max(self.moved_beside_until);
     }
 

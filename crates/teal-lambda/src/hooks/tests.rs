@@ -202,6 +202,10 @@ const PLACES: &[&str] = &[
     "/executionDetails/targetServiceRevisionArn",
     "/executionDetails/testTrafficWeights",
     "/executionDetails/productionTrafficWeights",
+    "/serviceArn",
+    "/targetServiceRevisionArn",
+    "/testTrafficWeights",
+    "/productionTrafficWeights",
     "/hookDetails",
     "/hookDetails/planRef",
     "/hookDetails/version",
@@ -220,7 +224,7 @@ proptest! {
 
     #[test]
     fn a_field_with_something_else_in_it_is_named_or_read_and_never_repeated(
-        event in prop::sample::select(vec![code_deploy(), nested(), script()]),
+        event in prop::sample::select(vec![code_deploy(), nested(), details(), script()]),
         place in prop::sample::select(PLACES),
         other in prop_oneof![any_event(), Just(json!(SECRET)), Just(json!([SECRET])), Just(json!({"a": SECRET}))],
     ) {

@@ -210,17 +210,28 @@ fn what_a_run_gave_back_that_ended_before_it_could_say_so_counts() {
 }
 
 #[test]
-fn what_an_alarm_gave_back_counts_though_others_write_the_record_just_then() {
-    let world = World::new();
-    let machine = green_has_weight_by_others(&world);
-    let (link, call) = begin(&world, "alarm-1", Function::OnAlarm);
-    let mut run = pin!(invoke(link, call, Rc::new(raised(&world))));
-    assert!(drive(&world, run.as_mut(), || world.weight(LISTENER, GROUP_B) == Some(0)).is_none());
-    let written = world.now();
-    world.state().records.get_mut(machine.release()).unwrap().revision += 1;
-    assert!(matches!(drive(&world, run, || false), Some(Ok(None))));
-    let answer = drive(&world, pin!(roll_back(&world, &machine, "roll-back-1")), || false).unwrap().unwrap().unwrap();
-    leaves_green_its_tasks_since(&world, &answer, written);
+fn what_an_alarm_gave_back_counts_though_its_record_is_not_written_at_first() {
+    // Others write it just then, or one of the calls after that has no effect: the third is the record's.
+    for failing in [None, Some(0), Some(1), Some(2), Some(3)] {
+        let world = World::new();
+        let machine = green_has_weight_by_others(&world);
+        let (link, call) = begin(&world, "alarm-1", Function::OnAlarm);
+        let mut run = pin!(invoke(link, call, Rc::new(raised(&world))));
+        assert!(drive(&world, run.as_mut(), || world.weight(LISTENER, GROUP_B) == Some(0)).is_none());
+        let written = world.now();
+        match failing {
+            None => world.state().records.get_mut(machine.release()).unwrap().revision += 1,
+            Some(nth) => {
+                let fails = Disturbance::Call(FaultKind::NoEffect);
+                let planned = vec![Planned::at_call(Place::Runs(Function::OnAlarm), nth, fails)];
+                *world.chaos.borrow_mut() = Some(Chaos::scripted(fastrand::Rng::with_seed(1), planned));
+            }
+        }
+        assert!(matches!(drive(&world, run, || false), Some(Ok(None))), "{failing:?}");
+        let answer =
+            drive(&world, pin!(roll_back(&world, &machine, "roll-back-1")), || false).unwrap().unwrap().unwrap();
+        leaves_green_its_tasks_since(&world, &answer, written);
+    }
 }
 
 #[test]

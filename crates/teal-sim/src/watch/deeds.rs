@@ -147,7 +147,7 @@ impl Watch {
             self.without_traffic(state, release, &release.colours.blue, who, Promise::BlueKeepsCapacity);
         } else {
             self.without_traffic(state, release, &release.colours.green, who, Promise::RouteWhole);
-            self.known_everywhere(release, who, now);
+            self.known_everywhere(state, release, who, now);
             self.before_taking_green_in(state, release, who);
         }
     }
@@ -159,18 +159,20 @@ impl Watch {
         }
     }
 
-    /// Green's weight was taken away so long ago that no part of the load balancer sends it requests any more; or has been taken away only since
-    /// this run has asked for it.
-    fn known_everywhere(&mut self, release: &Release, who: &Who, now: Timestamp) {
+    /// Green's weight was taken away so long ago that no part of the load balancer sends it requests any more; or somebody else gave it
+    /// after this run had read the route, and it has been taken away only since this run has asked for green to be taken in.
+    fn known_everywhere(&mut self, state: &State, release: &Release, who: &Who, now: Timestamp) {
         let green = &release.colours.green;
         let sent_off = (who.invocation.clone(), release.green.green.name().to_owned());
         let sent_off_at = self.taking_in_since.get(&sent_off).copied().unwrap_or(now);
         for part in &release.route {
-            let taken = self.weight_taken.get(&(part.part.key().to_owned(), green.to_string()));
+            let key = part.part.key();
+            let taken = self.weight_taken.get(&(key.to_owned(), green.to_string())).copied();
             // Two functions' clocks have measured the time.
-            if let Some(at) =
-                taken.filter(|at| **at <= sent_off_at && later(**at, KNOWN_WITHIN_MILLIS - 2 * SKEW_MILLIS) > now)
-            {
+            let may_be_asked = |at: &Timestamp| later(*at, KNOWN_WITHIN_MILLIS - 2 * SKEW_MILLIS) > now;
+            let excused =
+                |at: Timestamp| at > sent_off_at && Self::changed_by_others(state, key, self.last_read(who, key));
+            if let Some(at) = taken.filter(may_be_asked).filter(|at| !excused(*at)) {
                 let what = format!("{} takes in {}, which had weight until {at}", who.invocation, green.name());
                 self.breach(Promise::AnswersUntilKnown, what);
             }

@@ -85,10 +85,12 @@ fn blue_gets_the_route_where_it_serves_no_worse_or_nobody_could_know() {
     assert_eq!(gives_back(&[blue], true), [], "health could not be read");
 }
 
-/// What is noticed when green is taken in so many milliseconds after its weight was taken away, by what a run asked for so many earlier.
-fn takes_green_in(after: i64, asked_before: i64) -> Vec<Promise> {
+/// What is noticed when green is taken in so many milliseconds after its weight was taken away, by what a run asked for so many earlier. It
+/// had read the route a moment before that, and somebody else gave green the weight since, or long before.
+fn takes_green_in(after: i64, asked_before: i64, by_others: bool) -> Vec<Promise> {
     let world = World::new();
     let (mut release, who) = set_back(&world);
+    let part = release.route[0].part.clone();
     let taken_in_at = later(world.now(), 60_000);
     let intent = |act| Intent { invocation: who.invocation.clone(), act, act_by: later(taken_in_at, 1_000) };
     release.intents = vec![intent(Act::Restore)];
@@ -100,6 +102,10 @@ fn takes_green_in(after: i64, asked_before: i64) -> Vec<Promise> {
     let deed = Deed::ScaleIn { service: "checkout-b".to_owned() };
     let mut watch = Watch::default();
     watch.weight_taken.insert((LISTENER.to_owned(), GROUP_B.to_owned()), later(taken_in_at, -after));
+    watch.read(&who, &part, later(taken_in_at, -asked_before - 100));
+    if by_others {
+        world.state().outside.insert(LISTENER.to_owned(), later(taken_in_at, -asked_before - 50));
+    }
     watch.sent_off(&deed, &who, later(taken_in_at, -asked_before));
     watch.before(&world.state(), &deed, &who, taken_in_at);
     broken(&watch)
@@ -107,10 +113,16 @@ fn takes_green_in(after: i64, asked_before: i64) -> Vec<Promise> {
 
 #[test]
 fn green_is_taken_in_once_nobody_asks_it_but_for_what_changed_after_that_was_sent_off() {
-    assert_eq!(takes_green_in(15_000, 0), []);
-    assert_eq!(takes_green_in(5_000, 0), [Promise::AnswersUntilKnown]);
-    assert_eq!(takes_green_in(5_000, 4_000), [Promise::AnswersUntilKnown], "it was asked for too early");
-    assert_eq!(takes_green_in(5_000, 6_000), [], "it had been asked for when somebody gave green weight");
+    for by_others in [false, true] {
+        assert_eq!(takes_green_in(15_000, 0, by_others), []);
+        assert_eq!(takes_green_in(5_000, 4_000, by_others), [Promise::AnswersUntilKnown], "it was asked for too early");
+    }
+    assert_eq!(takes_green_in(5_000, 6_000, true), [], "it had been asked for when that was given back");
+    assert_eq!(
+        takes_green_in(5_000, 6_000, false),
+        [Promise::AnswersUntilKnown],
+        "green had that weight when it was asked for"
+    );
 }
 
 /// What is noticed when a person is called after a rollback was kept on green for so many seconds.

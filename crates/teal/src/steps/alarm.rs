@@ -224,14 +224,14 @@ impl<W: World> Step<'_, W> {
                 (AlarmOutcome::NeedsHuman, self.call_for_help(&mut release, todo).await.map(|_| ()))
             }
         };
+        if gave_back && saved.is_err() {
+            // Nothing of what was dated is on record.
+            self.given_back.insert(release.id.clone());
+        }
         match saved {
             // Several alarms often go off at once. The decision is on record and the route is as it should be: to do it all
             // again because others wrote the same meanwhile would make them do it again, too.
             Err(error) if error.name == ErrorName::RecordChanged => {
-                if gave_back {
-                    // Nothing of what was dated is on record.
-                    self.given_back.insert(release.id.clone());
-                }
                 self.settle_late(&release.id, outcome).await;
                 Ok(outcome)
             }

@@ -23,6 +23,10 @@ impl<W: World> Step<'_, W> {
         if !self.unanswered.contains(&release.id) {
             release.intents.retain(|intent| intent.invocation != self.call.id);
         }
+        if self.given_back.contains(&release.id) {
+            // What no date tells yet is over only for this run.
+            release.moved_beside_until = release.moved_beside_until.max(Some(self.moment()));
+        }
     }
 
     /// Keeps in mind that a write to the route got no answer, if it got none.

@@ -291,8 +291,18 @@ impl<W: World> Step<'_, W> {
             let restored = self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await;
             failure = RestoreError::of_both(failure, restored.err());
         }
-        failure = RestoreError::of_both(failure, self.restore_route(release).await.err());
+        let restored = self.restore_route(release).await;
         let colours = release.colours.clone();
+        if let Err(RestoreError::Gone { lost, .. }) = &restored {
+            // What was read on blue is not written again when this is tried again.
+            let is_lost = |part: &RoutePart| lost.iter().any(|lost| lost.part == part.part);
+            for part in release.route.iter_mut().filter(|part| !is_lost(part)) {
+                if let Some(on_blue) = part.on_blue(&part.expected, &colours) {
+                    part.expected = on_blue;
+                }
+            }
+        }
+        failure = RestoreError::of_both(failure, restored.err());
         if let Some(failure @ RestoreError::WouldHarm { .. }) = failure {
             return Err(failure);
         }

@@ -131,7 +131,7 @@ impl<W: World> Step<'_, W> {
             self.unsaved.push(StoryEntry { at: self.now(), by: self.call.function.clone(), fact });
         }
         let was = release.phase;
-        release.note_moved_beside(&self.call.id, self.now());
+        release.note_moved_beside((&self.call.id, self.call.act_by), self.now());
         let function = self.call.function.clone();
         release.set_back(error.name, error.message, &function, self.now())?;
         if release.phase != was {

@@ -3,7 +3,7 @@
 use super::accept::in_words_of;
 use super::follow::Shares;
 use crate::deployment::DeploymentUnderWay;
-use crate::error::TealResult;
+use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::ShiftedBy;
 use crate::ports::{DeploymentReading, DeploymentState, Deployments, PortError, Router, World};
 use crate::release::Release;
@@ -142,7 +142,9 @@ impl<W: World> Step<'_, W> {
             self.keep_part(part, found, share, &colours);
             shares = Shares { least: shares.least.min(share), most: shares.most.max(share) };
         }
-        release.green_share = shares.least;
+        if shares.least <= shares.most {
+            release.green_share = shares.least;
+        }
         Ok(Standing { shares, lost })
     }
 
@@ -170,8 +172,10 @@ impl<W: World> Step<'_, W> {
         // Whoever attaches blue writes green's whole weight with it: over what another run has given back since, that would undo it. So it is
         // read right before, and not as long ago as the calls between take; and not done while readings differ, since somebody is at it.
         if !found.lacking_blue(release).is_empty() {
-            let differs =
-                || under_way("somebody changes the route: its weights differ from reading to reading".to_owned());
+            let differs = || {
+                let text = "somebody changes the route: its weights differ from reading to reading";
+                Err(RestoreError::Again(TealError::new(ErrorName::RouteNotSettled, text)))
+            };
             if seen_on_blue {
                 return differs();
             }
@@ -200,19 +204,25 @@ impl<W: World> Step<'_, W> {
             return Err(RestoreError::WouldHarm { why: format!("{attached}, and its targets are checked") });
         }
         let restored = self.restore_route(release).await;
-        let gone = match (&restored, attached) {
-            (Ok(()), _) => &[][..],
-            // Read before the attaching was known everywhere.
-            (Err(RestoreError::Gone { .. }), Some(attached)) => return under_way(attached),
-            (Err(RestoreError::Gone { lost, .. }), None) => lost,
-            (Err(_), _) => return restored,
+        let (gone, on_green) = match &restored {
+            Ok(()) => (&[][..], false),
+            Err(RestoreError::Gone { lost, on_green, .. }) => (&lost[..], *on_green),
+            Err(_) => return restored,
         };
+        if let Some(attached) = attached
+            && gone.iter().any(|part| !found.lost_parts().contains(part))
+        {
+            // Read before the attaching was known everywhere.
+            return under_way(attached);
+        }
         for part in release.route.iter_mut().filter(|part| !is_among(gone, part)) {
             if let Some(restored) = part.on_blue(&part.expected, &colours) {
                 part.expected = restored;
             }
         }
-        release.green_share = Share::NONE;
+        if !on_green {
+            release.green_share = Share::NONE;
+        }
         restored
     }
 
@@ -256,16 +266,19 @@ impl Standing {
         self.shares.most == Share::NONE
     }
 
+    fn lost_parts(&self) -> &[LostPart] {
+        match &self.lost {
+            Some(RestoreError::Gone { lost, .. }) => lost,
+            _ => &[],
+        }
+    }
+
     /// The parts of the route whose traffic is on green and that do not list blue.
     fn lacking_blue(&self, release: &Release) -> Vec<RoutePart> {
         let colours = &release.colours;
-        let lost = match &self.lost {
-            Some(RestoreError::Gone { lost, .. }) => &lost[..],
-            _ => &[],
-        };
         let lacks_blue = |part: &&RoutePart| {
             part.part.kind().lists_idle()
-                && !is_among(lost, part)
+                && !is_among(self.lost_parts(), part)
                 && pair_share(&part.expected, colours) != Some(Share::NONE)
                 && weight_in(&part.expected, &colours.blue).is_none()
         };
