@@ -54,14 +54,13 @@ resource "aws_codebuild_project" "verify" {
 
 # CodePipeline runs no action when another one fails. It tells EventBridge, and Teal finds the run's release by its id.
 resource "aws_cloudwatch_event_rule" "release_failed" {
-  description = "Has Teal take back the release of a run whose stage Release has failed."
+  description = "Has Teal take back the release of a run of which a stage has failed."
   tags        = local.tags
   event_pattern = jsonencode({
     source        = ["aws.codepipeline"]
     "detail-type" = ["CodePipeline Stage Execution State Change"]
     detail = {
       pipeline = [var.name]
-      stage    = ["Release"]
       state    = ["FAILED"]
     }
   })

@@ -94,7 +94,7 @@ scenarios! {
     codedeploy_in_place_on_instances: "codedeploy-ec2", "codedeploy-ec2-bad";
     codedeploy_driven_by_teal: "codedeploy-driven", "codedeploy-driven-bad";
     feature_flags: "flag", "flag-bad", "flag-alarm";
-    flags_with_a_version: "flag-after-version";
+    flags_with_a_version: "flag-with-version", "flag-after-version";
     services_of_another_account: "cross-account", "cross-account-bad", "cross-account-id";
     another_account_that_is_out_of_reach: "cross-account-role-lost", "cross-account-throttled";
     alarms_of_one_name_in_several_accounts: "cross-account-alarms", "alarm-elsewhere";
@@ -111,6 +111,7 @@ scenarios! {
     while_a_shift_is_in_flight: "shift-in-flight", "shift-in-flight-two", "stopped-midshift", "stopped-and-next";
     heavy_load: "heavy-load";
     heavy_load_on_the_way_back: "heavy-load-back";
+    requests_that_take_long: "long-requests", "long-requests-back";
     alarm_before_and_between_shifts: "alarm-preparing", "alarm-lost-preparing", "alarm-validating", "alarm-at-gate", "alarm-lost";
     alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated", "alarm-late";
     alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-passed-over", "alarm-silent", "alarm-unreadable";
