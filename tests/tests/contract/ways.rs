@@ -1,6 +1,7 @@
-//! `docs/`: plans that people copy from a page are valid, and scenarios that a page names exist.
+//! `docs/`: plans and commands that people copy from a page are valid, and scenarios that a page names exist.
 
-use crate::repository::{text, top};
+use crate::repository::{document, text, top};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use teal::document::Document;
@@ -78,4 +79,51 @@ fn every_scenario_that_a_way_names_exists() {
         }
     }
     assert!(found >= 6, "only {found} scenarios were found");
+}
+
+/// The commands on a page that make a stack, each on one line.
+fn stacks(page: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some((_, command)) = line.split_once("aws cloudformation deploy ") else { continue };
+        let mut command = command.trim_end().to_owned();
+        while command.ends_with('\\') {
+            command.pop();
+            command.push_str(lines.next().unwrap_or_default().trim());
+        }
+        commands.push(command);
+    }
+    commands
+}
+
+#[test]
+fn every_stack_on_a_page_is_made_with_the_parameters_that_its_template_asks_for() {
+    let mut found = 0;
+    for name in pages() {
+        for command in stacks(&text(&name)) {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let after = |option: &'static str| words.iter().skip_while(move |word| **word != option).skip(1);
+            let file = after("--template-file").next().unwrap().rsplit('/').next().unwrap();
+            let template = document(&format!("infra/cloudformation/{file}"));
+            let parameters = template["Parameters"].as_object().unwrap();
+            let overrides = after("--parameter-overrides").take_while(|word| !word.starts_with("--"));
+            let given: BTreeSet<&str> =
+                overrides.filter_map(|word| Some(word.trim_start_matches(['\'', '"']).split_once('=')?.0)).collect();
+            for parameter in &given {
+                assert!(parameters.contains_key(*parameter), "{name}: {file} has no parameter {parameter}");
+            }
+            for (parameter, definition) in parameters {
+                let is_asked_for = definition.get("Default").is_none();
+                assert!(!is_asked_for || given.contains(parameter.as_str()), "{name}: {file} needs {parameter}");
+            }
+            let makes_roles = template["Resources"].to_string().contains("AWS::IAM::");
+            assert!(
+                !makes_roles || command.contains("CAPABILITY_"),
+                "{name}: {file} makes roles, and nobody says that it may"
+            );
+            found += 1;
+        }
+    }
+    assert!(found >= 15, "only {found} stacks were found");
 }
