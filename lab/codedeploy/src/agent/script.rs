@@ -13,7 +13,10 @@ use tokio::process::{Child, Command};
 
 /// Runs the script, and ends it with everything it has started when standard input ends: so it does not outlive the lab, even one that
 /// was killed.
-const MAIN: &str = r#"exec 3<&0 </dev/null
+///
+/// Told to end, it waits for the script, which is told, too.
+const MAIN: &str = r#"trap : TERM
+exec 3<&0 </dev/null
 { cat <&3; kill -KILL 0; } >/dev/null 2>&1 &
 watch=$!
 "$0" 3<&-
@@ -82,8 +85,7 @@ pub(super) async fn run(
         ended = group.0.wait() => Some(ended.map_err(unusable)?),
         () = clock.sleep(within) => None,
     };
-    drop(lifeline);
-    match ended {
+    let result = match ended {
         Some(status) if status.success() => Ok(()),
         Some(status) => {
             let code = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
@@ -95,5 +97,7 @@ pub(super) async fn run(
             let _ = tokio::time::timeout(TIDY_WITHIN, group.0.wait()).await;
             Err(fails("ScriptTimedOut", at(&format!("failed to complete in {} seconds", within.as_secs()))))
         }
-    }
+    };
+    drop(lifeline);
+    result
 }

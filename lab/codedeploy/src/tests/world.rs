@@ -54,6 +54,11 @@ fn set(id: &str, status: &str, group: &str) -> Value {
 impl Lab {
     /// With a deployment group `checkout` of `shop` with more settings.
     pub(super) async fn start(more: Value) -> Self {
+        Self::start_at(SCALE, more).await
+    }
+
+    /// The same with another clock.
+    pub(super) async fn start_at(scale: f64, more: Value) -> Self {
         let world = Arc::<World>::default();
         {
             let mut notes = world.0.lock().unwrap();
@@ -62,7 +67,7 @@ impl Lab {
             notes.actions = [(); 2].map(|()| json!([{"Type": "forward", "TargetGroupArn": "tg/blue/1"}]));
             notes.alias = json!({"FunctionVersion": "1"});
         }
-        let clock = LabClock::starting_now(SCALE);
+        let clock = LabClock::starting_now(scale);
         let fleet = Arc::<Fleet>::default();
         let codedeploy = CodeDeploy::new(
             clock.clone(),
