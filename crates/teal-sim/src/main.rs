@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
-use teal_sim::{Campaign, Mutation, Report, replay, simulate};
+use teal_sim::{Campaign, Mutation, Pairs, Planned, Report, courses, replay, simulate};
 
 const USAGE: &str = "\
 Usage: teal-sim [--seeds N] [--from SEED] [--mutation NAME]   runs N schedules (1000000) from SEED (0) on every core
        teal-sim --seed SEED [--mutation NAME]                 runs one schedule and tells its story
-       teal-sim --mutations                                   runs every mutation until a promise is broken";
+       teal-sim --mutations                                   runs every mutation until a promise is broken
+       teal-sim --pairs                                       ends two functions at each pair of calls, in every small course";
 
 fn main() -> ExitCode {
     match Options::read(std::env::args().skip(1)) {
@@ -28,11 +29,13 @@ struct Options {
     from: u64,
     mutation: Option<Mutation>,
     mutations: bool,
+    pairs: bool,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { seed: None, seeds: 1_000_000, from: 0, mutation: None, mutations: false };
+        let mut options =
+            Self { seed: None, seeds: 1_000_000, from: 0, mutation: None, mutations: false, pairs: false };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
             let number = |text: String| text.parse::<u64>().map_err(|_| format!("{text} is not a number"));
@@ -41,6 +44,7 @@ impl Options {
                 "--seeds" => options.seeds = number(value()?)?,
                 "--from" => options.from = number(value()?)?,
                 "--mutations" => options.mutations = true,
+                "--pairs" => options.pairs = true,
                 "--mutation" => {
                     let name = value()?;
                     let found = Mutation::ALL.into_iter().find(|mutation| format!("{mutation:?}") == name);
@@ -56,6 +60,7 @@ impl Options {
         match self.seed {
             Some(seed) => tell(&replay(seed, self.mutation)),
             None if self.mutations => self.run_mutations(),
+            None if self.pairs => run_pairs(),
             None => self.run_all(),
         }
     }
@@ -96,6 +101,25 @@ impl Options {
         }
         if all.broken.is_empty() && empty.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
+}
+
+fn run_pairs() -> ExitCode {
+    let mut fine = true;
+    for course in courses() {
+        let planned = |planned: &[Planned]| planned.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let pairs = Pairs::of(std::slice::from_ref(&course));
+        println!(
+            "{} pairs in the course [{}]: {} broke a promise",
+            pairs.schedules,
+            planned(&course),
+            pairs.broken.len()
+        );
+        for (broken, breach) in &pairs.broken {
+            println!("  {}: {breach}", planned(broken));
+        }
+        fine &= pairs.broken.is_empty();
+    }
+    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn tell(report: &Report) -> ExitCode {

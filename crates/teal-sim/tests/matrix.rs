@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use teal_sim::{Disturbance, FaultKind, Function, Happening, Matrix, Place, Planned, Report, rehearse};
+use teal_sim::{
+    CANARY, Disturbance, FaultKind, Function, Happening, Matrix, Pairs, Place, Planned, Report, courses, crash,
+    rehearse,
+};
 
 /// Seeds that are tried for one cell: they differ in route, plan and latencies.
 const TRIES: u64 = 60;
-/// A seed with one listener and one weight before all.
-const CANARY: u64 = 1;
 /// The most calls that a function makes in one run of the plans that seeds draw.
 const CALLS: u32 = 16;
 
@@ -85,28 +86,6 @@ fn every_disturbance_is_met_in_every_place_it_can_reach() {
 
 const CRASHES: [FaultKind; 3] = [FaultKind::CrashBefore, FaultKind::CrashAfter, FaultKind::HangUntilLate];
 
-fn at_look(happening: Happening) -> Planned {
-    Planned::at_call(Place::Runs(Function::EvaluateHealth), 1, Disturbance::World(happening))
-}
-
-/// Small courses of a release that together run every function.
-fn courses() -> Vec<Vec<Planned>> {
-    let at_shift = |happening| Planned::at_write(Place::Runs(Function::ShiftTraffic), 0, Disturbance::World(happening));
-    vec![
-        Vec::new(),
-        vec![at_shift(Happening::AlarmRaised)],
-        vec![at_look(Happening::Regression)],
-        vec![at_look(Happening::Stopped)],
-        vec![at_look(Happening::StoppedUnheard)],
-        vec![at_look(Happening::NewerRelease)],
-    ]
-}
-
-/// A crash at a call of a run.
-fn crash((place, nth): (Place, u32), kind: FaultKind) -> Planned {
-    Planned::at_call(place, nth, Disturbance::Call(kind))
-}
-
 /// Each function is ended at each of its calls, before it, after it, and while it is under way, and the others go on.
 #[test]
 fn every_crash_point_of_every_function() {
@@ -132,23 +111,10 @@ fn every_crash_point_of_every_function() {
 /// Each function is ended at each of its calls; and then whatever runs after that is ended at each call, too.
 #[test]
 fn every_pair_of_crash_points() {
-    let mut firsts = Vec::new();
-    for course in &courses()[..2] {
-        let points = rehearse(CANARY, course.clone()).points;
-        firsts.extend(
-            (0..points.len())
-                .map(|index| (index, [course.clone(), vec![crash(points[index], FaultKind::CrashAfter)]].concat())),
-        );
-    }
-    on_every_core(&firsts, |(index, planned)| {
-        // What comes after the first crash is not what would have come without it.
-        let after = rehearse(CANARY, planned.clone()).points.into_iter().skip(index + 1);
-        for point in after {
-            let planned = [planned.clone(), vec![crash(point, FaultKind::CrashAfter)]].concat();
-            holds(&rehearse(CANARY, planned.clone()), &planned);
-        }
-        Matrix::default()
-    });
+    // The others take some minutes more: `teal-sim --pairs` has all.
+    let pairs = Pairs::of(&courses()[..2]);
+    println!("{} schedules", pairs.schedules);
+    assert!(pairs.schedules > 1_000 && pairs.broken.is_empty(), "{pairs:?}");
 }
 
 /// Where an alarm goes off while a shift is under way, and two functions are ended: at each pair of points.
@@ -167,7 +133,7 @@ fn every_pair_of_crash_points_of_a_shift_and_its_rollback() {
         let alarm = Disturbance::World(Happening::AlarmRaised);
         let mut planned = vec![Planned::at_write(Place::Runs(Function::ShiftTraffic), 0, alarm)];
         planned.extend(pair);
-        holds(&rehearse(1, planned.clone()), &planned);
+        holds(&rehearse(CANARY, planned.clone()), &planned);
         Matrix::default()
     });
 }

@@ -1,0 +1,95 @@
+//! Two functions that are ended, one after the other, at each pair of their calls.
+
+use crate::course::FaultKind;
+use crate::disturbance::{Disturbance, Happening};
+use crate::function::Function;
+use crate::place::Place;
+use crate::planned::Planned;
+use crate::promise::Breach;
+use crate::simulation::rehearse;
+use std::thread;
+
+/// A seed with one listener and one weight before all.
+pub const CANARY: u64 = 1;
+
+/// Small courses of a release that together run every function.
+#[must_use]
+pub fn courses() -> Vec<Vec<Planned>> {
+    let at_look =
+        |happening| vec![Planned::at_call(Place::Runs(Function::EvaluateHealth), 1, Disturbance::World(happening))];
+    let alarm = Disturbance::World(Happening::AlarmRaised);
+    vec![
+        Vec::new(),
+        vec![Planned::at_write(Place::Runs(Function::ShiftTraffic), 0, alarm)],
+        at_look(Happening::Regression),
+        at_look(Happening::Stopped),
+        at_look(Happening::StoppedUnheard),
+        at_look(Happening::NewerRelease),
+    ]
+}
+
+/// The end of a function at a call of a run.
+#[must_use]
+pub fn crash((place, nth): (Place, u32), kind: FaultKind) -> Planned {
+    Planned::at_call(place, nth, Disturbance::Call(kind))
+}
+
+/// What came of the pairs of one or more courses.
+#[derive(Clone, Debug, Default)]
+pub struct Pairs {
+    pub schedules: u64,
+    /// What was planned, and the first promise that it broke.
+    pub broken: Vec<(Vec<Planned>, Breach)>,
+}
+
+impl Pairs {
+    /// Ends each function at each of its calls, after its effect; and then whatever runs after that at each call, too. What comes after the
+    /// first end is not what would have come without it.
+    #[must_use]
+    pub fn of(courses: &[Vec<Planned>]) -> Self {
+        let firsts: Vec<(usize, Vec<Planned>)> = courses
+            .iter()
+            .flat_map(|course| {
+                let points = rehearse(CANARY, course.clone()).points;
+                let ended = |point| [course.clone(), vec![crash(point, FaultKind::CrashAfter)]].concat();
+                points.into_iter().map(ended).enumerate().collect::<Vec<_>>()
+            })
+            .collect();
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let mut all = Self::default();
+        thread::scope(|scope| {
+            let share = |thread| {
+                let firsts = &firsts;
+                scope.spawn(move || {
+                    let mut part = Self::default();
+                    firsts
+                        .iter()
+                        .skip(thread)
+                        .step_by(threads)
+                        .for_each(|(index, planned)| part.end_once_more(*index, planned));
+                    part
+                })
+            };
+            let workers: Vec<_> = (0..threads).map(share).collect();
+            for worker in workers {
+                match worker.join() {
+                    Ok(part) => {
+                        all.schedules += part.schedules;
+                        all.broken.extend(part.broken);
+                    }
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        all
+    }
+
+    fn end_once_more(&mut self, index: usize, planned: &[Planned]) {
+        for point in rehearse(CANARY, planned.to_vec()).points.into_iter().skip(index + 1) {
+            let planned = [planned, &[crash(point, FaultKind::CrashAfter)]].concat();
+            let report = rehearse(CANARY, planned.clone());
+            self.schedules += 1;
+            self.broken.extend(report.breaches.into_iter().next().map(|breach| (planned, breach)));
+        }
+    }
+}
