@@ -13,6 +13,8 @@ use teal::request::Ask;
 const SWEEPS: usize = 30;
 /// From one sweep to the next (lab time).
 const SWEEP_PAUSE: Duration = Duration::from_secs(60);
+/// Sweep looks at other routes in every five minutes: before that it would read the same ones again.
+const DRIFT_PAUSE: Duration = Duration::from_secs(300);
 /// From one call to the next of a check that has time (lab time).
 const CHECK_PAUSE: Duration = Duration::from_secs(5);
 
@@ -160,7 +162,7 @@ impl Run<'_> {
             if sweeps == 0 || !ours.is_empty() {
                 return Ok(ours);
             }
-            self.lab.clock().sleep(SWEEP_PAUSE).await;
+            self.lab.clock().sleep(DRIFT_PAUSE).await;
         }
     }
 
