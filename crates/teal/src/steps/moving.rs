@@ -295,12 +295,7 @@ impl<W: World> Step<'_, W> {
         let colours = release.colours.clone();
         if let Err(RestoreError::Gone { lost, .. }) = &restored {
             // What was read on blue is not written again when this is tried again.
-            let is_lost = |part: &RoutePart| lost.iter().any(|lost| lost.part == part.part);
-            for part in release.route.iter_mut().filter(|part| !is_lost(part)) {
-                if let Some(on_blue) = part.on_blue(&part.expected, &colours) {
-                    part.expected = on_blue;
-                }
-            }
+            expect_on_blue(release, lost);
         }
         failure = RestoreError::of_both(failure, restored.err());
         if let Some(failure @ RestoreError::WouldHarm { .. }) = failure {
@@ -413,6 +408,20 @@ async fn verify(side: &impl Router, part: &PartRef, target: &[Action]) -> TealRe
         return Err(TealError::new(ErrorName::RouteNotSettled, format!("read back after writing: {text}")));
     }
     Err(changed(&list))
+}
+
+/// Keeps on record that production traffic is on blue, but for the parts that are lost.
+pub(super) fn expect_on_blue(release: &mut Release, lost: &[LostPart]) {
+    let colours = release.colours.clone();
+    for part in release.route.iter_mut().filter(|part| !is_among(lost, part)) {
+        if let Some(on_blue) = part.on_blue(&part.expected, &colours) {
+            part.expected = on_blue;
+        }
+    }
+}
+
+pub(super) fn is_among(lost: &[LostPart], part: &RoutePart) -> bool {
+    lost.iter().any(|lost| lost.part == part.part)
 }
 
 pub(super) fn restore_error(part: &PartRef, error: PortError) -> RestoreError {

@@ -9,7 +9,7 @@ use crate::ports::{DeploymentReading, DeploymentState, Deployments, PortError, R
 use crate::release::Release;
 use crate::route::{Colour, RoutePart, attach_blue, pair_share, weight_in};
 use crate::state::State;
-use crate::steps::moving::{LostPart, RestoreError, impossible, restore_error};
+use crate::steps::moving::{LostPart, RestoreError, expect_on_blue, impossible, is_among, restore_error};
 use crate::steps::{Answer, Step};
 use crate::story::Fact;
 use crate::time::{after, seconds_until};
@@ -154,7 +154,7 @@ impl<W: World> Step<'_, W> {
         &mut self,
         release: &mut Release,
         by: &ShiftedBy,
-        found: Standing,
+        mut found: Standing,
         seen_on_blue: bool,
     ) -> Result<(), RestoreError> {
         let under_way = |why: String| Err(RestoreError::UnderWay { why });
@@ -168,7 +168,6 @@ impl<W: World> Step<'_, W> {
                 note: format!("the deployment has left {left} on green: Teal gives it back itself"),
             });
         }
-        let mut found = found;
         // Whoever attaches blue writes green's whole weight with it: over what another run has given back since, that would undo it. So it is
         // read right before, and not as long ago as the calls between take; and not done while readings differ, since somebody is at it.
         if !found.lacking_blue(release).is_empty() {
@@ -215,11 +214,7 @@ impl<W: World> Step<'_, W> {
             // Read before the attaching was known everywhere.
             return under_way(attached);
         }
-        for part in release.route.iter_mut().filter(|part| !is_among(gone, part)) {
-            if let Some(restored) = part.on_blue(&part.expected, &colours) {
-                part.expected = restored;
-            }
-        }
+        expect_on_blue(release, gone);
         if !on_green {
             release.green_share = Share::NONE;
         }
@@ -284,10 +279,6 @@ impl Standing {
         };
         release.route.iter().filter(lacks_blue).cloned().collect()
     }
-}
-
-fn is_among(lost: &[LostPart], part: &RoutePart) -> bool {
-    lost.iter().any(|lost| lost.part == part.part)
 }
 
 /// Gives whether there is such a deployment.
