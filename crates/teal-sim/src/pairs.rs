@@ -1,5 +1,6 @@
 //! Two functions that are ended, one after the other, at each pair of their calls.
 
+use crate::cores::on_every_core;
 use crate::course::FaultKind;
 use crate::disturbance::{Disturbance, Happening};
 use crate::function::Function;
@@ -7,7 +8,6 @@ use crate::place::Place;
 use crate::planned::Planned;
 use crate::promise::Breach;
 use crate::simulation::rehearse;
-use std::thread;
 
 /// A seed with one listener and one weight before all.
 pub const CANARY: u64 = 1;
@@ -55,32 +55,12 @@ impl Pairs {
                 points.into_iter().map(ended).enumerate().collect::<Vec<_>>()
             })
             .collect();
-        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let parts = on_every_core(&firsts, |part: &mut Self, (index, planned)| part.end_once_more(*index, planned));
         let mut all = Self::default();
-        thread::scope(|scope| {
-            let share = |thread| {
-                let firsts = &firsts;
-                scope.spawn(move || {
-                    let mut part = Self::default();
-                    firsts
-                        .iter()
-                        .skip(thread)
-                        .step_by(threads)
-                        .for_each(|(index, planned)| part.end_once_more(*index, planned));
-                    part
-                })
-            };
-            let workers: Vec<_> = (0..threads).map(share).collect();
-            for worker in workers {
-                match worker.join() {
-                    Ok(part) => {
-                        all.schedules += part.schedules;
-                        all.broken.extend(part.broken);
-                    }
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-        });
+        for part in parts {
+            all.schedules += part.schedules;
+            all.broken.extend(part.broken);
+        }
         all
     }
 

@@ -2,10 +2,9 @@
 //! pairs, while other functions run at the same time.
 
 use std::collections::BTreeSet;
-use std::thread;
 use teal_sim::{
     CANARY, Disturbance, FaultKind, Function, Happening, Matrix, Pairs, Place, Planned, Report, courses, crash,
-    rehearse,
+    on_every_core, rehearse,
 };
 
 /// Seeds that are tried for one cell: they differ in route, plan and latencies.
@@ -40,35 +39,19 @@ fn holds(report: &Report, planned: &[Planned]) {
     assert!(report.breaches.is_empty(), "seed {} with {plan:?}: {:?}", report.seed, report.breaches);
 }
 
-/// Runs a check for each of many cases, on every core.
-fn on_every_core<T: Sync>(cases: &[T], check: impl Fn(&T) -> Matrix + Sync) -> Matrix {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+/// Runs a check for each of many cases, and adds up what was met.
+fn met_by<T: Sync>(cases: &[T], check: impl Fn(&T) -> Matrix + Sync) -> Matrix {
     let mut all = Matrix::default();
-    thread::scope(|scope| {
-        let check = &check;
-        let workers: Vec<_> = (0..threads)
-            .map(|thread| {
-                scope.spawn(move || {
-                    let mut part = Matrix::default();
-                    cases.iter().skip(thread).step_by(threads).for_each(|case| part.add(&check(case)));
-                    part
-                })
-            })
-            .collect();
-        for worker in workers {
-            match worker.join() {
-                Ok(part) => all.add(&part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-    });
+    for part in on_every_core(cases, |part: &mut Matrix, case| part.add(&check(case))) {
+        all.add(&part);
+    }
     all
 }
 
 #[test]
 fn every_disturbance_is_met_in_every_place_it_can_reach() {
     let cells = Matrix::default().empty_cells();
-    let met = on_every_core(&cells, |(place, what)| {
+    let met = met_by(&cells, |(place, what)| {
         for seed in 0..TRIES {
             let mut planned = way_to(*place, seed);
             planned.push(Planned::at_call(*place, 0, *what));
@@ -102,7 +85,7 @@ fn every_crash_point_of_every_function() {
     let functions: BTreeSet<Place> = Function::ALL.into_iter().map(Place::Runs).collect();
     assert_eq!(met, functions, "every function runs");
     println!("{} schedules", cases.len());
-    on_every_core(&cases, |(seed, planned)| {
+    met_by(&cases, |(seed, planned)| {
         holds(&rehearse(*seed, planned.clone()), planned);
         Matrix::default()
     });
@@ -129,7 +112,7 @@ fn every_pair_of_crash_points_of_a_shift_and_its_rollback() {
             cases.push([crash(*first, FaultKind::HangUntilLate), crash(*second, FaultKind::CrashAfter)]);
         }
     }
-    on_every_core(&cases, |pair| {
+    met_by(&cases, |pair| {
         let alarm = Disturbance::World(Happening::AlarmRaised);
         let mut planned = vec![Planned::at_write(Place::Runs(Function::ShiftTraffic), 0, alarm)];
         planned.extend(pair);

@@ -154,11 +154,7 @@ fn what_a_long_run_restores_is_dated_with_the_moment_and_not_with_the_runs_begin
     let (link, call) = begin(&world, "roll-back-1", Function::RollBack);
     let input = RollBackInput { release: machine.release().clone(), error: None, cause: None };
     let answer = drive(&world, pin!(invoke(link, call, Rc::new(Input::RollBack(input)))), || false);
-    let answer = answer.unwrap().unwrap().unwrap();
-    assert_eq!(answer.next, State::WaitForRollBack);
-    assert!(world.state().services["checkout-b"].desired > 0);
-    assert!(later(world.now(), 1_000 * answer.wait_seconds.unwrap() as i64) >= later(written, 15_000));
-    assert!(world.watch.borrow().breaches.is_empty(), "{:?}", world.watch.borrow().breaches);
+    leaves_green_its_tasks_since(&world, &answer.unwrap().unwrap().unwrap(), written);
 }
 
 /// A release that is to shift for the first time, where somebody gives green weight just before. From then on calls take time.

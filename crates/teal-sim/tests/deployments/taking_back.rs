@@ -33,6 +33,13 @@ fn called_without_blue(world: &World) -> Machine<'_> {
     machine
 }
 
+/// Once it is stopped its deployment gives no traffic back, and is at it for so many seconds.
+fn leaves_traffic_on_green(world: &World, seconds: u64) {
+    let mut state = world.state();
+    let deployment = state.deployment.as_mut().unwrap();
+    (deployment.back_fails, deployment.back_seconds) = (true, seconds);
+}
+
 fn swept(world: &World) {
     world.pass(300);
     let _ = world.sweep().unwrap();
@@ -150,12 +157,8 @@ fn a_blue_that_is_healthy_when_it_is_attached_again_has_the_traffic_at_once() {
 #[test]
 fn blue_has_its_time_from_when_it_is_attached_again() {
     let world = begun(&COURSE);
-    {
-        let mut state = world.state();
-        let deployment = state.deployment.as_mut().unwrap();
-        // Just when a person would be called for a deployment that goes on for too long.
-        (deployment.back_fails, deployment.back_seconds) = (true, 1_795);
-    }
+    // Just when a person would be called for a deployment that goes on for too long.
+    leaves_traffic_on_green(&world, 1_795);
     let mut machine = started(&world);
     run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
     world.set_alarm(ALARM, AlarmState::Alarm);
@@ -207,11 +210,7 @@ fn weights_that_change_from_reading_to_reading_cost_no_request_more_than_promise
     let mut most = 0;
     for (given_back_at, taken_at) in (0..CALLS).flat_map(|from| (from..CALLS).map(move |to| (from, to))) {
         let world = begun(&COURSE);
-        {
-            let mut state = world.state();
-            let deployment = state.deployment.as_mut().unwrap();
-            (deployment.back_fails, deployment.back_seconds) = (true, 0);
-        }
+        leaves_traffic_on_green(&world, 0);
         let mut machine = started(&world);
         run_until(&world, &mut machine, |world, _| world.state().green_permille() == 1000);
         let before = world.calls();
@@ -236,11 +235,7 @@ fn weights_that_change_from_reading_to_reading_cost_no_request_more_than_promise
 #[test]
 fn green_is_not_said_to_have_a_route_that_is_gone() {
     let world = begun(&COURSE);
-    {
-        let mut state = world.state();
-        let deployment = state.deployment.as_mut().unwrap();
-        (deployment.back_fails, deployment.back_seconds) = (true, 0);
-    }
+    leaves_traffic_on_green(&world, 0);
     let mut machine = started(&world);
     run_until(&world, &mut machine, |world, _| world.state().green_permille() == 100);
     world.state().parts.remove(LISTENER);
@@ -306,11 +301,7 @@ fn a_deployment_with_nothing_behind_what_it_is_to_replace_fails() {
 #[test]
 fn a_person_who_is_called_because_of_another_deployment_is_told_of_that_one_and_since_when_the_release_goes_back() {
     let world = begun(&COURSE);
-    {
-        let mut state = world.state();
-        let deployment = state.deployment.as_mut().unwrap();
-        (deployment.back_fails, deployment.back_seconds) = (true, 1_200);
-    }
+    leaves_traffic_on_green(&world, 1_200);
     let mut machine = started(&world);
     run_until(&world, &mut machine, |world, _| world.state().green_permille() == 100);
     world.set_alarm(ALARM, AlarmState::Alarm);
