@@ -100,7 +100,7 @@ impl<'w> Link<'w> {
     pub(crate) async fn act(&self, name: &'static str, deed: Deed) -> PortResult<()> {
         let op = Op { name, kind: OpKind::Deed };
         let course = self.world.course(&self.who, op);
-        self.world.watch.borrow_mut().sent_off(&deed, &self.who, self.world.now());
+        self.world.watch.borrow_mut().sent_off(&self.world.state(), &deed, &self.who, self.world.now());
         if let Some(after) = course.late {
             let late = Late { after, deed: deed.clone(), who: self.who.clone() };
             self.world.late.borrow_mut().push(late);

@@ -68,6 +68,7 @@ fn short(name: &str) -> String {
         "OnExecutionEnd" => "OnExecEnd",
         "OnLifecycleHook" => "OnHook",
         "WaitForGreen" => "w.Green",
+        "WaitForValidation" => "w.Build",
         "AwaitApproval" => "w.Gate",
         "Bake" => "w.Bake",
         "WaitForRetirement" => "w.Retire",

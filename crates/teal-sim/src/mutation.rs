@@ -7,7 +7,9 @@ use crate::promise::Promise;
 use crate::state::State;
 use std::collections::BTreeMap;
 use teal::hook::HookTicket;
-use teal::ports::{DeploymentReading, DeploymentState, PortError, PortResult, Scaling, Target, TargetHealth};
+use teal::ports::{
+    BuildState, DeploymentReading, DeploymentState, PortError, PortResult, Scaling, Target, TargetHealth,
+};
 use teal::release::{Act, Intent, Phase, Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::route::{Action, Destination, PartRef, RuleAhead};
@@ -110,6 +112,10 @@ pub enum Mutation {
     SecondPartOverlooked,
     /// Where a deployment moves the traffic, green is said to have what its stage is to have.
     SharesPresumed,
+    /// A build that runs is taken for one that has succeeded.
+    BuildNotAwaited,
+    /// Rolling back believes that flags are off.
+    FlagsLeftOn,
 }
 
 /// How old an entry is before the index shows it, in seconds.
@@ -130,7 +136,7 @@ pub(crate) struct Remembered {
 
 impl Mutation {
     /// Every mutation.
-    pub const ALL: [Mutation; 47] = [
+    pub const ALL: [Mutation; 49] = [
         Mutation::NoIntent,
         Mutation::LockFreedEarly,
         Mutation::WatchersFromIndex,
@@ -178,6 +184,8 @@ impl Mutation {
         Mutation::GatesApproved,
         Mutation::SecondPartOverlooked,
         Mutation::SharesPresumed,
+        Mutation::BuildNotAwaited,
+        Mutation::FlagsLeftOn,
     ];
 
     /// The promise that this guard is for: without it that one is broken, where no other is before.
@@ -199,7 +207,7 @@ impl Mutation {
             Mutation::OthersNotWaitedFor | Mutation::LostWriteForgotten => Promise::SettledBeforeEnd,
             Mutation::SetbackOverwritten => Promise::FirstReasonStands,
             Mutation::SilenceIsGood | Mutation::GoneAlarmsAreSilent => Promise::NoDataNoAdvance,
-            Mutation::ValidationIgnored => Promise::GreenReadyFirst,
+            Mutation::ValidationIgnored | Mutation::BuildNotAwaited => Promise::GreenReadyFirst,
             Mutation::RestoresWholeList => Promise::OnlyTwoWeights,
             Mutation::OutsideChangeOverlooked | Mutation::RulesOverlooked => Promise::NotBlindly,
             Mutation::OlderTakesOver => Promise::NewerTakesOver,
@@ -222,6 +230,7 @@ impl Mutation {
             Mutation::FailuresTakenForRefusals => Promise::HumanOnlyWhenImpossible,
             Mutation::GatesApproved => Promise::WeightOfStage,
             Mutation::SecondPartOverlooked => Promise::RouteWhole,
+            Mutation::FlagsLeftOn => Promise::FlagsFollow,
             Mutation::SharesPresumed => Promise::WeightOnRecord,
             Mutation::ClockStandsStill => Promise::AnswersUntilKnown,
         }
@@ -368,6 +377,10 @@ impl Link<'_> {
         }
     }
 
+    pub(crate) fn mutated_build(&self, found: BuildState) -> BuildState {
+        if self.is(Mutation::BuildNotAwaited) && found == BuildState::Running { BuildState::Succeeded } else { found }
+    }
+
     pub(crate) fn mutated_hooks(&self, found: Vec<HookTicket>) -> Vec<HookTicket> {
         if self.is(Mutation::HooksForgotten) { Vec::new() } else { found }
     }
@@ -423,6 +436,11 @@ impl Link<'_> {
             let under_way = state.records.values().filter(|record| !record.phase.is_terminal());
             let mut others = under_way.flat_map(|record| record.route.iter().skip(1));
             return others.find(|known| known.part == *part).map_or(found, |known| known.original.clone());
+        }
+        if self.is(Mutation::FlagsLeftOn) && self.restores() && matches!(part, PartRef::Flag(_)) {
+            let state = self.world.state();
+            let mut flags = state.records.values().flat_map(|record| &record.flags);
+            return flags.find(|known| known.part == *part).map_or(found, |known| known.original.clone());
         }
         let decides =
             matches!(self.who.function, Function::ShiftTraffic | Function::Promote | Function::EvaluateHealth);

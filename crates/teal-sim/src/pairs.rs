@@ -9,8 +9,8 @@ use crate::planned::Planned;
 use crate::promise::Breach;
 use crate::simulation::rehearse;
 
-/// A seed with one listener and one weight before all.
-pub const CANARY: u64 = 1;
+/// A seed with one listener and one weight before all, no build and no flag.
+pub const CANARY: u64 = 23;
 
 /// Small courses of a release that together run every function.
 #[must_use]

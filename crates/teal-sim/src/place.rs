@@ -11,8 +11,14 @@ pub enum Place {
     Waits(State),
 }
 
-const WAITS: [State; 5] =
-    [State::WaitForGreen, State::AwaitApproval, State::Bake, State::WaitForRetirement, State::WaitForRollBack];
+const WAITS: [State; 6] = [
+    State::WaitForGreen,
+    State::WaitForValidation,
+    State::AwaitApproval,
+    State::Bake,
+    State::WaitForRetirement,
+    State::WaitForRollBack,
+];
 
 impl Place {
     /// How many places there are.
@@ -51,6 +57,26 @@ impl fmt::Display for Place {
         match self {
             Place::Runs(function) => write!(f, "{function}"),
             Place::Waits(state) => write!(f, "{state}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_state_of_the_machine_that_runs_a_function_or_waits_is_a_place() {
+        let text = include_str!("../../../statemachine/release.asl.json");
+        let machine: Value = serde_json::from_str(text).unwrap_or_else(|problem| panic!("{problem}"));
+        let states = machine["States"].as_object().into_iter().flatten();
+        let waits = states.filter(|(_, state)| state["Type"] == "Wait").map(|(name, _)| name.clone());
+        assert_eq!(waits.collect::<BTreeSet<_>>(), WAITS.iter().map(ToString::to_string).collect());
+        let runs = machine["States"].as_object().into_iter().flatten().filter(|(_, state)| state["Type"] == "Task");
+        for (name, _) in runs {
+            assert!(Function::ALL.iter().any(|function| function.to_string() == *name), "{name}");
         }
     }
 }

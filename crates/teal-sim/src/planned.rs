@@ -87,7 +87,11 @@ impl Planned {
     }
 
     fn draw(rng: &mut Rng, near: Option<Planned>, setting: Setting) -> Self {
-        let is_there = |place: &Place| setting.is_asked() || *place != Place::Runs(Function::OnLifecycleHook);
+        let is_there = |place: &Place| match place {
+            Place::Runs(Function::OnLifecycleHook) => setting.is_asked(),
+            Place::Waits(State::WaitForValidation) => setting.is_built(),
+            Place::Runs(_) | Place::Waits(_) => true,
+        };
         let places: Vec<Place> = Place::ALL.into_iter().filter(is_there).collect();
         let place = near.map_or_else(|| places[rng.usize(0..places.len())], |near| near.place);
         let most = match place {

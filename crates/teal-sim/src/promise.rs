@@ -34,6 +34,8 @@ promises! {
     LesserEvil,
     /// Green that was given back is taken in only when all of the load balancer knows that it has no weight any more.
     AnswersUntilKnown,
+    /// A flag that goes with a version is turned on only when green has everything, and off before blue gets anything back.
+    FlagsFollow,
     /// A hook of a deployment is answered Succeeded only for what the record says.
     HookToldTruth,
     /// A hook that asked and was heard is answered before its hour is over.

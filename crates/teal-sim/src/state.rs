@@ -92,8 +92,14 @@ pub struct State {
     pub green_answers: (u16, String),
     /// Builds that were started.
     pub builds: Vec<BuildOrder>,
-    /// How every build stands; it has succeeded unless said otherwise.
+    /// How every build stands, where that is said: else it takes its time, and ends as checks of green do then.
     pub build_state: Option<BuildState>,
+    /// How long a build takes, in seconds.
+    pub build_seconds: u64,
+    /// When builds began, by their tokens.
+    pub(crate) build_began: BTreeMap<String, Timestamp>,
+    /// How those ended that did.
+    pub(crate) build_ended: BTreeMap<String, BuildState>,
     /// What functions that test green were invoked with.
     pub invoked: Vec<Value>,
     /// What such a function answers; null unless said otherwise.
@@ -147,6 +153,20 @@ impl State {
         state.green_answers = (200, "ok".to_owned());
         state.set_alarm(ALARM, AlarmState::Ok, Timestamp::UNIX_EPOCH);
         state
+    }
+
+    /// How a build stands.
+    pub(crate) fn build(&mut self, token: &str, now: Timestamp) -> BuildState {
+        let ends_at = self.build_began.get(token).map(|began| after(*began, self.build_seconds));
+        if self.build_state.is_none() && ends_at.is_some_and(|at| now < at) {
+            return BuildState::Running;
+        }
+        let as_checks = if self.green_answers.0 == 200 { BuildState::Succeeded } else { BuildState::Failed };
+        let ended = self.build_state.unwrap_or(as_checks);
+        if ended == BuildState::Running {
+            return ended;
+        }
+        *self.build_ended.entry(token.to_owned()).or_insert(ended)
     }
 
     /// Somebody adds a rule that takes some requests before the listener's default action.

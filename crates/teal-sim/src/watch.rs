@@ -7,6 +7,7 @@ mod deeds;
 mod deployments;
 mod drift;
 mod endings;
+mod flags;
 mod records;
 mod requests;
 #[cfg(test)]
@@ -131,7 +132,11 @@ pub(crate) struct Watch {
     /// When Teal last took the weight of a group away, by the part of a route and the group.
     weight_taken: BTreeMap<(String, String), Timestamp>,
     opened: BTreeMap<ReleaseId, Opened>,
+    /// Releases whose checks passed when their build was started.
+    probed: BTreeSet<ReleaseId>,
     validated: BTreeSet<ReleaseId>,
+    /// The flags that each run has asked something.
+    flags_asked: BTreeSet<(String, String)>,
     /// The highest share that a release's stages allow so far, in permille.
     reached: BTreeMap<ReleaseId, u16>,
     alarms: AlarmsKnown,
@@ -196,6 +201,7 @@ impl Watch {
 
     /// A function is about to ask a listener something.
     pub(crate) fn requested(&mut self, who: &Who, part: &PartRef, requests: u32, failed_calls: u32, moved: Moved) {
+        self.asks(who, part);
         let rounds = 1 + failed_calls.min(ROUNDS_AFTER_FAILURES);
         let each = match moved {
             Moved::ByTeal => 3,

@@ -10,8 +10,8 @@ use teal::state::State;
 use teal::story::Fact;
 use teal::time::seconds_until;
 use teal_sim::{
-    ALARM, Disturbance, Function, GROUP_A, GROUP_B, Happening, LISTENER, Machine, Place, Planned, World, forward, plan,
-    rehearse,
+    ALARM, Disturbance, Fault, FaultKind, Function, GROUP_A, GROUP_B, Happening, LISTENER, Machine, Place, Planned,
+    World, forward, plan, rehearse,
 };
 
 const FOUND: Scaling = Scaling { min_capacity: 1, max_capacity: 10, scale_in_suspended: false };
@@ -213,6 +213,35 @@ fn green_that_somebody_gave_weight_to_answers_until_all_of_the_load_balancer_kno
     machine.run_until(|_| world.state().services["checkout-b"].desired == 0);
     assert!(seconds_until(restored_at, world.now()) >= 15);
     assert_eq!(machine.finish().error, Some(ErrorName::RouteChanged));
+}
+
+/// Teal has moved no traffic, somebody else has, and the run that gave it back was killed before it could say so.
+#[test]
+fn green_that_somebody_gave_weight_to_stays_for_a_blue_that_goes_down_whoever_gave_it_back() {
+    let mut met = 0;
+    for call in 0..20 {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::ShiftTraffic);
+        let changed = vec![forward(&[(GROUP_A, 0), (GROUP_B, 100)])];
+        world.state().parts.insert(LISTENER.to_owned(), changed);
+        machine.run_until(|state| state == State::RollBack);
+        world.inject(Fault { at_call: world.calls() + call, kind: FaultKind::CrashAfter });
+        world.change_at(world.calls() + call + 1, |state| {
+            let green = state.parts[LISTENER][0].groups()[1].weight;
+            if green == 0 && state.services["checkout-b"].desired > 0 {
+                state.sick.insert("checkout-a".to_owned());
+            }
+        });
+        let ending = machine.finish();
+        if world.state().sick.is_empty() {
+            continue;
+        }
+        met += 1;
+        assert_eq!(ending.state, State::RollbackNeedsHuman, "killed at call {call}");
+        assert!(world.state().services["checkout-b"].desired > 0, "killed at call {call}: nothing else could serve");
+    }
+    assert!(met > 1, "it is killed after the call that gives it back, and later");
 }
 
 /// Not all of the load balancer knows at once that green has no weight any more.

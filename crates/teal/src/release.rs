@@ -336,6 +336,16 @@ impl Release {
         keys
     }
 
+    /// The pair that shares a part that Teal may write to: of a flag that goes with the version its own two states, of everything else blue
+    /// and green.
+    #[must_use]
+    pub fn colours_at(&self, part: &PartRef) -> Option<Colours> {
+        match self.flags.iter().find(|flag| flag.part == *part) {
+            Some(flag) => flag.own_colours(),
+            None => Some(self.colours.clone()),
+        }
+    }
+
     /// Every part of a route that Teal may write to: production first, then test, then flags that go with the version.
     pub fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.route.iter().chain(&self.test_route).chain(&self.flags).map(|part| &part.part)

@@ -88,7 +88,7 @@ impl Execution {
         }
         let Some(catcher) = task.catch.iter().find(|catcher| catcher.matches(error)) else {
             let (error, cause) = (Some(error.to_owned()), Some(cause.to_owned()));
-            self.doing = Doing::Ended { state: State::RollbackNeedsHuman, error, cause };
+            self.doing = Doing::Ended { state: State::RollbackUnfinished, error, cause };
             return;
         };
         self.input = Input {

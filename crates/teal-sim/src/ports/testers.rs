@@ -11,15 +11,18 @@ impl Testers for Link<'_> {
             let mut state = self.world.state();
             if state.builds.iter().all(|known| known.token != order.token) {
                 state.builds.push(order.clone());
+                state.build_began.insert(order.token.clone(), self.world.now());
             }
             Ok(format!("{}:{}", order.project, order.token))
         })
         .await
     }
 
-    async fn build(&self, _id: &str) -> PortResult<BuildReading> {
+    async fn build(&self, id: &str) -> PortResult<BuildReading> {
         self.call(Op::other("BatchGetBuilds"), |_| {
-            let state = self.world.state().build_state.unwrap_or(BuildState::Succeeded);
+            let token = id.rsplit(':').next().unwrap_or_default();
+            let found = self.world.state().build(token, self.world.now());
+            let state = self.mutated_build(found);
             let trouble = (state == BuildState::Failed).then(|| "phase BUILD FAILED exit status 1".to_owned());
             Ok(BuildReading { state, trouble, logs: Some("https://logs".to_owned()) })
         })

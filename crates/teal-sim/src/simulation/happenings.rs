@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::queue::Event;
 use super::runs::Invoke;
-use super::setting::EXTERNAL_ID;
+use super::setting::{EXTERNAL_ID, MOST_RELEASES};
 use crate::disturbance::Happening;
 use crate::function::Input;
 use crate::link::later;
@@ -198,7 +198,7 @@ impl Simulation<'_> {
     }
 
     fn begin_another(&mut self, supersedes: bool) {
-        if self.executions.len() < 4 && self.hooks_called.len() < 12 {
+        if self.executions.len() < MOST_RELEASES && self.hooks_called.len() < 12 {
             let after = self.delay();
             self.begin_release(after, supersedes);
         }
@@ -316,6 +316,12 @@ impl Simulation<'_> {
         }
     }
 
+    /// The flags of the release under way.
+    fn flags_under_way(&self) -> Vec<String> {
+        let flags = self.under_way().map(|release| release.flags).unwrap_or_default();
+        flags.iter().map(|flag| flag.part.key().to_owned()).collect()
+    }
+
     fn under_way(&self) -> Option<Release> {
         self.world.state().records.values().find(|record| !record.phase.is_terminal()).cloned()
     }
@@ -359,7 +365,8 @@ impl Simulation<'_> {
     }
 
     fn change_listener(&mut self, happening: Happening) {
-        let parts: Vec<String> = self.setting.listeners().into_iter().map(str::to_owned).collect();
+        let listeners = self.setting.listeners().into_iter().map(str::to_owned);
+        let parts: Vec<String> = listeners.chain(self.flags_under_way()).collect();
         let Some(part) = self.rng.choice(parts) else { return };
         if happening == Happening::ListenerDeleted {
             self.world.state().parts.remove(&part);
@@ -367,6 +374,12 @@ impl Simulation<'_> {
         }
         let weights = [(100, 0), (0, 100), (500, 500), (1, 0), (900, 100)][self.rng.usize(0..5)];
         let order = self.rng.i32(1..100);
+        if self.setting.flags().contains(&part) {
+            // A flag has nothing but a share.
+            let on = [0, 300, 1000][self.rng.usize(0..3)];
+            self.world.change_from_outside(&part, |actions| share_between(actions, on));
+            return;
+        }
         let blue = self.under_way().map_or(GROUP_A.to_owned(), |release| release.colours.blue.to_string());
         self.world.change_from_outside(&part, |actions| match happening {
             Happening::WeightsChanged => set_weights(actions, weights),
@@ -396,6 +409,13 @@ fn set_weights(actions: &mut [Action], (a, b): (u16, u16)) {
             GROUP_B => group.weight = b,
             _ => {}
         }
+    }
+}
+
+/// The second of two destinations gets so much of a thousand, the first the rest.
+fn share_between(actions: &mut [Action], second: u16) {
+    for groups in groups_of(actions) {
+        groups.iter_mut().zip([1000 - second, second]).for_each(|(group, weight)| group.weight = weight);
     }
 }
 

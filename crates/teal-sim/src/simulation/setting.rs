@@ -21,6 +21,15 @@ const PLAN: &str = "ssm:/teal/codedeploy/shop/checkout";
 const SERVICE_ACCOUNT: &str = "123456789012";
 pub(crate) const EXTERNAL_ID: &str = "teal-7f3c";
 
+/// The most releases that one schedule has.
+pub(crate) const MOST_RELEASES: usize = 4;
+/// What the names of flags begin with.
+const FLAGS: &str = "appconfig:shop123/prod123/flag123";
+
+fn flag_key(number: usize) -> String {
+    format!("new-checkout-{number}")
+}
+
 /// Who moves the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mover {
@@ -53,6 +62,10 @@ pub(crate) struct Setting {
     pub(crate) mover: Mover,
     /// The service is in another account.
     pub(crate) in_account: bool,
+    /// Green is tested by a build, which takes so long, in seconds.
+    build_seconds: Option<u64>,
+    /// A feature flag goes with each version.
+    flagged: bool,
     /// A deployment waits once more when it has moved everything, and blue is kept no longer than the bake.
     waits_last: bool,
     /// What else is drawn for a deployment is drawn by it.
@@ -82,12 +95,24 @@ impl Setting {
         let aims_at_end =
             Planned::aimed(seed).is_some_and(|(place, _)| place == Place::Waits(State::WaitForRetirement));
         let waits_last = rng.u8(0..4) == 0 || aims_at_end;
+        let aims_at_build =
+            Planned::aimed(seed).is_some_and(|(place, _)| place == Place::Waits(State::WaitForValidation));
+        // More than the plan allows, at times.
+        let build_seconds = (rng.u8(0..6) == 0 || aims_at_build).then(|| rng.u64(0..700));
+        // Nobody keeps a flag in step with a deployment, and in another account it needs a strategy of its own.
+        let flagged = rng.u8(0..6) == 0 && mover == Mover::Teal && !in_account;
+        let drawn = Self { build_seconds, flagged, ..drawn };
         match mover {
             Mover::Teal => Self { in_account, ..drawn },
             Mover::Begun | Mover::Somebody => {
                 Self { second_listener: false, lone_group: true, scaled: false, mover, waits_last, ..drawn }
             }
         }
+    }
+
+    /// Whether a build tests green.
+    pub(crate) fn is_built(self) -> bool {
+        self.build_seconds.is_some()
     }
 
     /// Whether a deployment moves the traffic.
@@ -112,6 +137,8 @@ impl Setting {
             task_seconds: rng.u64(0..60),
             mover: Mover::Teal,
             in_account: false,
+            build_seconds: None,
+            flagged: false,
             waits_last: false,
             seed,
         }
@@ -121,6 +148,11 @@ impl Setting {
         let mut state = world.state();
         state.parts.extend(self.parts().map(|(part, actions)| (part.to_owned(), actions)));
         state.task_seconds = self.task_seconds;
+        state.build_seconds = self.build_seconds.unwrap_or_default();
+        for flag in self.flags() {
+            let turned_off = forward(&[(&format!("{flag}#off"), 1000), (&format!("{flag}#on"), 0)]);
+            state.parts.insert(flag, vec![turned_off]);
+        }
         if self.in_account {
             (state.home, state.external_id) = (Some(SERVICE_ACCOUNT.to_owned()), Some(EXTERNAL_ID.to_owned()));
         }
@@ -147,6 +179,15 @@ impl Setting {
     /// The listeners of the route.
     pub(crate) fn listeners(self) -> Vec<&'static str> {
         if self.second_listener { vec![LISTENER, SECOND_LISTENER] } else { vec![LISTENER] }
+    }
+
+    /// The flags that releases turn, each one of its own: what one has turned on no other does.
+    pub(crate) fn flags(self) -> Vec<String> {
+        if self.flagged {
+            (1..=MOST_RELEASES).map(|number| format!("{FLAGS}/{}", flag_key(number))).collect()
+        } else {
+            Vec::new()
+        }
     }
 
     /// The plan of the nth release.
@@ -192,6 +233,17 @@ impl Setting {
         if self.test_listener {
             plan["traffic"]["test"] = json!({"listener": TEST_LISTENER});
             plan["validate"] = json!({"http": [{"path": "/health"}]});
+        }
+        if self.is_built() {
+            plan["validate"]["codeBuild"] = json!({"project": "checkout-validation", "within": "10m"});
+            if !self.test_listener {
+                plan["traffic"]["test"] = json!({"url": "http://green.internal:8080"});
+            }
+        }
+        if self.flagged {
+            let flag = flag_key(number);
+            plan["flags"] =
+                json!([{"application": "shop123", "environment": "prod123", "profile": "flag123", "flag": flag}]);
         }
         if self.in_account {
             let role = format!("arn:aws:iam::{SERVICE_ACCOUNT}:role/TealRelease-checkout");

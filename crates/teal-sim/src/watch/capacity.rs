@@ -92,7 +92,8 @@ impl Watch {
     /// A rollback is about to take green in: it may still be needed where blue went down after it got the traffic.
     pub(super) fn before_taking_green_in(&mut self, state: &State, release: &Release, who: &Who) {
         let given_up = [Ask::GiveUp, Ask::LeaveOnGreen].iter().any(|ask| state.has_asked(&release.id, *ask));
-        if release.first_shift_at.is_none() || given_up || self.health_unread.contains(&who.invocation) {
+        let moved = release.first_shift_at.or(release.moved_beside_until);
+        if moved.is_none() || given_up || self.health_unread.contains(&who.invocation) {
             return;
         }
         let stood = |group: &str| self.stood(group, who.started);

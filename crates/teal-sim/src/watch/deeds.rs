@@ -57,7 +57,7 @@ impl Watch {
     fn before_write(&mut self, state: &State, release: &Release, write: &Write<'_>, who: &Who, now: Timestamp) {
         let Write { part, actions, based_on } = *write;
         let Some(current) = state.parts.get(part.key()) else { return };
-        let colours = &release.colours;
+        let Some(colours) = &release.colours_at(part) else { return };
         let raced = Self::changed_by_others(state, part.key(), based_on);
         // Written over what was not read, it may bring back a blue that somebody had just taken out.
         self.before_change(state, now);
@@ -68,8 +68,13 @@ impl Watch {
             self.breach(Promise::OnlyTwoWeights, what);
         }
         self.before_replacing(part.key(), current, now);
-        let Some(known) = release.route.iter().find(|known| known.part == *part) else { return };
+        let Some(known) = release.route.iter().chain(&release.flags).find(|known| known.part == *part) else { return };
         self.before_giving_back(release, part, current, actions, who);
+        if weight_in(current, &colours.blue).is_none_or(|weight| weight == 0)
+            && weight_in(actions, &colours.blue).is_some_and(|weight| weight > 0)
+        {
+            self.before_blue_serves(state, release, who);
+        }
         let has_weight = |actions: &[Action]| weight_in(actions, &colours.green).is_some_and(|weight| weight > 0);
         if has_weight(current) && !has_weight(actions) && !state.denied {
             self.weight_taken.insert((part.key().to_owned(), colours.green.to_string()), now);
@@ -153,7 +158,8 @@ impl Watch {
     }
 
     /// A run asks for something that nobody can call back.
-    pub(crate) fn sent_off(&mut self, deed: &Deed, who: &Who, now: Timestamp) {
+    pub(crate) fn sent_off(&mut self, state: &State, deed: &Deed, who: &Who, now: Timestamp) {
+        self.before_turning(state, deed, who, now);
         if let Deed::ScaleIn { service } = deed {
             self.taking_in_since.insert((who.invocation.clone(), service.clone()), now);
         }

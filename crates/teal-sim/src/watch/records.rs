@@ -9,6 +9,7 @@ use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
 use teal::error::ErrorName;
+use teal::ports::BuildState;
 use teal::release::{Phase, Release};
 use teal::request::Ask;
 use teal::route::{Colour, Colours, weight_in};
@@ -40,8 +41,12 @@ impl Watch {
         self.check_locks(state, new);
         self.check_share(state, old, new, who);
         self.note_intents(new, who, now);
+        if old.build.is_none() && new.build.is_some() && seen.probed_well {
+            self.probed.insert(new.id.clone());
+        }
         if old.restored_at.is_none() && new.restored_at.is_some() && !is_unsettled(new, who) {
             self.check_whole(state, new, Colour::Blue, who);
+            self.check_flags(state, new, Colour::Blue, who);
         }
         if old.bake_passed_at.is_none() && new.bake_passed_at.is_some() {
             self.check_advance(old, new, seen);
@@ -115,7 +120,7 @@ impl Watch {
         announced.retain(|_, act_by| later(*act_by, SKEW_MILLIS) > now);
     }
 
-    fn others_may_act(&self, release: &Release, who: &Who, now: Timestamp) -> bool {
+    pub(super) fn others_may_act(&self, release: &Release, who: &Who, now: Timestamp) -> bool {
         let announced = self.announced.get(&release.id).into_iter().flatten();
         // A function's clock may run ahead by so much.
         announced.into_iter().any(|(by, act_by)| *by != who.invocation && later(*act_by, -2 * SKEW_MILLIS) > now)
@@ -125,7 +130,8 @@ impl Watch {
         match (old.phase, new.phase) {
             (Phase::Accept, Phase::PrepareGreen) => self.accepted(new, seen),
             (Phase::ValidateGreen, next) => {
-                if new.plan.validate.http.is_empty() || seen.probed_well {
+                let answered = seen.probed_well || self.probed.contains(&new.id);
+                if (new.plan.validate.http.is_empty() || answered) && is_built_well(state, new) {
                     self.validated.insert(new.id.clone());
                 }
                 if next != Phase::RollBack {
@@ -235,11 +241,15 @@ impl Watch {
         }
         self.note_role(state, new, who);
         match new.phase {
-            Phase::Promoted => self.check_whole(state, new, Colour::Green, who),
+            Phase::Promoted => {
+                self.check_whole(state, new, Colour::Green, who);
+                self.check_flags(state, new, Colour::Green, who);
+            }
             Phase::RolledBack => {
                 self.check_stopped(state, new);
                 if !left_on_green(state, new) {
                     self.check_whole(state, new, Colour::Blue, who);
+                    self.check_flags(state, new, Colour::Blue, who);
                     self.check_numbers(state, new);
                 }
             }
@@ -282,6 +292,12 @@ impl Watch {
     }
 }
 
+/// Whether the build that tests green has ended well, where there is to be one.
+fn is_built_well(state: &State, release: &Release) -> bool {
+    let ended = state.build_ended.get(release.id.as_str());
+    release.plan.validate.code_build.is_none() || ended == Some(&BuildState::Succeeded)
+}
+
 /// Whether the record says itself that another run may act, or may have acted since this one read the route: then it is read once
 /// more before the release ends. A run goes by its own clock, which stands still at its beginning.
 fn is_unsettled(release: &Release, who: &Who) -> bool {
@@ -307,7 +323,8 @@ pub(crate) fn is_impossible(state: &State, release: &Release) -> bool {
     let attaches = release.plan.traffic.shifted_by.is_some();
     let lost = |part: &teal::route::PartRef| {
         let Some(actions) = state.parts.get(part.key()) else { return true };
-        let is_listed = |colour| weight_in(actions, release.colours.of(colour)).is_some();
+        let Some(colours) = release.colours_at(part) else { return true };
+        let is_listed = |colour| weight_in(actions, colours.of(colour)).is_some();
         // Where a deployment took blue out, Teal attaches it again.
         !(is_listed(Colour::Blue) || (attaches && is_listed(Colour::Green)))
     };

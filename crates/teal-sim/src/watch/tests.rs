@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod deployments;
+mod flags;
 
 use super::{Moved, Seen, Watch};
 use crate::deed::Deed;
@@ -106,7 +107,7 @@ fn takes_green_in(after: i64, asked_before: i64, by_others: bool) -> Vec<Promise
     if by_others {
         world.state().outside.insert(LISTENER.to_owned(), later(taken_in_at, -asked_before - 50));
     }
-    watch.sent_off(&deed, &who, later(taken_in_at, -asked_before));
+    watch.sent_off(&world.state(), &deed, &who, later(taken_in_at, -asked_before));
     watch.before(&world.state(), &deed, &who, taken_in_at);
     broken(&watch)
 }

@@ -107,7 +107,7 @@ impl<W: World> Step<'_, W> {
     /// Called with all traffic just read on blue: whether that serves nobody, and green would. `since` when that is waited for.
     pub(super) async fn blue_is_missed(&mut self, release: &mut Release, since: Option<Timestamp>) -> Option<String> {
         // Where no traffic was moved, Teal has no part in it.
-        release.first_shift_at?;
+        release.first_shift_at.or(release.moved_beside_until)?;
         let down = self.blue_down(release).await?;
         if !down.green_is_better {
             self.note(Fact::Noted { note: format!("all traffic is on blue, which cannot serve it: {}", down.why) });
