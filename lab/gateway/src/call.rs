@@ -88,6 +88,14 @@ impl Call {
         });
         texts.filter_map(Value::as_str).filter(|text| text.starts_with("arn:")).map(str::to_owned)
     }
+
+    /// The partition keys of the items that a transaction of DynamoDB writes or checks.
+    pub(crate) fn partition_keys(&self) -> impl Iterator<Item = String> {
+        let items = self.input.get("TransactItems").and_then(Value::as_array).into_iter().flatten();
+        let writes = items.filter_map(Value::as_object).flat_map(Map::values);
+        let keys = writes.filter_map(|write| write.pointer("/Item/pk/S").or_else(|| write.pointer("/Key/pk/S")));
+        keys.filter_map(Value::as_str).map(str::to_owned)
+    }
 }
 
 /// Access key id and service of a SigV4 signature: `Credential=AKID/date/region/service/aws4_request`.
@@ -197,6 +205,18 @@ mod tests {
             assert_eq!(call.access_key, "AKID");
             assert_eq!(call.input.pointer(pointer).and_then(Value::as_str).unwrap_or_default(), value);
         }
+    }
+
+    #[test]
+    fn a_transaction_of_dynamodb_is_about_its_partition_keys() {
+        let body = serde_json::json!({"TransactItems": [
+            {"Put": {"TableName": "t", "Item": {"pk": {"S": "release#r-1"}, "sk": {"S": "record"}}}},
+            {"ConditionCheck": {"TableName": "t", "Key": {"pk": {"S": "lock#l"}, "sk": {"S": "lock"}}}},
+        ]});
+        let headers =
+            [("authorization", &*signed("dynamodb")), ("x-amz-target", "DynamoDB_20120810.TransactWriteItems")];
+        let call = Call::read(&request(Method::POST, "/", &headers, body.to_string()));
+        assert_eq!(call.partition_keys().collect::<Vec<_>>(), ["release#r-1", "lock#l"]);
     }
 
     #[test]

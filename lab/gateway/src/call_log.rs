@@ -25,7 +25,7 @@ pub struct CallRecord {
     pub role: Option<String>,
     pub service: String,
     pub operation: String,
-    /// ARNs the call is about, as far as the gateway knows the operation.
+    /// ARNs the call is about, as far as the gateway knows the operation; of a transaction of DynamoDB its partition keys, too.
     pub resources: Vec<String>,
     /// HTTP status; 0 if the connection was closed without an answer.
     pub status: u16,

@@ -281,7 +281,7 @@ impl Core {
         let mut resources: Vec<String> =
             iam::needed(&call).into_iter().flatten().map(|needed| needed.resource).filter(|arn| arn != "*").collect();
         // What a call only reads has no resource in its permission.
-        resources.extend(call.arns());
+        resources.extend(call.arns().chain(call.partition_keys()));
         resources.sort_unstable();
         resources.dedup();
         self.log.add(CallRecord {

@@ -101,14 +101,19 @@ pub(crate) fn made(calls: &[CallRecord], scenario: &str) -> BTreeMap<String, [u6
     made
 }
 
-/// The most requests about one listener or rule between two records of on-alarm's, of those that `counts`; `None` if it never
-/// modified it.
+/// The most requests about one listener or rule between two of on-alarm's records of these releases, of those requests that `counts`; `None`
+/// if it never modified it. Records of releases on other routes, which it may put back at the same time, part nothing.
 pub(crate) fn most_requests_of_one_restoring(
     calls: &[&CallRecord],
+    releases: &[String],
     part: &str,
     counts: impl Fn(&CallRecord) -> bool,
 ) -> Option<u64> {
-    let is_record = |call: &CallRecord| call.service == "dynamodb" && call.operation == WRITES_RECORD;
+    let keys: Vec<String> = releases.iter().map(|release| format!("release#{release}")).collect();
+    let is_record = |call: &CallRecord| {
+        let is_theirs = call.resources.iter().any(|resource| keys.contains(resource));
+        call.service == "dynamodb" && call.operation == WRITES_RECORD && is_theirs
+    };
     let is_about_it = |call: &CallRecord| call.service == ELB && call.resources.iter().any(|resource| resource == part);
     let found = calls.split(|call| is_record(call)).filter_map(|restoring| {
         let about_it: Vec<_> = restoring.iter().filter(|call| is_about_it(call)).collect();
@@ -141,17 +146,21 @@ mod tests {
 
     #[test]
     fn the_requests_of_one_restoring_are_counted_by_part_between_two_records() {
-        let record = call("dynamodb", "TransactWriteItems", "table", None);
+        let record = call("dynamodb", "TransactWriteItems", "release#r-1", None);
+        // Of a release on another route, which goes back at the same time.
+        let other_record = call("dynamodb", "TransactWriteItems", "release#r-2", None);
         let read = call(ELB, "DescribeListeners", "l", None);
         let write = call(ELB, "ModifyListener", "l", None);
         let throttled = call(ELB, "ModifyListener", "l", Some("Throttling"));
         let other = call(ELB, "ModifyListener", "m", None);
         // On its way it waits for its turn, which is no record.
         let turn = call("dynamodb", "PutItem", "table", None);
-        let calls = [&read, &record, &read, &throttled, &turn, &write, &other, &read, &record, &read, &record];
-        let all = |part| most_requests_of_one_restoring(&calls, part, |_| true);
+        let calls =
+            [&read, &record, &read, &throttled, &turn, &write, &other_record, &other, &read, &record, &read, &record];
+        let releases = ["r-1".to_owned()];
+        let all = |part| most_requests_of_one_restoring(&calls, &releases, part, |_| true);
         assert_eq!([all("l"), all("m"), all("n")], [Some(4), Some(1), None]);
-        assert_eq!(most_requests_of_one_restoring(&calls, "l", |call| !call.was_throttled()), Some(3));
+        assert_eq!(most_requests_of_one_restoring(&calls, &releases, "l", |call| !call.was_throttled()), Some(3));
     }
 
     #[test]

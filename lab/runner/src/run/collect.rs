@@ -193,7 +193,9 @@ impl Run<'_> {
     fn restoring_requests(&self, counts: impl Fn(&CallRecord) -> bool) -> Option<u64> {
         let calls = self.lab.gateway().calls();
         let calls: Vec<_> = calls.iter().filter(|call| call.at >= self.begun_at && call.caller == "on-alarm").collect();
-        self.route.iter().filter_map(|part| most_requests_of_one_restoring(&calls, &part.part, &counts)).max()
+        let releases: Vec<String> = self.releases.iter().map(|running| running.observer.name().to_owned()).collect();
+        let of_part = |part: &str| most_requests_of_one_restoring(&calls, &releases, part, &counts);
+        self.route.iter().filter_map(|part| of_part(&part.part)).max()
     }
 
     /// What each function called of Elastic Load Balancing for this scenario, and might call: one sentence for each that called more.
