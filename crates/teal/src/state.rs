@@ -23,6 +23,8 @@ pub enum State {
     Promoted,
     RolledBack,
     RollbackNeedsHuman,
+    /// The execution has ended and the rollback has not: AWS did not answer for long. on-execution-end and sweep go on with it.
+    RollbackUnfinished,
     Refused,
 }
 
@@ -46,6 +48,7 @@ impl State {
         State::Promoted,
         State::RolledBack,
         State::RollbackNeedsHuman,
+        State::RollbackUnfinished,
         State::Refused,
     ];
 
@@ -80,7 +83,11 @@ impl State {
                 State::Promoted,
             ],
             State::WaitForRollBack => &[State::RollBack],
-            State::Promoted | State::RolledBack | State::RollbackNeedsHuman | State::Refused => &[],
+            State::Promoted
+            | State::RolledBack
+            | State::RollbackNeedsHuman
+            | State::RollbackUnfinished
+            | State::Refused => &[],
         }
     }
 

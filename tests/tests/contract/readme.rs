@@ -83,7 +83,9 @@ fn the_picture_has_every_way_that_a_release_can_go() {
     let drawn: BTreeSet<_> = arrows.map(|(from, to)| (from.trim().to_owned(), to.trim().to_owned())).collect();
     // A wait between two runs of a state is an arrow from the state to itself.
     let is_pause = |state: &State| state.to_string().starts_with("WaitFor");
-    let mut ways: BTreeSet<_> = [("[*]", "Accept"), ("Accept", "Refused")].map(|(a, b)| (a.into(), b.into())).into();
+    let mut ways: BTreeSet<_> = [("[*]", "Accept"), ("Accept", "Refused"), ("RollBack", "RollbackUnfinished")]
+        .map(|(a, b)| (a.into(), b.into()))
+        .into();
     for state in State::ALL.iter().filter(|state| !is_pause(state)) {
         let name = state.to_string();
         ways.extend(state.nexts().iter().map(|next| {

@@ -93,7 +93,7 @@ fn choices_only_route_by_the_answers_next() {
             tasks(&machine).filter(|(_, task)| task["Next"] == **name).map(|(name, _)| name).collect();
         assert_eq!(by.len(), 1, "{name} sorts the answers of one function");
         // RollBack asked again because of an answer that nobody knows would be asked for ever.
-        let otherwise = if by[0] == "RollBack" { State::RollbackNeedsHuman } else { State::RollBack };
+        let otherwise = if by[0] == "RollBack" { State::RollbackUnfinished } else { State::RollBack };
         assert_eq!(choice["Default"], otherwise.to_string(), "{name}");
     }
 }
@@ -173,7 +173,7 @@ fn every_error_of_every_function_leads_to_rolling_back() {
     for (name, task) in tasks(&machine) {
         let last = rules(task, "Catch").last().unwrap_or_else(|| panic!("{name} catches nothing"));
         assert_eq!(strings(&last["ErrorEquals"]), ["States.ALL"], "{name}");
-        let expected = if name == "RollBack" { State::RollbackNeedsHuman } else { State::RollBack };
+        let expected = if name == "RollBack" { State::RollbackUnfinished } else { State::RollBack };
         assert_eq!(last["Next"], expected.to_string(), "{name}");
     }
 }
