@@ -31,8 +31,12 @@ impl Watch {
         }
         for route in &release.route {
             let key = route.part.key();
-            let raced = Self::changed_by_others(state, key, self.last_read(who, key));
-            let on_green = state.parts.get(key).is_some_and(|found| is_whole(found, &release.colours, Colour::Green));
+            let read_at = self.last_read(who, key);
+            let raced = Self::changed_by_others(state, key, read_at)
+                // By a rollback that began and was done since.
+                || self.teal_wrote.get(key).is_some_and(|at| *at > read_at);
+            // One that somebody has deleted meanwhile has nothing.
+            let on_green = state.parts.get(key).is_none_or(|found| is_whole(found, &release.colours, Colour::Green));
             if !on_green && !raced {
                 let what =
                     format!("{} turns {} on, and green has not all of {}", who.invocation, part.key(), short(key));

@@ -41,22 +41,37 @@ fn on_green() -> Vec<Action> {
     vec![forward(&[(GROUP_A, 0), (GROUP_B, 100)])]
 }
 
-/// What is noticed when a run turns the flag on, where this is on the listener, and somebody else may just have changed it, or another run may act.
-fn turns_on(found: &[Action], by_others: bool, another_acts: bool) -> Vec<Promise> {
+/// Who has brought a listener to what it has while a run turns a flag on.
+#[derive(Clone, Copy)]
+enum By {
+    /// Nobody: it was so when the run read it.
+    Nobody,
+    SomebodyElse,
+    /// A run that may still act.
+    AnotherRun,
+    /// A run that is done since this one read it.
+    AnotherRunThatIsDone,
+}
+
+/// What is noticed when a run turns the flag on, where this is on the listener.
+fn turns_on(found: &[Action], by: By) -> Vec<Promise> {
     let (world, release, who) = with_flag();
     let part = release.flags[0].part.clone();
     let mut watch = Watch::default();
     {
         let mut state = world.state();
         state.parts.insert(LISTENER.to_owned(), found.to_vec());
-        if by_others {
-            state.outside.insert(LISTENER.to_owned(), world.now());
+        match by {
+            By::Nobody => _ = watch.teal_wrote.insert(LISTENER.to_owned(), later(world.now(), -1_000)),
+            By::SomebodyElse => _ = state.outside.insert(LISTENER.to_owned(), world.now()),
+            By::AnotherRun => {
+                let acts = [("run-0".to_owned(), later(world.now(), 20_000))];
+                watch.announced.entry(release.id.clone()).or_default().extend(acts);
+            }
+            By::AnotherRunThatIsDone => _ = watch.teal_wrote.insert(LISTENER.to_owned(), later(world.now(), 10)),
         }
     }
-    if another_acts {
-        let acts = [("run-0".to_owned(), later(world.now(), 20_000))];
-        watch.announced.entry(release.id.clone()).or_default().extend(acts);
-    }
+    watch.read(&who, &release.route[0].part, world.now());
     let deed = Deed::SetActions { part, actions: flag(1000), based_on: world.now() };
     watch.sent_off(&world.state(), &deed, &who, world.now());
     broken(&watch)
@@ -65,10 +80,11 @@ fn turns_on(found: &[Action], by_others: bool, another_acts: bool) -> Vec<Promis
 #[test]
 fn a_flag_is_turned_on_only_where_green_has_everything_as_far_as_its_run_can_know() {
     let split = [forward(&[(GROUP_A, 900), (GROUP_B, 100)])];
-    assert_eq!(turns_on(&on_green(), false, false), []);
-    assert_eq!(turns_on(&split, false, false), [Promise::FlagsFollow]);
-    assert_eq!(turns_on(&split, true, false), [], "somebody else has just changed it");
-    assert_eq!(turns_on(&split, false, true), [], "another run has just given it back");
+    assert_eq!(turns_on(&on_green(), By::Nobody), []);
+    assert_eq!(turns_on(&split, By::Nobody), [Promise::FlagsFollow]);
+    for by in [By::SomebodyElse, By::AnotherRun, By::AnotherRunThatIsDone] {
+        assert_eq!(turns_on(&split, by), []);
+    }
 }
 
 /// What is noticed when a run gives everything back to blue, with the flag on for so many users, after it asked about the flag or did not.
