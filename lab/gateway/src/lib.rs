@@ -17,6 +17,7 @@ mod fault;
 mod iam;
 mod identity;
 mod invoke;
+mod rates;
 mod refusal;
 mod server;
 mod service;
@@ -38,6 +39,7 @@ use caller_process::Connection;
 use events::{Delivery, delivery_call};
 use fault::{Faults, Subject};
 use iam::Ledger;
+use rates::Rates;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -69,6 +71,7 @@ struct Core {
     log: CallLog,
     ledger: Ledger,
     faults: Faults,
+    rates: Rates,
     delivery: Delivery,
     /// Where deliveries run: whoever sends an event need not be on the runtime's threads.
     runtime: tokio::runtime::Handle,
@@ -94,6 +97,7 @@ impl Gateway {
             log: CallLog::default(),
             ledger: Ledger::default(),
             faults: Faults::new(seed),
+            rates: Rates::default(),
             delivery: Delivery::default(),
             runtime: tokio::runtime::Handle::current(),
         });
@@ -146,6 +150,11 @@ impl Gateway {
     /// Ends a fault; says how many calls it hit.
     pub fn end_fault(&self, fault: FaultId) -> u32 {
         self.core.faults.end(fault)
+    }
+
+    /// Whether everybody's calls but the lab's own are limited to the rates that AWS publishes for an account. They are not in the beginning.
+    pub fn limit_rates(&self, on: bool) {
+        self.core.rates.limit(on);
     }
 
     /// All calls so far (the latest 100,000), oldest first.
@@ -258,7 +267,8 @@ impl Core {
             path: request.uri.path(),
             body: &request.body,
         };
-        let fault = self.faults.strike(&subject);
+        let is_limited = || caller != LAB && !self.rates.admits(&call, started);
+        let fault = self.faults.strike(&subject).or_else(|| is_limited().then_some(FaultKind::Throttle));
         let kill = || {
             if let Some(connection) = connection {
                 caller_process::kill(connection);

@@ -100,6 +100,8 @@ pub struct CrowdResult {
     /// Calls that were refused for their rate, and all, over the whole run.
     pub throttled_calls: u64,
     pub all_calls: u64,
+    /// Calls of other services that were refused for their rate.
+    pub refused_elsewhere: u64,
     /// What is not as it should be.
     pub broken: Vec<String>,
 }
@@ -140,13 +142,18 @@ impl fmt::Display for CrowdResult {
             self.all_calls - self.throttled_calls,
             self.throttled_calls
         )?;
+        write!(
+            f,
+            "\nelsewhere      {} refused for their rate (CloudWatch, ECS, Step Functions)",
+            self.refused_elsewhere
+        )?;
         self.broken.iter().try_for_each(|broken| write!(f, "\nBROKEN         {broken}"))
     }
 }
 
 /// Starts the releases, has alarms go off when all that watch them give green traffic, and waits for every ending.
 ///
-/// Everybody's calls of Elastic Load Balancing in that lab are throttled meanwhile.
+/// Everybody's calls in that lab are throttled meanwhile, as the account's published rates say.
 ///
 /// # Errors
 /// If the lab itself fails. A promise that is broken is a result.
@@ -306,6 +313,7 @@ fn assess(
         other_calls: window.others,
         throttled_calls: whole.throttled,
         all_calls: whole.all(),
+        refused_elsewhere: CallsOfWindow::refused_elsewhere(&calls, begun_at),
         broken,
     }
 }

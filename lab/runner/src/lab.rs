@@ -250,9 +250,11 @@ impl Lab {
         self.demo_service.clone()
     }
 
-    /// Whether calls of Elastic Load Balancing are throttled; from the start they are at scale 1 and below.
+    /// Whether calls are throttled as the account's published rates say; from the start those of Elastic Load Balancing are at scale 1 and
+    /// below.
     pub(crate) fn throttle(&self, on: bool) {
         self.emulators.elb.throttle(on);
+        self.gateway().limit_rates(on);
     }
 
     pub(crate) fn scale_in(&self, cluster: &str, service: &str) {

@@ -77,8 +77,9 @@ scenarios! {
     codebuild_validation: "codebuild-validation", "codebuild-validation-bad";
     function_validation: "function-validation", "function-validation-bad";
     green_that_somebody_else_brought_up: "external", "external-bad";
-    ecs_on_instances: "ecs-alb", "ecs-alb-bad";
+    ecs_on_instances: "ecs-alb", "ecs-alb-bad", "ecs-launch-type";
     ecs_deployments_of_its_own: "ecs-native-hooks", "ecs-native-hooks-bad", "ecs-native-validation-bad", "ecs-native-pause";
+    ecs_deployments_that_ask_in_the_flat_form: "ecs-native-flat", "ecs-native-flat-bad";
     ecs_deployments_in_equal_steps: "ecs-native-linear", "ecs-native-linear-bad";
     ecs_deployments_all_at_once: "ecs-native-blue-green", "ecs-native-blue-green-bad";
     ecs_deployments_with_a_release_by_hand: "ecs-native-by-hand", "ecs-native-by-hand-bad";
@@ -118,6 +119,7 @@ scenarios! {
     route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "rule-before-test", "weights-reset", "weights-reset-green", "drift-after";
     capacity_of_both_colours: "unhealthy-blue", "scale-in", "green-lost";
     a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached", "blue-gone";
+    calls_that_are_refused_for_their_rate: "throttled-all", "throttled-all-back";
     calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "throttled-on-alarm";
     functions_that_are_killed: "killed-shifting", "killed-restoring";
     judge_slower: "judge-slower";

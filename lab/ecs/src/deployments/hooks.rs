@@ -4,6 +4,7 @@
 use super::model::{Hook, HookStatus, Stage, deployment_arn, revision_arn};
 use super::run::Run;
 use crate::names;
+use crate::protocol::Tag;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,8 @@ const USUAL_TIMEOUT: i64 = 1_440;
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/lambda-lifecycle-hooks.html>
 const USUAL_DELAY: Duration = Duration::from_secs(30);
 const MINUTE: Millis = 60_000;
+/// A tag of a service that only the lab knows: with the value `flat`, functions are told what the flat form of an event says.
+const FORM_TAG: &str = "teal-lab-hook-events";
 
 /// The new revision's shares of traffic, in percent, as hooks of a stage are told them; where a stage is not about traffic, there is none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,13 +150,16 @@ async fn ask(
     let failed = |why: &str| format!("The lifecycle hook {function} at {} failed: {why}.", stage.name());
     let functions =
         run.fleet.options.neighbours.functions.as_ref().ok_or_else(|| failed("ECS knows no functions here"))?;
+    let is_form = |tag: &Tag| tag.key == FORM_TAG && tag.value == "flat";
+    let is_flat = run.service(|service, _| service.tags.iter().any(is_form)).unwrap_or_default();
     let mut details = configured["hookDetails"].as_object().cloned();
     let mut event = event(run, stage, shares, &hook.id);
     loop {
         if let Some(details) = &details {
             event["hookDetails"] = json!(details);
         }
-        match read(functions.invoke(function, &event).await) {
+        let told = if is_flat { flat(&event) } else { event.clone() };
+        match read(functions.invoke(function, &told).await) {
             Answer::Succeeded => return Ok(()),
             Answer::Failed(why) => return Err(failed(&why)),
             Answer::InProgress(delay, more) => {
@@ -191,6 +197,12 @@ fn event(run: &Run, stage: Stage, shares: Shares, hook: &str) -> Value {
             "productionTrafficWeights": weights(shares.production),
         },
     })
+}
+
+/// What the flat form says of an event, which one page of AWS shows: the details alone.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
+fn flat(event: &Value) -> Value {
+    event["executionDetails"].clone()
 }
 
 /// Whole numbers as such.

@@ -3,6 +3,7 @@
 use teal_lab_gateway::CallRecord;
 use teal_lab_wire::Millis;
 
+const ELB: &str = "elasticloadbalancing";
 /// The functions that give routes back.
 const RESTORING: [&str; 4] = ["on-alarm", "on-execution-end", "roll-back", "sweep"];
 
@@ -21,7 +22,7 @@ impl CallsOfWindow {
     /// Those that came from one lab time to another.
     pub(super) fn between(calls: &[CallRecord], from: Millis, to: Millis) -> Self {
         let mut counts = Self::default();
-        let of_functions = calls.iter().filter(|call| call.service == "elasticloadbalancing" && call.caller != "lab");
+        let of_functions = calls.iter().filter(|call| call.service == ELB && call.caller != "lab");
         for call in of_functions.filter(|call| (from..=to).contains(&call.at)) {
             let count = match RESTORING.contains(&call.caller.as_str()) {
                 _ if call.was_throttled() => &mut counts.throttled,
@@ -31,6 +32,12 @@ impl CallsOfWindow {
             *count += 1;
         }
         counts
+    }
+
+    /// Calls of functions to other services that were refused for their rate, from a lab time on.
+    pub(super) fn refused_elsewhere(calls: &[CallRecord], from: Millis) -> u64 {
+        let is_one = |call: &&CallRecord| call.service != ELB && call.caller != "lab" && call.was_throttled();
+        calls.iter().filter(|call| call.at >= from).filter(is_one).count() as u64
     }
 
     pub(super) fn all(self) -> u64 {
