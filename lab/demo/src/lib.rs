@@ -1,6 +1,6 @@
 //! The lab's demo service: one process plays one ECS task of one version.
 //!
-//! It answers HTTP/1.1 and behaves over time as its task definition's environment says, so that a scenario gives each
+//! It answers HTTP/1.1, over connections and as datagrams, and behaves over time as its task definition's environment says, so that a scenario gives each
 //! version (= task definition) its own error rate, latency, crashes or slow start.
 //!
 //! # Environment
@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `TEAL_DEMO_BEHAVIOUR` | a [`Behaviour`] as JSON | answers 200 at once, always |
 //! | `TEAL_DEMO_VERSION` | what `x-version` says | `unversioned` |
-//! | `TEAL_DEMO_LISTEN` | address and port; port 0 takes a free one | `127.0.0.1:0` |
+//! | `TEAL_DEMO_LISTEN` | address and port, for TCP and UDP; port 0 takes one that is free for both | `127.0.0.1:0` |
 //! | `TEAL_LAB_CLOCK` | `<origin_millis>:<scale>`, the lab's clock | the wall's clock |
 //! | `TEAL_LAB_TASK` | what `x-task` says; the lab gives the task's id | the process id |
 //! | `TEAL_LAB_SERVICE` | what lines in the log say of `service`; the lab gives the ECS service's name | empty |
@@ -42,6 +42,21 @@
 //! with 200 (or `errorStatus`), the headers `x-version` and `x-task`, and a JSON body naming version, task and the
 //! number of the request.
 //!
+//! # Datagrams
+//!
+//! The same service answers on the UDP port of the same number. The protocol is the lab's own, made up for load balancers that carry UDP, and
+//! nothing else speaks it: a datagram holds one HTTP/1.1 request, head and body as they would be sent on a connection, and one datagram with
+//! the HTTP/1.1 response goes back to where it came from. A request that is dropped or hangs gets no datagram, and neither does what is no
+//! whole request head. While connections are refused at the start, datagrams are lost.
+//!
+//! ```text
+//! GET / HTTP/1.1\r\n            HTTP/1.1 200 OK\r\n
+//! Host: demo\r\n         →      x-version: 2.0\r\n
+//! \r\n                          x-task: 4f1c...\r\n ...
+//! ```
+//!
+//! # Flags and logs
+//!
 //! With a flag, AppConfigData is polled for it, and a request by the user that `x-user` names is answered as the flag's own version and
 //! behaviour say while the flag is on for that user; its metrics are by `Variant` (`on`, `off`), too.
 //!
@@ -53,7 +68,7 @@
 //!
 //! When it listens (or, if connections are to be refused at first, when it has its port), the service prints one line
 //! on standard output, `{"listening":"127.0.0.1:40123",...}`. SIGTERM
-//! stops accepting, lets requests under way finish and ends with status 0. It also ends **when its standard input
+//! stops accepting (and reading datagrams), lets requests under way finish and ends with status 0. It also ends **when its standard input
 //! closes**, so that it cannot outlive the lab that started it, however the lab ends; by hand, start it with a
 //! terminal or an open pipe as standard input.
 

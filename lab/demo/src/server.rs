@@ -1,4 +1,6 @@
-//! HTTP/1.1 with the behaviour of the phase that applies.
+//! HTTP/1.1 with the behaviour of the phase that applies, over connections and as datagrams.
+
+mod datagrams;
 
 use crate::draw::Draws;
 use crate::flags::Flags;
@@ -16,7 +18,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -34,10 +36,16 @@ pub enum ServeError {
     Header(#[from] InvalidHeaderValue),
 }
 
-/// The connection is to be closed without an answer, as by a process that crashed.
+/// What becomes of a request without an answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the behaviour drops this request")]
-struct Dropped;
+enum Unanswered {
+    /// Its connection is to be closed, as by a process that crashed.
+    #[error("the behaviour drops this request")]
+    Dropped,
+    /// Its connection is to be kept open.
+    #[error("the behaviour lets this request hang")]
+    Hanging,
+}
 
 /// What a version answers, or one of the two that a flag decides between.
 struct Variant {
@@ -69,10 +77,7 @@ struct Service {
 /// If the address cannot be bound, or version or task cannot be sent as a header.
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let socket = if settings.listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // What an earlier process has closed here may still wait for late packets: the next version is to have the port all the same.
-    socket.set_reuseaddr(true)?;
-    socket.bind(settings.listen)?;
+    let (socket, datagrams) = datagrams::bind(settings.listen)?;
     let service = Arc::new(Service::new(settings)?);
     let address = socket.local_addr()?;
     end_when_standard_input_closes();
@@ -88,6 +93,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
             () = tokio::time::sleep(delay) => {}
             _ = terminate.recv() => return Ok(()),
         }
+        datagrams::lose(&datagrams);
         socket.listen(BACKLOG)?
     } else {
         let listener = socket.listen(BACKLOG)?;
@@ -97,6 +103,8 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
 
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
+    let datagrams = UdpSocket::from_std(datagrams)?;
+    connections.spawn(datagrams::serve(Arc::clone(&service), datagrams, stopping.clone()));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -121,7 +129,12 @@ async fn serve_connection(service: Arc<Service>, stream: TcpStream, mut stopping
     let _ = stream.set_nodelay(true);
     let answer = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { service.answer(request).await }
+        async move {
+            match service.answer(request).await {
+                Err(Unanswered::Hanging) => std::future::pending().await,
+                answer => answer,
+            }
+        }
     });
     let mut connection =
         pin!(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
@@ -209,7 +222,7 @@ impl Service {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Unanswered> {
         let variant = if request.uri().path() == "/health" { &self.usual } else { self.variant_for(&request) };
         let start = self.usual.behaviour.start;
         if start.until == Until::Unavailable && self.clock.elapsed(None) < start.delay {
@@ -221,13 +234,13 @@ impl Service {
             return Ok(match phase.health {
                 Health::Passing => variant.response(self, StatusCode::OK, "text/plain", "ok\n"),
                 Health::Failing => variant.response(self, StatusCode::SERVICE_UNAVAILABLE, "text/plain", "failing\n"),
-                Health::Hanging => std::future::pending().await,
+                Health::Hanging => return Err(Unanswered::Hanging),
             });
         }
         // Read to its end, or the connection could not be kept alive.
         let mut body = request.into_body();
         while let Some(frame) = body.frame().await {
-            frame.map_err(|_| Dropped)?;
+            frame.map_err(|_| Unanswered::Dropped)?;
         }
         self.answer_in(variant, phase).await
     }
@@ -268,7 +281,7 @@ impl Service {
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 
-    async fn answer_in(&self, variant: &Variant, phase: &Phase) -> Result<Response<Full<Bytes>>, Dropped> {
+    async fn answer_in(&self, variant: &Variant, phase: &Phase) -> Result<Response<Full<Bytes>>, Unanswered> {
         // The first request is number 1.
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let mut draws = Draws::new(self.seed, number);
@@ -281,10 +294,10 @@ impl Service {
         let drops = phase.drop_every.is_some_and(|every| number % every == 0);
         self.count(variant, fails || hangs || drops);
         if drops {
-            return Err(Dropped);
+            return Err(Unanswered::Dropped);
         }
         if hangs {
-            std::future::pending::<()>().await;
+            return Err(Unanswered::Hanging);
         }
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;

@@ -1,9 +1,9 @@
-//! The real binary over real connections.
+//! The real binary over real connections and with real datagrams.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -45,6 +45,19 @@ impl Demo {
 
     fn get(&self, path: &str) -> Answer {
         self.connect().get(path).unwrap()
+    }
+
+    /// A socket that sends datagrams to the service.
+    fn flow(&self) -> Flow {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.connect(self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Flow(socket)
+    }
+
+    fn terminate(&self) {
+        let killed = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(killed.success());
     }
 
     fn wait(&mut self) -> ExitStatus {
@@ -97,6 +110,34 @@ impl Connection {
     fn get(&mut self, path: &str) -> Option<Answer> {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: demo\r\n\r\n"));
         self.answer()
+    }
+}
+
+struct Flow(UdpSocket);
+
+impl Flow {
+    fn send(&self, text: &str) {
+        self.0.send(text.as_bytes()).unwrap();
+    }
+
+    fn ask(&self, path: &str) {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: demo\r\n\r\n"));
+    }
+
+    /// The next datagram.
+    fn answer(&self) -> Answer {
+        let mut buffer = [0; 4096];
+        let length = self.0.recv(&mut buffer).unwrap();
+        let text = str::from_utf8(&buffer[..length]).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        Answer { status: head[9..12].parse().unwrap(), head: format!("{head}\r\n"), body: body.to_owned() }
+    }
+}
+
+impl Answer {
+    /// The number of the request that this answers.
+    fn number(&self) -> u64 {
+        serde_json::from_str::<Value>(&self.body).unwrap()["request"].as_u64().unwrap()
     }
 }
 
@@ -204,8 +245,7 @@ fn on_sigterm_a_request_under_way_is_answered_and_new_ones_are_refused() {
     // The service asks for the body: it is inside the request now.
     assert_eq!(connection.answer().map(|interim| interim.status), Some(100));
 
-    let killed = Command::new("kill").args(["-TERM", &demo.process.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    demo.terminate();
     let deadline = std::time::Instant::now() + PATIENCE;
     while TcpStream::connect(demo.address).is_ok() {
         assert!(std::time::Instant::now() < deadline, "still accepts connections after SIGTERM");
@@ -213,6 +253,61 @@ fn on_sigterm_a_request_under_way_is_answered_and_new_ones_are_refused() {
     }
     connection.send("{}");
     assert_eq!(connection.answer().map(|answer| answer.status), Some(200));
+    assert_eq!(demo.wait().code(), Some(0));
+}
+
+#[test]
+fn a_datagram_is_answered_as_a_request_on_a_connection_is() {
+    let behaviour = json!({"phases": [{"errorRate": 1, "errorStatus": 502}]});
+    let demo = Demo::start(&behaviour, &[("TEAL_DEMO_VERSION", "2.4.0"), ("TEAL_LAB_TASK", "t-1")]);
+    let flow = demo.flow();
+    flow.ask("/health");
+    assert_eq!(flow.answer().body, "ok\n");
+    flow.ask("/checkout");
+    let answer = flow.answer();
+    assert_eq!((answer.status, answer.number()), (502, 1));
+    assert!(answer.head.contains("x-version: 2.4.0\r\n") && answer.head.contains("x-task: t-1\r\n"), "{answer:?}");
+    assert!(demo.get("/").body.contains(r#""request":2"#), "requests are counted together");
+}
+
+#[test]
+fn a_datagram_that_is_dropped_hangs_or_is_no_request_gets_no_answer() {
+    let demo = Demo::start(&json!({"phases": [{"dropEvery": 3}]}), &[]);
+    let flow = demo.flow();
+    // The one after each third says that the third was not answered.
+    let answered = [1, 1, 2, 1, 2].map(|datagrams| {
+        (0..datagrams).for_each(|_| flow.ask("/"));
+        flow.answer().number()
+    });
+    assert_eq!(answered, [1, 2, 4, 5, 7]);
+
+    let demo = Demo::start(&json!({"phases": [{"hangRate": 1}]}), &[]);
+    let flow = demo.flow();
+    for text in ["GET / HTTP/1.1\r\nHost: demo\r\n\r\n", "GET / HTTP/1.1\r\nHost", ""] {
+        flow.send(text);
+    }
+    flow.ask("/health");
+    assert_eq!(flow.answer().body, "ok\n");
+}
+
+#[test]
+fn on_sigterm_a_datagram_under_way_is_answered_and_one_that_hangs_is_not_waited_for() {
+    let mut demo = Demo::start(&json!({"phases": [{"latency": {"constant": "300ms"}}]}), &[]);
+    let flow = demo.flow();
+    flow.ask("/");
+    flow.ask("/health");
+    // Datagrams are taken in their order: the one before this is under way.
+    assert_eq!(flow.answer().body, "ok\n");
+    demo.terminate();
+    assert_eq!(flow.answer().number(), 1);
+    assert_eq!(demo.wait().code(), Some(0));
+
+    let mut demo = Demo::start(&json!({"phases": [{"hangRate": 1}]}), &[]);
+    let flow = demo.flow();
+    flow.ask("/");
+    flow.ask("/health");
+    assert_eq!(flow.answer().status, 200);
+    demo.terminate();
     assert_eq!(demo.wait().code(), Some(0));
 }
 

@@ -14,7 +14,7 @@ use crate::scenario::Scenario;
 use crate::user_functions::UserFunctions;
 use crate::watch::Watcher;
 use crate::{Aws, LabError, Places, Progress, ScenarioResult};
-use crate::{run, setup, weights};
+use crate::{open_files, run, setup, weights};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,7 @@ impl Lab {
     /// Starts everything with these programs and deploys Teal's stack.
     pub(crate) async fn start_with(options: LabOptions, places: Places, binaries: Binaries) -> Result<Self, LabError> {
         let LabOptions { scale, progress } = options;
+        open_files::allow();
         let python = setup::ensure_venv(&places, &progress).await?;
         let directory = RunDirectory::create(&places.cache())?;
         let clock = LabClock::starting_now(scale);

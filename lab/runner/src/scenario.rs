@@ -2,17 +2,18 @@
 
 mod expectation;
 mod extends;
+mod load;
 mod placeholder;
 #[cfg(test)]
 mod tests;
 
 pub use expectation::{Bounds, DeploymentExpectation, Expectation, FinalRoute, Outcome, PipelineExpectation};
+pub use load::{LoadSpec, PRODUCTION_PORT, RateChange, TargetSpec};
 pub(crate) use placeholder::fill;
 
 use crate::LabError;
 use crate::account::AccountSpec;
 use crate::deployments::DeploymentSpec;
-use crate::load::Arrivals;
 use crate::pipeline::PipelineSpec;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -91,53 +92,6 @@ pub struct Beside {
     /// Its parameters, with placeholders of the first one.
     #[serde(default)]
     pub parameters: BTreeMap<String, Value>,
-}
-
-/// The load on production listeners.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LoadSpec {
-    /// Requests per real second from the beginning on.
-    pub rate: f64,
-    /// Later rates.
-    #[serde(default)]
-    pub changes: Vec<RateChange>,
-    #[serde(default)]
-    pub arrivals: Arrivals,
-    /// Users who keep their cookies and send the requests in turn; 0 for users without cookies.
-    #[serde(default)]
-    pub sessions: usize,
-    /// Whether connections serve one request after another, as most clients have it; otherwise each request has its own.
-    #[serde(default = "default_keep_alive")]
-    pub keep_alive: bool,
-    /// Users who name themselves in `x-user`, for feature flags; 0 for requests that name nobody.
-    #[serde(default)]
-    pub users: u32,
-    /// How long such a user stays before another one comes in their place (lab time); for good if not said.
-    #[serde(default)]
-    pub session_life: Option<Span>,
-    /// Where requests go, in turn.
-    #[serde(default = "default_targets")]
-    pub targets: Vec<TargetSpec>,
-}
-
-/// From when on another rate holds.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RateChange {
-    /// Lab time since the load began.
-    pub at: Span,
-    pub rate: f64,
-}
-
-/// A port of the load balancer, and a path on it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct TargetSpec {
-    #[serde(default = "default_port")]
-    pub port: u16,
-    #[serde(default = "default_path")]
-    pub path: String,
 }
 
 /// One version of the service.
@@ -283,25 +237,6 @@ fn default_release_at() -> Span {
     Span::seconds(30)
 }
 
-fn default_keep_alive() -> bool {
-    true
-}
-
-fn default_targets() -> Vec<TargetSpec> {
-    vec![TargetSpec { port: default_port(), path: default_path() }]
-}
-
-/// The port of the template's production listener in the lab.
-pub const PRODUCTION_PORT: u16 = 8080;
-
-fn default_port() -> u16 {
-    PRODUCTION_PORT
-}
-
-fn default_path() -> String {
-    "/".into()
-}
-
 impl Scenario {
     /// Reads a scenario file, with those that it extends.
     ///
@@ -351,13 +286,7 @@ impl Scenario {
         if !self.services.contains_key("blue") {
             return Err("services: there is no `blue`, which is what runs at the start".into());
         }
-        let rates = std::iter::once(self.load.rate).chain(self.load.changes.iter().map(|change| change.rate));
-        if let Some(rate) = rates.into_iter().find(|rate| !(rate.is_finite() && *rate >= 0.0)) {
-            return Err(format!("load: {rate} is not a rate"));
-        }
-        if self.load.targets.is_empty() {
-            return Err("load.targets: there is none".into());
-        }
+        self.load.check()?;
         for (name, service) in &self.services {
             if let Some(problem) = service.behaviour.problems().into_iter().next() {
                 return Err(format!("services.{name}.behaviour: {problem}"));

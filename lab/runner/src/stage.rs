@@ -168,12 +168,13 @@ impl Stage {
         let ramp = std::iter::once(RampPoint { from: Duration::ZERO, rate: load.rate }).chain(changes);
         LoadOptions {
             targets: load.targets.iter().map(|spec| target(spec.port, &spec.path)).collect(),
+            protocol: load.protocol,
             ramp: Ramp::new(ramp.collect()),
             arrivals: load.arrivals,
             seed: scenario.seed,
             sessions: load.sessions,
             users: load.users,
-            keep_alive: load.keep_alive,
+            keep_alive: load.keep_alive.unwrap_or(true),
             session_life: load.session_life.map(|life| clock.real(life.as_duration())),
             max_in_flight: MAX_IN_FLIGHT,
             timeout: REQUEST_TIMEOUT,

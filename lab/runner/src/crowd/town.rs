@@ -3,7 +3,7 @@
 use super::Course;
 use crate::binaries::DEMO_SERVICE;
 use crate::lab::Lab;
-use crate::load::{Arrivals, LoadOptions, LoadTarget, Ramp, RampPoint};
+use crate::load::{Arrivals, LoadOptions, LoadProtocol, LoadTarget, Ramp, RampPoint};
 use crate::{Aws, LabError};
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
@@ -117,6 +117,7 @@ impl Town {
     pub(super) fn load(&self, rate: f64) -> LoadOptions {
         LoadOptions {
             targets: self.houses.iter().map(|house| house.at.clone()).collect(),
+            protocol: LoadProtocol::Tcp,
             ramp: Ramp::new(vec![RampPoint { from: Duration::ZERO, rate }]),
             arrivals: Arrivals::default(),
             seed: 1,

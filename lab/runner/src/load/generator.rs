@@ -1,8 +1,8 @@
 //! The generator: waits for each due time, sends, and records what came back.
 
-use super::connection::Pool;
 use super::schedule::{Arrivals, Ramp, Schedule};
 use super::tally::{Sample, Served, Tally};
+use super::way::{LoadProtocol, Way};
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request};
 use std::net::SocketAddr;
@@ -31,6 +31,7 @@ pub(crate) fn user_name(user: u32) -> String {
 pub(crate) struct LoadOptions {
     /// Where to: requests go to the targets in turn.
     pub targets: Vec<LoadTarget>,
+    pub protocol: LoadProtocol,
     pub ramp: Ramp,
     pub arrivals: Arrivals,
     pub seed: u64,
@@ -78,7 +79,7 @@ impl Load {
                 targets: options
                     .targets
                     .into_iter()
-                    .map(|target| (Pool::new(target.address, options.keep_alive), target))
+                    .map(|target| (Way::to(target.address, options.protocol, options.keep_alive), target))
                     .collect(),
                 jars: (0..options.sessions).map(|_| Mutex::default()).collect(),
                 users: options.users,
@@ -145,7 +146,7 @@ impl Generator {
 }
 
 struct Sender {
-    targets: Vec<(Pool, LoadTarget)>,
+    targets: Vec<(Way, LoadTarget)>,
     jars: Vec<Mutex<Jar>>,
     users: u32,
     session_life: Option<Duration>,
@@ -164,14 +165,14 @@ struct Jar {
 
 impl Sender {
     async fn send(self: Arc<Self>, number: usize, due_at: Instant, at: i64) {
-        let Some((pool, target)) = self.targets.get(number % self.targets.len().max(1)) else { return };
+        let Some((way, target)) = self.targets.get(number % self.targets.len().max(1)) else { return };
         let jar = if self.jars.is_empty() { None } else { self.jars.get(number % self.jars.len()) };
         let cookies = jar.and_then(|jar| lock(jar).cookies_at(due_at, self.session_life));
         let user = self.user_of(number);
         let Some(request) = request(target, cookies, user) else { return };
         // The semaphore is never closed.
         let Ok(_permit) = self.permits.acquire().await else { return };
-        let answer = tokio::time::timeout(self.timeout, pool.send(&request)).await.ok().flatten();
+        let answer = tokio::time::timeout(self.timeout, way.send(&request, number)).await.ok().flatten();
         let finished = answer.as_ref().map_or_else(Instant::now, |answer| answer.complete_at);
         let (status, served) = match &answer {
             None => (0, Served::Nobody),
@@ -241,7 +242,7 @@ mod tests {
     use super::super::RampPoint;
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
     /// Answers every request on every connection with the given bytes.
     async fn serve(listener: TcpListener, answer: &'static str) {
@@ -261,6 +262,7 @@ mod tests {
         let end = RampPoint { from: Duration::from_secs_f64(seconds), rate: 0.0 };
         LoadOptions {
             targets: vec![LoadTarget { address, host: "lab".into(), path: "/".into() }],
+            protocol: LoadProtocol::Tcp,
             ramp: Ramp::new(vec![RampPoint { from: Duration::ZERO, rate }, end]),
             arrivals: Arrivals::Constant,
             seed: 1,
@@ -330,6 +332,36 @@ mod tests {
         let counts = load.tally().counts();
         assert!(counts[&Served::Nobody].1 >= 4, "{counts:?}");
         assert_eq!(served_by(&HeaderMap::new()), Served::LoadBalancer);
+    }
+
+    #[tokio::test]
+    async fn datagrams_are_answered_in_a_version_and_those_that_are_not_by_nobody() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        // Answers every other request.
+        let server = tokio::spawn(async move {
+            let mut buffer = [0; 4096];
+            for number in 0_u32.. {
+                let (_, client) = socket.recv_from(&mut buffer).await.unwrap();
+                if number % 2 == 0 {
+                    let answer = b"HTTP/1.1 200 OK\r\nx-version: 2.0\r\n\r\n";
+                    socket.send_to(answer, client).await.unwrap();
+                }
+            }
+        });
+        let timeout = Duration::from_millis(300);
+        let options = LoadOptions { protocol: LoadProtocol::Udp, timeout, ..options(address, 100.0, 0.2) };
+        let mut load = Load::start(options, LabClock::starting_now(1.0));
+        (&mut load.generator).await.unwrap();
+        server.abort();
+        let counts = load.tally().counts();
+        let (answered, unanswered) = (counts[&Served::Version("2.0".into())], counts[&Served::Nobody]);
+        assert!(answered.0 >= 9 && answered.1 == 0, "{counts:?}");
+        assert!(unanswered.0 >= 9 && unanswered.1 == unanswered.0, "{counts:?}");
+        let took = load.tally().with_samples(|samples| {
+            samples.iter().filter(|sample| sample.status == 0).map(|sample| sample.latency_micros).min()
+        });
+        assert!(took >= Some(300_000), "no answer is waited for until the timeout: {took:?}");
     }
 
     #[test]

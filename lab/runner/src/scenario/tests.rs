@@ -28,6 +28,10 @@ fn a_small_scenario_takes_its_defaults() {
 fn what_is_wrong_is_named_with_its_place() {
     for (from, to, place) in [
         ("load: {rate: 100}", "load: {rates: 100}", "load"),
+        ("rate: 100", "rate: 100, protocol: quic", "load.protocol"),
+        ("rate: 100", "rate: 100, protocol: udp, keepAlive: true", "load.keepAlive"),
+        ("rate: 100", "rate: 100, protocol: udp, sessions: 2", "load.sessions"),
+        ("rate: 100", "rate: 100, protocol: udp, users: 2", "load.users"),
         ("outcome: rolledBack", "outcome: perfect", "expect.outcome"),
         ("after: 30s, do: abort", "do: explode", "events[0]"),
         ("entering: Bake, after", "entering: Cook, after", "events[0].entering"),
