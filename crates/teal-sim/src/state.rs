@@ -90,6 +90,8 @@ pub struct State {
     pub traffic: BTreeMap<String, (f64, f64)>,
     /// The answer to every check: status and body.
     pub green_answers: (u16, String),
+    /// Listeners to which nobody can send HTTP.
+    pub without_http: BTreeSet<String>,
     /// Builds that were started.
     pub builds: Vec<BuildOrder>,
     /// How every build stands, where that is said: else it takes its time, and ends as checks of green do then.

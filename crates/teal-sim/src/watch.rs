@@ -131,6 +131,8 @@ pub(crate) struct Watch {
     replaced: BTreeMap<String, Vec<(Timestamp, Vec<Action>)>>,
     /// When Teal last took the weight of a group away, by the part of a route and the group.
     weight_taken: BTreeMap<(String, String), Timestamp>,
+    /// When a rollback first took weight from green.
+    given_back: BTreeMap<ReleaseId, Timestamp>,
     opened: BTreeMap<ReleaseId, Opened>,
     /// Releases whose checks passed when their build was started.
     probed: BTreeSet<ReleaseId>,

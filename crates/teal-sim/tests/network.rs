@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
+use teal::error::ErrorName;
 use teal::ports::AlarmState;
 use teal::state::State;
 use teal::time::{Timestamp, seconds_until};
@@ -89,4 +90,20 @@ fn green_that_never_took_traffic_is_taken_in_at_once() {
     let failed_at = world.now();
     assert_eq!(machine.finish().state, State::RolledBack);
     assert!(since(&world, failed_at) < PROPAGATION);
+}
+
+#[test]
+fn a_test_listener_that_takes_no_http_is_refused_before_green_is_brought_up() {
+    for validate in [json!({"http": [{"path": "/health"}]}), json!({"codeBuild": {"project": "checkout-validation"}})] {
+        let world = network();
+        world.state().without_http.insert(TEST_LISTENER.to_owned());
+        let mut document = document();
+        document["traffic"]["test"] = json!({"listener": TEST_LISTENER});
+        document["validate"] = validate;
+        let ending = Machine::new(&world, "r-1", document).finish();
+        assert_eq!((ending.state, ending.error), (State::Refused, Some(ErrorName::RouteNotShiftable)));
+        let cause = ending.cause.unwrap();
+        assert!(cause.starts_with("traffic.test: nobody can send HTTP") && cause.contains("of TCP or TLS"), "{cause}");
+        assert!(!world.state().services.contains_key("checkout-b"));
+    }
 }

@@ -96,6 +96,10 @@ impl Router for Link<'_> {
 
     async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
         self.call(Op::other("DescribeLoadBalancers"), |_| {
+            if self.world.state().without_http.contains(part.key()) {
+                let message = format!("nobody can send HTTP to {part}");
+                return Err(PortError::Refused { call: "DescribeListeners", message });
+            }
             let url = format!("http://test.internal/{}", part.key().len());
             Ok(Endpoint { url, headers: Vec::new(), paths: Vec::new() })
         })

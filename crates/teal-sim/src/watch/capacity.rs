@@ -9,7 +9,7 @@ use crate::state::{GROUP_A, GROUP_B, State};
 use teal::ports::TargetHealth;
 use teal::release::Release;
 use teal::request::Ask;
-use teal::route::{Action, PartRef, RoutePart, weight_in};
+use teal::route::{Action, PartRef, weight_in};
 use teal::time::Timestamp;
 
 /// How long a rollback waits for blue before it calls for a person, in milliseconds.
@@ -93,11 +93,8 @@ impl Watch {
     pub(super) fn before_taking_green_in(&mut self, state: &State, release: &Release, who: &Who) {
         let given_up = [Ask::GiveUp, Ask::LeaveOnGreen].iter().any(|ask| state.has_asked(&release.id, *ask));
         // Not by what the record says of other runs: that is what is to be checked.
-        let taken = |part: &RoutePart| {
-            let key = (part.part.key().to_owned(), release.colours.green.to_string());
-            self.weight_taken.get(&key).is_some_and(|at| *at > release.started_at && *at < who.started)
-        };
-        let moved = release.first_shift_at.is_some() || release.route.iter().any(taken);
+        let given_back = self.given_back.get(&release.id).is_some_and(|at| *at < who.started);
+        let moved = release.first_shift_at.is_some() || given_back;
         if !moved || given_up || self.health_unread.contains(&who.invocation) {
             return;
         }

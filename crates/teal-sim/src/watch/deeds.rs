@@ -78,6 +78,9 @@ impl Watch {
         let has_weight = |actions: &[Action]| weight_in(actions, &colours.green).is_some_and(|weight| weight > 0);
         if has_weight(current) && !has_weight(actions) && !state.denied {
             self.weight_taken.insert((part.key().to_owned(), colours.green.to_string()), now);
+            if release.setback.is_some() {
+                self.given_back.entry(release.id.clone()).or_insert(now);
+            }
         }
         let green = weight_in(actions, &colours.green).unwrap_or_default();
         // Of two runs that attach blue the later one gives green nothing that it did not read: green had everything then.

@@ -126,17 +126,17 @@ fn green_is_taken_in_once_nobody_asks_it_but_for_what_changed_after_that_was_sen
     );
 }
 
-/// What is noticed when green is taken in and blue is down, where Teal took the traffic from green so many milliseconds before the run began.
+/// What is noticed when green is taken in and blue is down, where a rollback took the traffic from green so many milliseconds before the run
+/// began.
 fn takes_green_in_for_a_blue_that_is_down(taken_before: Option<i64>) -> Vec<Promise> {
     let world = World::new();
     let (release, who) = set_back(&world);
-    let started_at = later(who.started, -60_000);
-    let release = Release { first_shift_at: None, started_at, ..release };
+    let release = Release { first_shift_at: None, ..release };
     world.state().sick.insert("checkout-a".to_owned());
     let mut watch = Watch::default();
     watch.observe(&world.state(), world.now());
     if let Some(before) = taken_before {
-        watch.weight_taken.insert((LISTENER.to_owned(), GROUP_B.to_owned()), later(who.started, -before));
+        watch.given_back.insert(release.id.clone(), later(who.started, -before));
     }
     watch.before_taking_green_in(&world.state(), &release, &who);
     broken(&watch)
@@ -146,7 +146,6 @@ fn takes_green_in_for_a_blue_that_is_down(taken_before: Option<i64>) -> Vec<Prom
 fn green_is_taken_in_for_a_blue_that_is_down_only_where_green_has_served_nobody_as_far_as_its_run_can_know() {
     assert_eq!(takes_green_in_for_a_blue_that_is_down(Some(1_000)), [Promise::LesserEvil]);
     assert_eq!(takes_green_in_for_a_blue_that_is_down(Some(-1_000)), [], "taken while it ran");
-    assert_eq!(takes_green_in_for_a_blue_that_is_down(Some(86_400_000)), [], "by an earlier release");
     assert_eq!(takes_green_in_for_a_blue_that_is_down(None), [], "green has had nothing");
 }
 

@@ -93,6 +93,15 @@ impl RouteKind {
         }
     }
 
+    /// Whether there are such parts that nobody can send HTTP to: those that take nothing but UDP.
+    #[must_use]
+    pub const fn may_take_no_http(self) -> bool {
+        match self {
+            Self::Nlb => true,
+            Self::Alb | Self::Flag | Self::Cname | Self::Lambda => false,
+        }
+    }
+
     /// Whether what a release left is to stay so until the next one. A flag is its owners' to turn at any time.
     #[must_use]
     pub const fn is_kept_between_releases(self) -> bool {

@@ -10,7 +10,7 @@ use super::{Answer, Step, shorten};
 use crate::error::{Disposition, ErrorName, TealError, TealResult};
 use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
-use crate::ports::{Fleet, Opening, Router, World};
+use crate::ports::{Fleet, Opening, PortError, Router, World};
 use crate::release::{Event, Judged, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
 use crate::route::{Colours, Destination, Meter, Named, NotShiftable, PartRef, RoutePart, attach, discover};
 use crate::state::State;
@@ -267,7 +267,11 @@ async fn read_route(side: &impl Router, plan: &Plan) -> TealResult<(Colours, Vec
     }
     let not_shiftable = |error: NotShiftable| TealError::new(ErrorName::RouteNotShiftable, error.to_string());
     let colours = discover(&parts, &plan.named()).map_err(not_shiftable)?;
-    let test_route = match plan.traffic.test.as_ref().and_then(TestRoute::part) {
+    let test_part = plan.traffic.test.as_ref().and_then(TestRoute::part);
+    if let Some(part) = &test_part {
+        require_endpoint(side, plan, part).await?;
+    }
+    let test_route = match test_part {
         None => None,
         // The deployment points it at green, and takes it back.
         Some(_) if plan.traffic.shifted_by.is_some() => None,
@@ -298,6 +302,24 @@ async fn read_route(side: &impl Router, plan: &Plan) -> TealResult<(Colours, Vec
         })
         .collect();
     Ok((colours, route, test_route))
+}
+
+/// Green is tested by an address that begins with http: a listener that takes only UDP has none.
+async fn require_endpoint(side: &impl Router, plan: &Plan, test_part: &PartRef) -> TealResult<()> {
+    if !test_part.kind().may_take_no_http() || !plan.validate.tests_anything() {
+        return Ok(());
+    }
+    match side.endpoint(test_part).await {
+        Ok(_) => Ok(()),
+        Err(PortError::Refused { message, .. }) => Err(TealError::new(
+            ErrorName::RouteNotShiftable,
+            format!(
+                "traffic.test: {message}. Name a listener of TCP or TLS that forwards to the same target groups (they may be of TCP_UDP), or leave \
+                 out traffic.test and validate"
+            ),
+        )),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The flags that go with the version, each wholly as it is to be before the release.
