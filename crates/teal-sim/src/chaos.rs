@@ -22,6 +22,8 @@ pub(crate) struct Chaos {
     deeds: [u32; Place::COUNT],
     /// The share of calls that are throttled.
     throttled: f64,
+    /// The share of invocations that Lambda has no room for.
+    crowded: f64,
     slow: bool,
     /// What has its moment now; the scheduler carries it out.
     pub(crate) due: Vec<Happening>,
@@ -36,7 +38,7 @@ impl Chaos {
         let (opportunities, deeds) = ([0; Place::COUNT], [0; Place::COUNT]);
         let (due, matrix) = (Vec::new(), Matrix::default());
         let points = Some(Vec::new());
-        Self { rng, planned, opportunities, deeds, throttled: 0.0, slow: false, due, matrix, points }
+        Self { rng, planned, opportunities, deeds, throttled: 0.0, crowded: 0.0, slow: false, due, matrix, points }
     }
 
     /// What a seed lets go wrong.
@@ -44,13 +46,14 @@ impl Chaos {
         let planned = Planned::of_seed(seed, &mut rng, setting);
         let throttled = if rng.u8(0..10) == 0 { 0.15 } else { 0.0 };
         let slow = rng.u8(0..5) == 0;
-        Self { throttled, slow, points: None, ..Self::scripted(rng, planned) }
+        let crowded = if rng.u8(0..12) == 0 { 0.2 } else { 0.0 };
+        Self { throttled, crowded, slow, points: None, ..Self::scripted(rng, planned) }
     }
 
     /// Nothing goes wrong any more.
     pub(crate) fn calm_down(&mut self) {
         self.planned.clear();
-        self.throttled = 0.0;
+        (self.throttled, self.crowded) = (0.0, 0.0);
     }
 
     pub(crate) fn planned(&self) -> &[Planned] {
@@ -62,6 +65,11 @@ impl Chaos {
         if let Some(place) = Place::waiting(state) {
             self.meet(place, None);
         }
+    }
+
+    /// Whether Lambda has no room for an invocation.
+    pub(crate) fn turns_away(&mut self) -> bool {
+        self.crowded > 0.0 && self.rng.f64() < self.crowded
     }
 
     /// How a call of a function goes.

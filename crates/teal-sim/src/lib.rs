@@ -38,7 +38,7 @@ pub use function::Function;
 pub use machine::{Ending, Machine};
 pub use matrix::Matrix;
 pub use mutation::Mutation;
-pub use pairs::{CANARY, Pairs, courses, crash};
+pub use pairs::{CANARY, DEPLOYED, Pairs, courses, crash};
 pub use place::Place;
 pub use planned::Planned;
 pub use promise::{Breach, Promise};

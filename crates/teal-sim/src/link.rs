@@ -121,6 +121,9 @@ impl<'w> Link<'w> {
             let message = format!("{} is another account's", op.name);
             return Err(PortError::Denied { call: op.name, message });
         }
+        if world.state().unanswering && op.kind != OpKind::Other {
+            return Err(PortError::Unavailable { call: op.name, message: "service unavailable".to_owned() });
+        }
         let mut result = None;
         if let Some(millis) = course.effect {
             world.wait(Waiting::ForEffect(later(world.now(), millis))).await;

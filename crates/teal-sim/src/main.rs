@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
-use teal_sim::{Campaign, Mutation, Pairs, Planned, Report, courses, replay, simulate};
+use teal_sim::{CANARY, Campaign, DEPLOYED, Mutation, Pairs, Planned, Report, courses, replay, simulate};
 
 const USAGE: &str = "\
 Usage: teal-sim [--seeds N] [--from SEED] [--mutation NAME]   runs N schedules (1000000) from SEED (0) on every core
@@ -105,11 +105,12 @@ impl Options {
 
 fn run_pairs() -> ExitCode {
     let mut fine = true;
-    for course in courses() {
+    let deployed = courses().into_iter().take(1).map(|course| (DEPLOYED, course));
+    for (seed, course) in courses().into_iter().map(|course| (CANARY, course)).chain(deployed) {
         let planned = |planned: &[Planned]| planned.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let pairs = Pairs::of(std::slice::from_ref(&course));
+        let pairs = Pairs::of(seed, std::slice::from_ref(&course), |_| true);
         println!(
-            "{} pairs in the course [{}]: {} broke a promise",
+            "{} pairs in the course [{}] of seed {seed}: {} broke a promise",
             pairs.schedules,
             planned(&course),
             pairs.broken.len()

@@ -12,7 +12,10 @@ use crate::simulation::rehearse;
 /// A seed with one listener and one weight before all, no build and no flag.
 pub const CANARY: u64 = 23;
 
-/// Small courses of a release that together run every function.
+/// A seed whose traffic a deployment moves that somebody begins, so that its hooks ask.
+pub const DEPLOYED: u64 = 5;
+
+/// Small courses of a release that together run every function that schedules have.
 #[must_use]
 pub fn courses() -> Vec<Vec<Planned>> {
     let at_look =
@@ -43,19 +46,23 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Ends each function at each of its calls, after its effect; and then whatever runs after that at each call, too. What comes after the
-    /// first end is not what would have come without it.
+    /// Ends each function that is to be the first at each of its calls, after its effect; and then whatever runs after that at each call, too.
+    /// What comes after the first end is not what would have come without it.
     #[must_use]
-    pub fn of(courses: &[Vec<Planned>]) -> Self {
+    pub fn of(seed: u64, courses: &[Vec<Planned>], is_first: impl Fn(Function) -> bool) -> Self {
+        let ends =
+            |(_, (place, _)): &(usize, (Place, u32))| matches!(place, Place::Runs(function) if is_first(*function));
         let firsts: Vec<(usize, Vec<Planned>)> = courses
             .iter()
             .flat_map(|course| {
-                let points = rehearse(CANARY, course.clone()).points;
-                let ended = |point| [course.clone(), vec![crash(point, FaultKind::CrashAfter)]].concat();
-                points.into_iter().map(ended).enumerate().collect::<Vec<_>>()
+                let points = rehearse(seed, course.clone()).points;
+                let ended =
+                    |(index, point)| (index, [course.clone(), vec![crash(point, FaultKind::CrashAfter)]].concat());
+                points.into_iter().enumerate().filter(ends).map(ended).collect::<Vec<_>>()
             })
             .collect();
-        let parts = on_every_core(&firsts, |part: &mut Self, (index, planned)| part.end_once_more(*index, planned));
+        let parts =
+            on_every_core(&firsts, |part: &mut Self, (index, planned)| part.end_once_more(seed, *index, planned));
         let mut all = Self::default();
         for part in parts {
             all.schedules += part.schedules;
@@ -64,10 +71,10 @@ impl Pairs {
         all
     }
 
-    fn end_once_more(&mut self, index: usize, planned: &[Planned]) {
-        for point in rehearse(CANARY, planned.to_vec()).points.into_iter().skip(index + 1) {
+    fn end_once_more(&mut self, seed: u64, index: usize, planned: &[Planned]) {
+        for point in rehearse(seed, planned.to_vec()).points.into_iter().skip(index + 1) {
             let planned = [planned, &[crash(point, FaultKind::CrashAfter)]].concat();
-            let report = rehearse(CANARY, planned.clone());
+            let report = rehearse(seed, planned.clone());
             self.schedules += 1;
             self.broken.extend(report.breaches.into_iter().next().map(|breach| (planned, breach)));
         }

@@ -122,6 +122,8 @@ pub struct State {
     pub external_id: Option<String>,
     /// When somebody last took that role away, or gave it back.
     pub(crate) role_changed: Option<Timestamp>,
+    /// Whether the load balancer's API answers no call about listeners.
+    pub unanswering: bool,
     /// Whether Teal may not modify listeners.
     pub denied: bool,
     /// Whether Teal may not write parameters.

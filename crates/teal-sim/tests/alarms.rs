@@ -150,6 +150,32 @@ fn an_alarm_without_data_gives_green_its_first_weight_and_no_other() {
     assert_eq!(machine.finish().error, Some(ErrorName::InsufficientData));
 }
 
+/// Where the first weight is everything, nobody would have vouched for green before it has that.
+#[test]
+fn an_alarm_without_data_gives_green_nothing_where_its_first_weight_is_everything() {
+    let all_at_once = || {
+        let mut plan = plan();
+        plan["strategy"] = serde_json::json!({"allAtOnce": {}});
+        plan
+    };
+    let refused = |cause: &str| cause.contains(ALARM) && cause.contains("notBreaching");
+    let world = World::new();
+    world.set_alarm(ALARM, AlarmState::InsufficientData);
+    let ending = Machine::new(&world, "r-1", all_at_once()).finish();
+    assert_eq!((ending.state, ending.error), (State::Refused, Some(ErrorName::AlarmUnreadable)));
+    assert!(refused(&ending.cause.unwrap()));
+
+    // It has data when the release begins, and none when green is to get everything.
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", all_at_once());
+    machine.run_until(|state| state == State::ValidateGreen);
+    world.set_alarm(ALARM, AlarmState::InsufficientData);
+    let ending = machine.finish();
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AlarmUnreadable)));
+    assert!(refused(&ending.cause.unwrap()));
+    assert_eq!(world.weight(LISTENER, GROUP_B), Some(0));
+}
+
 /// Nothing goes back any more, and somebody has to know.
 #[test]
 fn an_alarm_past_the_point_of_no_return_is_told_once_for_each_change() {

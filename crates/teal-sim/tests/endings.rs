@@ -9,6 +9,8 @@ use teal::release::{Phase, ReleaseId};
 use teal::request::Ask;
 use teal::route::Action;
 use teal::state::State;
+use teal::story::{Fact, StoryEntry};
+use teal::time::seconds_until;
 use teal::units::Share;
 use teal_sim::{Ending, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
 
@@ -403,4 +405,32 @@ fn shares_are_kept_in_permille() {
     machine.run_until(|state| state == State::Bake);
     assert_eq!((world.weight(LISTENER, GROUP_A), world.weight(LISTENER, GROUP_B)), (Some(975), Some(25)));
     assert_eq!(world.record(&id()).unwrap().green_share, Share::from_permille(25).unwrap());
+}
+
+/// Nothing says that the route cannot be restored: nobody is called, the locks are kept, and sweep finishes it.
+#[test]
+fn an_execution_that_gets_no_answer_for_an_hour_ends_unfinished_and_sweep_restores_blue_when_there_are_answers() {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::Bake);
+    world.ask(&id(), Ask::Abort);
+    world.state().unanswering = true;
+    let began = world.now();
+    let ending = machine.finish();
+    assert_eq!((ending.state, ending.error), (State::RollbackUnfinished, Some(ErrorName::Aborted)));
+    assert!(seconds_until(began, world.now()) >= 1_800, "it was tried for long");
+    assert_eq!(world.record(&id()).unwrap().phase, Phase::RollBack);
+    assert!(!world.state().locks.is_empty(), "no other release takes the route meanwhile");
+    world.state().ended.insert("execution:r-1".to_owned(), "FAILED".to_owned());
+    world.sweep().unwrap().unwrap_err();
+    assert_eq!(world.record(&id()).unwrap().phase, Phase::RollBack);
+
+    world.state().unanswering = false;
+    while world.record(&id()).unwrap().phase != Phase::RolledBack {
+        world.pass(300);
+        world.sweep().unwrap().unwrap();
+    }
+    assert_on_blue(&world);
+    let called = |entry: &StoryEntry| matches!(entry.fact, Fact::NeedsHuman { .. });
+    assert!(!world.state().stories[&id()].iter().any(called));
 }

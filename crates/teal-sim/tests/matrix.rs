@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use teal_sim::{
-    CANARY, Disturbance, FaultKind, Function, Happening, Matrix, Pairs, Place, Planned, Report, courses, crash,
-    on_every_core, rehearse,
+    CANARY, DEPLOYED, Disturbance, FaultKind, Function, Happening, Matrix, Pairs, Place, Planned, Report, courses,
+    crash, on_every_core, rehearse,
 };
 
 /// Seeds that are tried for one cell: they differ in route, plan and latencies.
@@ -96,7 +96,15 @@ fn every_crash_point_of_every_function() {
 #[test]
 fn every_pair_of_crash_points() {
     // The others take some minutes more: `teal-sim --pairs` has all.
-    let pairs = Pairs::of(&courses()[..2]);
+    let pairs = Pairs::of(CANARY, &courses()[..2], |_| true);
+    println!("{} schedules", pairs.schedules);
+    assert!(pairs.schedules > 1_000 && pairs.broken.is_empty(), "{pairs:?}");
+}
+
+/// The same where a deployment's hooks ask, and the function that they ask is ended first.
+#[test]
+fn every_pair_of_crash_points_that_a_hook_begins() {
+    let pairs = Pairs::of(DEPLOYED, &courses()[..1], |function| function == Function::OnLifecycleHook);
     println!("{} schedules", pairs.schedules);
     assert!(pairs.schedules > 1_000 && pairs.broken.is_empty(), "{pairs:?}");
 }

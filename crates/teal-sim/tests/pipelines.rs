@@ -137,6 +137,52 @@ fn what_is_wrong_with_the_action_is_told_and_what_may_pass_is_not() {
     assert!(throttled.state().answers.is_empty(), "Lambda hands the job over again");
 }
 
+/// Lambda hands a job over again whose function was killed. Killed once and twice, at each call: while it starts a release, and while it waits for one.
+#[test]
+fn a_job_whose_function_is_killed_anywhere_is_answered_once_it_runs_again_and_starts_one_release() {
+    let parameters = json!({"planRef": REFERENCE, "version": "9"});
+    let waiting = |world: &World| {
+        let (mut machine, token) = started(world);
+        machine.finish();
+        Some(token)
+    };
+    let starting = |world: &World| {
+        world.state().plans.insert(REFERENCE.to_owned(), plan().to_string());
+        None
+    };
+    let kill = |world: &World, token: &Option<String>, call: usize| {
+        world.inject(Fault { at_call: world.calls() + call, kind: FaultKind::CrashAfter });
+        world.pipeline_job_disturbed(&job(JOB, &parameters, token.clone())).is_none()
+    };
+    for prepare in [&starting as &dyn Fn(&World) -> Option<String>, &waiting] {
+        let mut pairs = 0;
+        for first in 0.. {
+            let mut killed = false;
+            for second in 0.. {
+                let world = World::new();
+                let token = prepare(&world);
+                killed = kill(&world, &token, first);
+                if !killed || !kill(&world, &token, second) {
+                    break;
+                }
+                let told = told(&world, token.clone());
+                match &token {
+                    None => assert!(matches!(told, JobAnswer::Continue { .. }), "killed at calls {first} and {second}"),
+                    Some(_) => {
+                        assert!(matches!(told, JobAnswer::Success { .. }), "killed at calls {first} and {second}")
+                    }
+                }
+                assert_eq!(world.state().started.len(), 1, "killed at calls {first} and {second}");
+                pairs += 1;
+            }
+            if !killed {
+                break;
+            }
+        }
+        assert!(pairs >= 4, "{pairs} pairs");
+    }
+}
+
 #[test]
 fn a_stage_that_fails_takes_the_releases_of_its_run_back_and_no_others() {
     let run = "01234567-0123-0123-0123-012345678901";

@@ -141,6 +141,34 @@ fn killed_anywhere_and_run_again_they_come_out_the_same() {
 }
 
 #[test]
+fn killed_twice_anywhere_and_run_again_they_come_out_the_same() {
+    let kill = |world: &World, call: usize| {
+        world.inject(Fault { at_call: world.calls() + call, kind: FaultKind::CrashAfter });
+        world.publish_weights(Some(&id("r"))).is_none()
+    };
+    let mut pairs = 0;
+    for first in 0.. {
+        let world = World::new();
+        machine(&world, "r").finish();
+        if !kill(&world, first) {
+            break;
+        }
+        for second in 0.. {
+            let world = World::new();
+            machine(&world, "r").finish();
+            kill(&world, first);
+            if !kill(&world, second) {
+                break;
+            }
+            pairs += 1;
+            publish(&world, Some("r"));
+            assert_eq!(weights(&world), ("0".to_owned(), "100".to_owned()), "killed at calls {first} and {second}");
+        }
+    }
+    assert!(pairs >= 9, "{pairs} pairs");
+}
+
+#[test]
 fn a_stack_update_that_reads_them_changes_nothing_and_one_that_does_not_is_noticed() {
     let world = World::new();
     machine(&world, "r").finish();

@@ -336,6 +336,12 @@ impl Release {
         keys
     }
 
+    /// Whether green gets all the traffic at once.
+    #[must_use]
+    pub fn begins_with_everything(&self) -> bool {
+        self.timeline.stages().first().is_none_or(|stage| stage.weight == Share::ALL)
+    }
+
     /// The pair that shares a part that Teal may write to: of a flag that goes with the version its own two states, of everything else blue
     /// and green.
     #[must_use]

@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::happenings::OTHER_ACCOUNT;
 use super::queue::Event;
+use crate::chaos::Chaos;
 use crate::function::{ACT_MARGIN_MILLIS, Function, Input, invoke};
 use crate::link::{Link, Who, later};
 use crate::mutation::Mutation;
@@ -22,6 +23,9 @@ use teal::time::Timestamp;
 /// Pauses before Lambda tries an asynchronous invocation again.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 const ASYNC_RETRIES_MILLIS: [i64; 2] = [60_000, 120_000];
+
+/// How long an event stays in Lambda's queue that there is no room for: from a second, growing to minutes while it goes on.
+const QUEUED_MILLIS: std::ops::Range<i64> = 1_000..60_000;
 
 /// How long before the end of its margin the last effect of a run that has timed out happens.
 const LAST_EFFECT_MILLIS: i64 = ACT_MARGIN_MILLIS - 2 * SKEW_MILLIS;
@@ -65,8 +69,31 @@ pub(crate) struct Run<'w> {
 }
 
 impl<'w> Simulation<'w> {
-    /// A function starts.
+    /// A function starts, if Lambda has room for it.
     pub(super) fn start(&mut self, request: Invoke) {
+        if self.world.chaos.borrow_mut().as_mut().is_some_and(Chaos::turns_away) {
+            self.turned_away(request);
+        } else {
+            self.begin_run(request);
+        }
+    }
+
+    /// Lambda has no room: a state machine is told so, and an event stays in Lambda's queue.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
+    fn turned_away(&mut self, request: Invoke) {
+        self.world.log(|| format!("Lambda has no room for {}", request.input.function()));
+        match request.reply_to {
+            Some((execution, token)) => {
+                self.task_failed(execution, token, "Lambda.TooManyRequestsException", "Rate Exceeded.");
+            }
+            None => {
+                let after = self.rng.i64(QUEUED_MILLIS);
+                self.after(after, Event::Invoke(Box::new(request)));
+            }
+        }
+    }
+
+    fn begin_run(&mut self, request: Invoke) {
         let (world, now) = (self.world, self.now());
         let (function, id) = (request.input.function(), self.runs.len());
         let skew = self.rng.i64(-SKEW_MILLIS..=SKEW_MILLIS);

@@ -78,7 +78,8 @@ impl Watch {
         let has_weight = |actions: &[Action]| weight_in(actions, &colours.green).is_some_and(|weight| weight > 0);
         if has_weight(current) && !has_weight(actions) && !state.denied {
             self.weight_taken.insert((part.key().to_owned(), colours.green.to_string()), now);
-            if release.setback.is_some() {
+            let is_production = release.route.iter().any(|known| known.part == *part);
+            if release.setback.is_some() && is_production {
                 self.given_back.entry(release.id.clone()).or_insert(now);
             }
         }

@@ -201,9 +201,11 @@ impl Watch {
         }
     }
 
-    /// What is about to get its first weight, or to be approved for it, has had its alarms read: all are there, and none is raised.
+    /// What is about to get its first weight, or to be approved for it, has had its alarms read: all are there, and none is raised; where that is
+    /// everything, all are OK.
     fn check_first_weight(&mut self, new: &Release, seen: &Seen) {
-        let not_raised = seen.alarms.is_some_and(|alarms| !alarms.any_raised && !alarms.any_gone);
+        let gets_all = new.timeline.stages().first().is_none_or(|stage| stage.weight == Share::ALL);
+        let not_raised = !gets_all && seen.alarms.is_some_and(|alarms| !alarms.any_raised && !alarms.any_gone);
         if !not_raised && !self.alarms_allow(new, seen) {
             let what = format!("{} goes on to {}: alarms {:?}", new.id, new.phase, seen.alarms);
             self.breach(Promise::NoDataNoAdvance, what);

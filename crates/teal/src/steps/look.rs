@@ -35,7 +35,7 @@ impl<W: World> Step<'_, W> {
 
     /// Fails where a watched alarm is in ALARM, before green gets its first weight: its event may have been lost; and where one does not exist any
     /// more. One without data may have none because green has had no requests yet, so it says neither that all is well nor that it is not: the
-    /// looks hold until it has data, and go back where it gets none.
+    /// looks hold until it has data, and go back where it gets none. Where green's first weight is everything, that would be too late.
     pub(super) async fn require_no_alarm(&mut self, release: &mut Release) -> TealResult<()> {
         if release.plan.judge.alarms.is_empty() {
             return Ok(());
@@ -45,6 +45,11 @@ impl<W: World> Step<'_, W> {
         match verdict.decision {
             Decision::RollBack => return Err(TealError::new(verdict.error(), verdict.to_string())),
             Decision::Advance | Decision::Hold | Decision::Insufficient => {}
+        }
+        if release.begins_with_everything()
+            && let Some(silent) = readings.iter().find(|reading| reading.state == AlarmState::InsufficientData)
+        {
+            return Err(nobody_vouches(silent));
         }
         let is_gone = |name: &&AlarmName| readings.iter().all(|reading| reading.name != **name);
         match release.plan.judge.alarms.iter().find(is_gone) {
@@ -79,6 +84,18 @@ impl<W: World> Step<'_, W> {
         }
         Verdict::all(names.iter().map(|name| alarm_verdict(name, find(name), is_passed_over(name))))
     }
+}
+
+/// An alarm without data where green would get everything before it could have some.
+pub(super) fn nobody_vouches(silent: &AlarmReading) -> TealError {
+    TealError::new(
+        ErrorName::AlarmUnreadable,
+        format!(
+            "alarm {} has no data ({}), and green would get all the traffic at once with nobody to vouch for it. If no data means no \
+             errors, set the alarm's TreatMissingData to notBreaching; or begin with a smaller weight",
+            silent.name, silent.reason
+        ),
+    )
 }
 
 fn alarm_verdict(name: &AlarmName, reading: Option<&AlarmReading>, passed_over: bool) -> Verdict {

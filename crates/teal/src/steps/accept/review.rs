@@ -1,6 +1,7 @@
 //! What must still be true once the release holds its lock.
 
 use super::super::Step;
+use super::super::look::nobody_vouches;
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{AlarmState, CapacityHold, Fleet, Router, Signals, World};
 use crate::release::{PassedOver, Release};
@@ -70,6 +71,7 @@ impl<W: World> Step<'_, W> {
                         ),
                     ));
                 }
+                AlarmState::InsufficientData if release.begins_with_everything() => return Err(nobody_vouches(reading)),
                 AlarmState::InsufficientData => self.note(Fact::AlarmSeen {
                     alarm: name.clone(),
                     state: AlarmState::InsufficientData,
