@@ -86,7 +86,7 @@ scenarios! {
     ecs_deployments_that_pause_and_ask: "ecs-native-pause-hooks", "ecs-native-pause-bad";
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad", "ec2-nlb", "ec2-nlb-bad";
-    network_load_balancer_of_udp: "nlb-udp", "nlb-udp-bad";
+    network_load_balancer_of_udp_and_tls: "nlb-udp", "nlb-udp-bad", "nlb-tls";
     beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad", "beanstalk-keep";
     beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
     beanstalk_on_a_shared_load_balancer: "beanstalk-shared", "beanstalk-shared-bad";
