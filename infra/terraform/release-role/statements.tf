@@ -280,6 +280,29 @@ locals {
           ]
           Condition = {}
         },
+        {
+          Effect = "Allow"
+          Action = [
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:PutObject",
+          ]
+          Resource = [
+            "arn:${local.partition}:s3:::elasticbeanstalk-${local.region}-${local.account}/resources/templates/*/teal-*",
+          ]
+          Condition = {}
+        },
+        {
+          Effect = "Allow"
+          Action = [
+            "s3:GetBucketLocation",
+            "s3:ListBucket",
+          ]
+          Resource = [
+            "arn:${local.partition}:s3:::elasticbeanstalk-${local.region}-${local.account}",
+          ]
+          Condition = {}
+        },
       ],
     )
     lambda = concat(

@@ -66,6 +66,10 @@ const NOT_CALLED_BY_NAME: &[&str] = &[
     "ec2:RunInstances",
     "ecs:TagResource",
     "iam:PassRole",
+    "s3:DeleteObject",
+    "s3:GetBucketLocation",
+    "s3:ListBucket",
+    "s3:PutObject",
 ];
 
 /// What AWS does in a function's name, by the policy that allows it.
@@ -81,6 +85,11 @@ const IN_ITS_NAME: &[(&str, &str)] = &[
     ("FleetCreatePolicy", "ec2:RunInstances"),
     ("FleetCreatePolicy", "ecs:TagResource"),
     ("FleetCreatePolicy", "iam:PassRole"),
+    ("FleetCreatePolicy", "s3:DeleteObject"),
+    ("FleetCreatePolicy", "s3:GetBucketLocation"),
+    ("FleetCreatePolicy", "s3:GetObject"),
+    ("FleetCreatePolicy", "s3:ListBucket"),
+    ("FleetCreatePolicy", "s3:PutObject"),
     ("RouteWritePolicy", "cognito-idp:DescribeUserPoolClient"),
 ];
 

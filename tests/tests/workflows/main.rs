@@ -78,7 +78,7 @@ scenarios! {
     function_validation: "function-validation", "function-validation-bad";
     green_that_somebody_else_brought_up: "external", "external-bad";
     ecs_on_instances: "ecs-alb", "ecs-alb-bad", "ecs-launch-type";
-    ecs_deployments_of_its_own: "ecs-native-hooks", "ecs-native-hooks-bad", "ecs-native-validation-bad", "ecs-native-pause";
+    ecs_deployments_of_its_own: "ecs-native-hooks", "ecs-native-hooks-bad", "ecs-native-validation-bad", "ecs-native-refused", "ecs-native-pause";
     ecs_deployments_that_ask_in_the_flat_form: "ecs-native-flat", "ecs-native-flat-bad";
     ecs_deployments_in_equal_steps: "ecs-native-linear", "ecs-native-linear-bad";
     ecs_deployments_all_at_once: "ecs-native-blue-green", "ecs-native-blue-green-bad";
@@ -86,12 +86,12 @@ scenarios! {
     ecs_deployments_that_pause_and_ask: "ecs-native-pause-hooks", "ecs-native-pause-bad";
     ec2_auto_scaling: "ec2-alb", "ec2-alb-bad";
     network_load_balancer: "ecs-nlb", "ecs-nlb-bad", "ec2-nlb", "ec2-nlb-bad";
-    network_load_balancer_of_udp: "nlb-udp", "nlb-udp-bad";
+    network_load_balancer_of_udp_and_tls: "nlb-udp", "nlb-udp-bad", "nlb-tls";
     beanstalk_swap: "beanstalk-swap", "beanstalk-swap-bad", "beanstalk-keep";
     beanstalk_behind_a_load_balancer: "beanstalk-alb", "beanstalk-alb-bad";
     beanstalk_on_a_shared_load_balancer: "beanstalk-shared", "beanstalk-shared-bad";
     lambda_alias: "lambda-alias", "lambda-alias-bad";
-    codedeploy_asks_at_its_hooks: "codedeploy-ecs-hooks", "codedeploy-ecs-hooks-bad", "codedeploy-validation-bad", "codedeploy-stopped";
+    codedeploy_asks_at_its_hooks: "codedeploy-ecs-hooks", "codedeploy-ecs-hooks-bad", "codedeploy-validation-bad", "codedeploy-refused", "codedeploy-stopped";
     codedeploy_of_a_function: "codedeploy-lambda", "codedeploy-lambda-bad";
     codedeploy_in_place_on_instances: "codedeploy-ec2", "codedeploy-ec2-bad";
     codedeploy_driven_by_teal: "codedeploy-driven", "codedeploy-driven-bad";

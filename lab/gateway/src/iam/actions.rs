@@ -288,11 +288,32 @@ fn beanstalk(operation: &str, input: &Value) -> Vec<Needed> {
             .collect(),
     };
     let mut needed = on("elasticbeanstalk", operation, resources);
+    needed.extend(saved_configuration(operation, input));
     if let Some(role) = text(input, "OperationsRole") {
         let service = "elasticbeanstalk.amazonaws.com";
         needed.extend(with_context(on("iam", "PassRole", vec![role.to_owned()]), "iam:PassedToService", service));
     }
     needed
+}
+
+/// A configuration template is an object in Elastic Beanstalk's bucket, which is kept there in the caller's name. Which actions that takes AWS does
+/// not list: here it takes those without which there is no such object, and a look at the bucket.
+/// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/concepts-roles-user.html>
+/// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/environment-configuration-savedconfig.html>
+fn saved_configuration(operation: &str, input: &Value) -> Vec<Needed> {
+    let Some(name) = text(input, "TemplateName") else { return Vec::new() };
+    let application = text(input, "ApplicationName").unwrap_or("application");
+    let bucket = format!("arn:aws:s3:::elasticbeanstalk-{REGION}-{ACCOUNT}");
+    let object = format!("{bucket}/resources/templates/{application}/{name}");
+    let actions = match operation {
+        "CreateConfigurationTemplate" => {
+            vec![("GetBucketLocation", &bucket), ("ListBucket", &bucket), ("PutObject", &object)]
+        }
+        "DeleteConfigurationTemplate" => vec![("DeleteObject", &object)],
+        "CreateEnvironment" => vec![("GetObject", &object)],
+        _ => Vec::new(),
+    };
+    actions.into_iter().flat_map(|(action, resource)| on("s3", action, vec![resource.clone()])).collect()
 }
 
 /// The ARN of a scalable target holds an identifier that only AWS knows: patterns for it must end in a star. The alarms

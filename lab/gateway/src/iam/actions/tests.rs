@@ -225,6 +225,26 @@ fn calls_and_the_permissions_they_need() {
 }
 
 #[test]
+fn a_saved_configuration_is_kept_in_the_bucket_of_elastic_beanstalk_in_the_callers_name() {
+    let bucket = "arn:aws:s3:::elasticbeanstalk-us-east-1-000000000000";
+    let object = format!("{bucket}/resources/templates/shop/teal-shop-b");
+    let template = json!({"ApplicationName": "shop", "TemplateName": "teal-shop-b", "EnvironmentName": "shop-b"});
+    let kept = |operation: &str, input: &Value| -> Vec<(String, String)> {
+        let needed = needed(&call("elasticbeanstalk", operation, input.clone())).unwrap();
+        let pairs = needed.into_iter().map(|one| (one.action, one.resource));
+        pairs.filter(|(action, _)| action.starts_with("s3:")).collect()
+    };
+    let pair = |action: &str, resource: &str| (action.to_owned(), resource.to_owned());
+    assert_eq!(
+        kept("CreateConfigurationTemplate", &template),
+        [pair("s3:GetBucketLocation", bucket), pair("s3:ListBucket", bucket), pair("s3:PutObject", &object)]
+    );
+    assert_eq!(kept("CreateEnvironment", &template), [pair("s3:GetObject", &object)]);
+    assert_eq!(kept("DeleteConfigurationTemplate", &template), [pair("s3:DeleteObject", &object)]);
+    assert!(kept("TerminateEnvironment", &template).is_empty());
+}
+
+#[test]
 fn services_without_a_table_are_not_checked() {
     assert_eq!(needed(&call("sts", "GetCallerIdentity", json!({}))), None);
 }
