@@ -37,9 +37,9 @@ fn written(header: &str, prepare: impl Fn(&World)) -> (String, Ending) {
 #[test]
 fn a_secret_in_a_check_is_nowhere_but_in_the_plan() {
     // That this header carries one nobody can know.
-    let (good, ending) = written("X-Token", |_| {});
+    let (good, ending) = written("X-Shop", |_| {});
     assert_eq!(ending.state, State::Promoted);
-    let (bad, ending) = written("X-Token", |world| world.state().green_answers = (401, "no such user".to_owned()));
+    let (bad, ending) = written("X-Shop", |world| world.state().green_answers = (401, "no such user".to_owned()));
     assert_eq!(ending.state, State::RolledBack);
     assert!(bad.contains("answered 401"), "the text has what is told: {bad}");
     for text in [good, bad] {

@@ -11,8 +11,28 @@ use crate::route::RouteKind;
 use crate::units::Latency;
 use std::time::Duration;
 
-/// Headers that carry credentials.
-const CREDENTIALS: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-amz-security-token"];
+/// Words in the name of a header or variable that say that it carries a credential.
+const CREDENTIALS: [&str; 17] = [
+    "apikey",
+    "auth",
+    "authentication",
+    "authorization",
+    "bearer",
+    "cookie",
+    "credential",
+    "credentials",
+    "jwt",
+    "passwd",
+    "password",
+    "pwd",
+    "secret",
+    "secrets",
+    "session",
+    "signature",
+    "token",
+];
+/// What a key is to that is one: of a cache or of idempotency a key is none.
+const KEYS: [&str; 5] = ["access", "api", "private", "secret", "signing"];
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let http = Path::of("validate.http");
@@ -51,8 +71,23 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     }
     let why = "a build takes a while to begin, and traffic waits for its end";
     check_span(fields, &build.field("within"), (MIN_BUILD, MAX_BUILD), why, findings);
+    let variables = build.field("environment");
+    for name in fields.names(&variables).iter().filter(|name| carries_credential(name)) {
+        findings.problem(Problem::new(
+            variables.field(name),
+            "its name says that it carries a credential, which whoever may read the plan or the release's record could read",
+            "Have the project's own environment take it from Secrets Manager or the Parameter Store",
+        ));
+    }
     check_function(fields, &function, findings);
     check_budget(fields, &http, &function, findings);
+}
+
+/// Whether a name says that what it names is a credential.
+fn carries_credential(name: &str) -> bool {
+    let words: Vec<String> = name.split(['-', '_']).map(str::to_ascii_lowercase).collect();
+    let is_key = |pair: &[String]| pair[1] == "key" && KEYS.contains(&pair[0].as_str());
+    words.iter().any(|word| CREDENTIALS.contains(&word.as_str())) || words.windows(2).any(is_key)
 }
 
 fn check_function(fields: &Fields<'_>, function: &Path, findings: &mut Findings) {
@@ -82,10 +117,10 @@ fn check_one(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
     }
     let headers = path.field("headers");
     let names = fields.names(&headers);
-    for name in names.iter().filter(|name| CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known))) {
+    for name in names.iter().filter(|name| carries_credential(name)) {
         findings.problem(Problem::new(
             headers.field(name),
-            "it carries a credential, which whoever may read the plan or the release's record could read",
+            "its name says that it carries a credential, which whoever may read the plan or the release's record could read",
             "Let the path be tested without one, or have a function or a build test green that fetches its own (`validate.lambda`, `validate.codeBuild`)",
         ));
     }

@@ -52,18 +52,45 @@ fn a_pair_of_auto_scaling_groups_is_checked() {
 
 #[test]
 fn a_headers_value_is_never_repeated() {
-    let found = problems(&with("/validate/http/0/headers", json!({"X-Session": "s3cret\n"})));
+    let found = problems(&with("/validate/http/0/headers", json!({"X-Shop": "s3cret\n"})));
     assert_eq!(found.len(), 1);
     assert!(!found[0].contains("s3cret"), "{}", found[0]);
 }
 
 #[test]
 fn a_header_that_carries_a_credential_is_refused_and_its_value_not_repeated() {
-    for name in ["Cookie", "authorization", "X-Api-Key", "Proxy-Authorization", "X-Amz-Security-Token"] {
+    for name in [
+        "Cookie",
+        "authorization",
+        "X-Api-Key",
+        "Proxy-Authorization",
+        "X-Amz-Security-Token",
+        "X-Token",
+        "x-session-id",
+        "X-Hub-Signature",
+        "Client_Secret",
+    ] {
         let found = problems(&with("/validate/http/0/headers", json!({name: "id=s3cret", "X-Release": "green"})));
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains(&format!("validate.http[0].headers.{name}")), "{found:?}");
         assert!(found[0].contains("fetches its own") && !found[0].contains("s3cret"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_variable_that_carries_a_credential_is_refused_and_others_and_other_headers_are_not() {
+    let build = |variable: &str| json!({"project": "smoke", "environment": {variable: "s3cret"}});
+    for name in ["DB_PASSWORD", "API_KEY", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY"] {
+        let found = problems(&with("/validate/codeBuild", build(name)));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(&format!("validate.codeBuild.environment.{name}")), "{found:?}");
+        assert!(found[0].contains("Secrets Manager") && !found[0].contains("s3cret"), "{found:?}");
+    }
+    for name in ["SUITE", "CACHE_KEY", "TOKENS", "AUTHOR"] {
+        assert_eq!(problems(&with("/validate/codeBuild", build(name))), Vec::<String>::new(), "{name}");
+    }
+    for name in ["X-Cache-Key", "Idempotency-Key", "X-Author", "X-Request-Id"] {
+        assert_eq!(problems(&with("/validate/http/0/headers", json!({name: "1"}))), Vec::<String>::new(), "{name}");
     }
 }
 
