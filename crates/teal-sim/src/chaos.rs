@@ -3,7 +3,7 @@
 use crate::course::{Course, Failure, FaultKind};
 use crate::disturbance::{Disturbance, Happening};
 use crate::function::ACT_MARGIN_MILLIS;
-use crate::link::{Op, OpKind, Who};
+use crate::link::{Op, OpKind, Who, later};
 use crate::matrix::Matrix;
 use crate::place::Place;
 use crate::planned::Planned;
@@ -13,6 +13,9 @@ use fastrand::Rng;
 use teal::state::State;
 use teal::time::Timestamp;
 
+/// How long an account is busy: less than a deployment waits for a hook.
+const BUSY_MILLIS: i64 = 1_800_000;
+
 /// What goes wrong in one run of the simulation.
 #[derive(Debug)]
 pub(crate) struct Chaos {
@@ -20,10 +23,13 @@ pub(crate) struct Chaos {
     planned: Vec<Planned>,
     opportunities: [u32; Place::COUNT],
     deeds: [u32; Place::COUNT],
-    /// The share of calls that are throttled.
+    /// The share of calls that are throttled while the account is busy.
     throttled: f64,
-    /// The share of invocations that Lambda has no room for.
+    /// The share of invocations that Lambda has no room for then.
     crowded: f64,
+    /// How many milliseconds after the first call the account begins to be busy, and when that was.
+    busy_after: i64,
+    busy_from: Option<Timestamp>,
     slow: bool,
     /// What has its moment now; the scheduler carries it out.
     pub(crate) due: Vec<Happening>,
@@ -38,7 +44,20 @@ impl Chaos {
         let (opportunities, deeds) = ([0; Place::COUNT], [0; Place::COUNT]);
         let (due, matrix) = (Vec::new(), Matrix::default());
         let points = Some(Vec::new());
-        Self { rng, planned, opportunities, deeds, throttled: 0.0, crowded: 0.0, slow: false, due, matrix, points }
+        Self {
+            rng,
+            planned,
+            opportunities,
+            deeds,
+            throttled: 0.0,
+            crowded: 0.0,
+            busy_after: 0,
+            busy_from: None,
+            slow: false,
+            due,
+            matrix,
+            points,
+        }
     }
 
     /// What a seed lets go wrong.
@@ -47,7 +66,9 @@ impl Chaos {
         let throttled = if rng.u8(0..10) == 0 { 0.15 } else { 0.0 };
         let slow = rng.u8(0..5) == 0;
         let crowded = if rng.u8(0..12) == 0 { 0.2 } else { 0.0 };
-        Self { throttled, crowded, slow, points: None, ..Self::scripted(rng, planned) }
+        // Most are busy from the beginning.
+        let busy_after = if rng.bool() { 0 } else { rng.i64(0..3_600_000) };
+        Self { throttled, crowded, busy_after, slow, points: None, ..Self::scripted(rng, planned) }
     }
 
     /// Nothing goes wrong any more.
@@ -68,8 +89,14 @@ impl Chaos {
     }
 
     /// Whether Lambda has no room for an invocation.
-    pub(crate) fn turns_away(&mut self) -> bool {
-        self.crowded > 0.0 && self.rng.f64() < self.crowded
+    pub(crate) fn turns_away(&mut self, now: Timestamp) -> bool {
+        self.is_busy(now) && self.crowded > 0.0 && self.rng.f64() < self.crowded
+    }
+
+    /// Whether the account is just busy: it passes, as what others ask of it does.
+    fn is_busy(&mut self, now: Timestamp) -> bool {
+        let from = *self.busy_from.get_or_insert(later(now, self.busy_after));
+        from <= now && now < later(from, BUSY_MILLIS)
     }
 
     /// How a call of a function goes.
@@ -89,7 +116,7 @@ impl Chaos {
             };
             return course.with(kind, late_by.max(1));
         }
-        if self.throttled > 0.0 && self.rng.f64() < self.throttled {
+        if self.is_busy(now) && self.throttled > 0.0 && self.rng.f64() < self.throttled {
             return Course { effect: None, error: Some(Failure::Throttled), ..course };
         }
         course

@@ -3,7 +3,6 @@
 use super::Simulation;
 use super::happenings::OTHER_ACCOUNT;
 use super::queue::Event;
-use crate::chaos::Chaos;
 use crate::function::{ACT_MARGIN_MILLIS, Function, Input, invoke};
 use crate::link::{Link, Who, later};
 use crate::mutation::Mutation;
@@ -71,7 +70,8 @@ pub(crate) struct Run<'w> {
 impl<'w> Simulation<'w> {
     /// A function starts, if Lambda has room for it.
     pub(super) fn start(&mut self, request: Invoke) {
-        if self.world.chaos.borrow_mut().as_mut().is_some_and(Chaos::turns_away) {
+        let now = self.now();
+        if self.world.chaos.borrow_mut().as_mut().is_some_and(|chaos| chaos.turns_away(now)) {
             self.turned_away(request);
         } else {
             self.begin_run(request);
