@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use teal::drift::RouteLeft;
 use teal::hook::HookTicket;
 use teal::ports::AlarmState;
-use teal::release::{RECORD_FORMAT, Release, ReleaseId, Summary};
-use teal::request::Request;
+use teal::release::{Phase, RECORD_FORMAT, Release, ReleaseId, Summary};
+use teal::request::{Ask, Request};
 use teal::state::State;
 use teal::steps::{AcceptInput, RollBackInput, StateInput, StepInput};
 use teal::story::StoryEntry;
@@ -60,8 +60,15 @@ fn places(value: &Value, at: &str, all: &mut Vec<String>) {
 
 proptest! {
     #[test]
-    fn a_record_with_something_else_somewhere_is_read_or_refused(pick in any::<prop::sample::Index>(), other in any_json()) {
-        let mut record = record();
+    fn a_record_with_something_else_somewhere_is_read_or_refused(
+        which in any::<prop::sample::Index>(),
+        pick in any::<prop::sample::Index>(),
+        other in any_json(),
+    ) {
+        // As this version writes it, or an earlier one.
+        let mut records: Vec<Value> = kept().iter().map(|(_, old)| serde_json::to_value(old).unwrap()).collect();
+        records.push(record());
+        let mut record = which.get(&records).clone();
         let mut all = Vec::new();
         places(&record, "", &mut all);
         let place = pick.get(all.as_slice()).as_str();
@@ -171,21 +178,65 @@ fn releases_of_earlier_versions_go_back_by_the_triggers_of_this_one() {
         assert!(!file.exists(), "{} is kept already", file.display());
         std::fs::write(file, format!("{:#}\n", record())).unwrap();
     }
-    let files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(!files.is_empty());
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let old: Release = teal::json::read(&text).unwrap_or_else(|problem| panic!("{}: {problem}", file.display()));
-        let world = World::new();
-        let mut machine = Machine::new(&world, "r-1", plan());
-        machine.run_until(|state| state == State::Bake);
-        machine.enter();
-        world.state().records.insert(old.id.clone(), old);
-        let effects = world.alarm_raised(None, ALARM).unwrap().unwrap();
-        assert_eq!(effects.len(), 1, "{}", file.display());
-        assert_eq!(world.weight(LISTENER, GROUP_A), Some(100), "{}", file.display());
-        world.set_alarm(ALARM, AlarmState::Alarm);
-        let ending = machine.finish();
-        assert_eq!(ending.state, State::RolledBack, "{}: {:?}", file.display(), ending.cause);
+    for (file, old) in kept() {
+        for way in [Way::Alarm, Way::ExecutionEnd, Way::Sweep, Way::RollBack] {
+            let what = format!("{} by {way:?}", file.display());
+            let world = World::new();
+            let mut machine = Machine::new(&world, "r-1", plan());
+            machine.run_until(|state| state == State::Bake);
+            machine.enter();
+            world.state().records.insert(old.id.clone(), old.clone());
+            match way {
+                Way::Alarm => {
+                    let effects = world.alarm_raised(None, ALARM).unwrap().unwrap();
+                    assert_eq!(effects.len(), 1, "{what}");
+                    assert_eq!(world.weight(LISTENER, GROUP_A), Some(100), "{what}");
+                    world.set_alarm(ALARM, AlarmState::Alarm);
+                    assert_eq!(machine.finish().state, State::RolledBack, "{what}");
+                }
+                Way::RollBack => {
+                    world.ask(&old.id, Ask::Abort);
+                    assert_eq!(machine.finish().state, State::RolledBack, "{what}");
+                }
+                // It may end with what it waits for; Lambda tries it again then.
+                Way::ExecutionEnd => drop(world.execution_stopped(&old.id).unwrap()),
+                Way::Sweep => {
+                    world.state().ended.insert(old.execution.clone(), "ABORTED".to_owned());
+                    world.pass(300);
+                    let _ = world.sweep().unwrap().unwrap();
+                }
+            }
+            assert_eq!(world.weight(LISTENER, GROUP_A), Some(100), "{what}");
+            // What is waited for before a release ends sweep waits for, too.
+            while !world.record(&old.id).unwrap().phase.is_terminal() {
+                world.pass(300);
+                world.state().ended.insert(old.execution.clone(), "ABORTED".to_owned());
+                let _ = world.sweep().unwrap().unwrap();
+            }
+            assert_eq!(world.record(&old.id).unwrap().phase, Phase::RolledBack, "{what}");
+        }
     }
+}
+
+/// What finds a release whose record an earlier version wrote.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Alarm,
+    ExecutionEnd,
+    Sweep,
+    RollBack,
+}
+
+/// The records that earlier versions wrote.
+fn kept() -> Vec<(PathBuf, Release)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/records");
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let old = teal::json::read(&text).unwrap_or_else(|problem| panic!("{}: {problem}", file.display()));
+        (file, old)
+    };
+    let kept: Vec<(PathBuf, Release)> = files.map(read).collect();
+    assert!(!kept.is_empty());
+    kept
 }
