@@ -167,9 +167,11 @@ fn a_job_whose_function_is_killed_anywhere_is_answered_once_it_runs_again_and_st
                 }
                 let told = told(&world, token.clone());
                 match &token {
-                    None => assert!(matches!(told, JobAnswer::Continue { .. }), "killed at calls {first} and {second}"),
+                    None => {
+                        assert!(matches!(told, JobAnswer::Continue { .. }), "killed at calls {first} and {second}");
+                    }
                     Some(_) => {
-                        assert!(matches!(told, JobAnswer::Success { .. }), "killed at calls {first} and {second}")
+                        assert!(matches!(told, JobAnswer::Success { .. }), "killed at calls {first} and {second}");
                     }
                 }
                 assert_eq!(world.state().started.len(), 1, "killed at calls {first} and {second}");
