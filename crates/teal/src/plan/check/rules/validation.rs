@@ -12,7 +12,7 @@ use crate::units::Latency;
 use std::time::Duration;
 
 /// Words in the name of a header or variable that say that it carries a credential.
-const CREDENTIALS: [&str; 17] = [
+const CREDENTIALS: [&str; 18] = [
     "apikey",
     "auth",
     "authentication",
@@ -28,6 +28,7 @@ const CREDENTIALS: [&str; 17] = [
     "secret",
     "secrets",
     "session",
+    "sessionid",
     "signature",
     "token",
 ];

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 impl Shape<'_> {
     pub(super) fn wrong_type(&mut self, expected: &str, schema: &Value, found: &Value, path: &Path) {
+        let is_map = !schema["patternProperties"].is_null();
         let (noun, remedy) = match expected {
+            "object" if is_map => ("an object".to_owned(), "Write fields, each with a text in quotes".to_owned()),
             "object" if schema["required"].is_null() && schema["properties"].is_null() => {
                 ("an object without fields".to_owned(), "Write {}".to_owned())
             }
@@ -19,7 +21,8 @@ impl Shape<'_> {
             _ => ("a text".to_owned(), "Write a text in quotes".to_owned()),
         };
         let problem = Problem::new(path.clone(), format!("it is {}, not {noun}", kind_of(found)), remedy);
-        self.report(problem.showing_scalar(found));
+        // What stands in place of headers or variables may be all of them in one text.
+        self.report(if is_map { problem } else { problem.showing_scalar(found) });
     }
 
     pub(super) fn text(&mut self, kind: &TextKind, value: &Value, path: &Path) {

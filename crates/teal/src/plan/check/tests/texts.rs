@@ -58,6 +58,19 @@ fn a_headers_value_is_never_repeated() {
 }
 
 #[test]
+fn a_text_in_place_of_headers_or_variables_is_not_repeated() {
+    let environment = json!({"project": "smoke", "environment": "DB_PASSWORD=s3cret"});
+    for (pointer, value, place) in [
+        ("/validate/http/0/headers", json!("Authorization: s3cret"), "validate.http[0].headers"),
+        ("/validate/codeBuild", environment, "validate.codeBuild.environment"),
+    ] {
+        let found = problems(&with(pointer, value));
+        let expected = format!("{place}: it is a text, not an object. Write fields, each with a text in quotes.");
+        assert_eq!(found, [expected]);
+    }
+}
+
+#[test]
 fn a_header_that_carries_a_credential_is_refused_and_its_value_not_repeated() {
     for name in [
         "Cookie",
@@ -67,6 +80,7 @@ fn a_header_that_carries_a_credential_is_refused_and_its_value_not_repeated() {
         "X-Amz-Security-Token",
         "X-Token",
         "x-session-id",
+        "X-SessionId",
         "X-Hub-Signature",
         "Client_Secret",
     ] {
