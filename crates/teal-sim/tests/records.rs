@@ -58,6 +58,31 @@ fn places(value: &Value, at: &str, all: &mut Vec<String>) {
     }
 }
 
+/// A record as its bytes come can be asked anything, or the error names the field of it in which `place` is.
+fn is_read_or_refused(record: &Value, place: &str) {
+    match teal::json::read::<Release>(&record.to_string()) {
+        Ok(release) => {
+            let _ = (release.state(), release.step(), release.lock_keys(), release.summary(), release.bake_ends_at());
+            let _ = (release.bake_may_end_at(), release.stage_in_force());
+            let _ = (release.stage(release.step()), release.judge_config());
+        }
+        Err(error) => {
+            let field = place.split('/').nth(1).unwrap_or_default();
+            assert!(error.contains(field), "{place}: {error}");
+        }
+    }
+}
+
+/// Takes what is at a place out of a document.
+fn take_out(document: &mut Value, place: &str) {
+    let (parent, last) = place.rsplit_once('/').unwrap();
+    match document.pointer_mut(parent).unwrap() {
+        Value::Object(fields) => drop(fields.remove(&last.replace("~1", "/").replace("~0", "~"))),
+        Value::Array(items) => drop(items.remove(last.parse().unwrap())),
+        other => panic!("{place}: {other} has nothing in it"),
+    }
+}
+
 proptest! {
     #[test]
     fn a_record_with_something_else_somewhere_is_read_or_refused(
@@ -65,25 +90,12 @@ proptest! {
         pick in any::<prop::sample::Index>(),
         other in any_json(),
     ) {
-        // As this version writes it, or an earlier one.
-        let mut records: Vec<Value> = kept().iter().map(|(_, old)| serde_json::to_value(old).unwrap()).collect();
-        records.push(record());
-        let mut record = which.get(&records).clone();
+        let (_, mut record) = which.get(&all_records()).clone();
         let mut all = Vec::new();
         places(&record, "", &mut all);
         let place = pick.get(all.as_slice()).as_str();
         *record.pointer_mut(place).unwrap() = other;
-        match teal::json::read::<Release>(&record.to_string()) {
-            // What is read can be asked anything.
-            Ok(release) => {
-                let _ = (release.state(), release.step(), release.lock_keys(), release.summary(), release.bake_ends_at());
-                let _ = (release.bake_may_end_at(), release.stage_in_force(), release.stage(release.step()), release.judge_config());
-            }
-            Err(error) => {
-                let field = place.split('/').nth(1).unwrap_or_default();
-                prop_assert!(error.contains(field), "{place}: {error}");
-            }
-        }
+        is_read_or_refused(&record, place);
     }
 
     #[test]
@@ -111,11 +123,34 @@ proptest! {
 }
 
 #[test]
+fn a_record_without_any_one_thing_or_with_another_in_its_place_is_read_or_refused() {
+    let others = [json!(null), json!(true), json!(-7), json!(0.5), json!("x"), json!([]), json!({}), json!([{"x": 1}])];
+    for (_, record) in all_records() {
+        let mut all = Vec::new();
+        places(&record, "", &mut all);
+        for place in all {
+            if !place.is_empty() {
+                let mut without = record.clone();
+                take_out(&mut without, &place);
+                is_read_or_refused(&without, &place);
+            }
+            for other in &others {
+                let mut changed = record.clone();
+                *changed.pointer_mut(&place).unwrap() = other.clone();
+                is_read_or_refused(&changed, &place);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_record_that_was_cut_off_is_refused_wherever_the_cut_is() {
-    let text = record().to_string();
-    assert!(serde_json::from_str::<Release>(&text).is_ok());
-    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
-        assert!(serde_json::from_str::<Release>(&text[..end]).is_err(), "cut at {end}");
+    for (name, record) in all_records() {
+        let text = record.to_string();
+        assert!(serde_json::from_str::<Release>(&text).is_ok(), "{name}");
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            assert!(serde_json::from_str::<Release>(&text[..end]).is_err(), "{name} cut at {end}");
+        }
     }
 }
 
@@ -128,7 +163,6 @@ fn nesting_without_end_is_refused_and_not_followed() {
 
 #[test]
 fn a_field_that_is_missing_is_named_unless_it_came_with_a_later_version() {
-    let record = record();
     let later = [
         "compared",
         "judged",
@@ -138,13 +172,16 @@ fn a_field_that_is_missing_is_named_unless_it_came_with_a_later_version() {
         "insufficientSince",
         "bakePassedAt",
     ];
-    for name in record.as_object().unwrap().keys() {
-        let mut without = record.clone();
-        without.as_object_mut().unwrap().remove(name);
-        match serde_json::from_value::<Release>(without) {
+    for (origin, record) in all_records() {
+        for name in record.as_object().unwrap().keys() {
+            let mut without = record.clone();
+            without.as_object_mut().unwrap().remove(name);
             // serde reads an absent `Option` as `None`.
-            Ok(_) => assert!(later.contains(&name.as_str()) || record[name].is_null() || may_be_absent(name), "{name}"),
-            Err(error) => assert!(error.to_string().contains(name), "{name}: {error}"),
+            let may_be_missing = later.contains(&name.as_str()) || record[name].is_null() || may_be_absent(name);
+            match serde_json::from_value::<Release>(without) {
+                Ok(_) => assert!(may_be_missing, "{origin}: {name}"),
+                Err(error) => assert!(error.to_string().contains(name), "{origin}: {name}: {error}"),
+            }
         }
     }
 }
@@ -227,16 +264,28 @@ enum Way {
     RollBack,
 }
 
-/// The records that earlier versions wrote.
-fn kept() -> Vec<(PathBuf, Release)> {
+/// The files with records that earlier versions wrote, and what is in them.
+fn files() -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/records");
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let read = |file: PathBuf| {
-        let text = std::fs::read_to_string(&file).unwrap();
+    let files: Vec<(PathBuf, String)> =
+        files.map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect();
+    assert!(!files.is_empty());
+    files
+}
+
+/// The records that earlier versions wrote.
+fn kept() -> Vec<(PathBuf, Release)> {
+    let read = |(file, text): (PathBuf, String)| {
         let old = teal::json::read(&text).unwrap_or_else(|problem| panic!("{}: {problem}", file.display()));
         (file, old)
     };
-    let kept: Vec<(PathBuf, Release)> = files.map(read).collect();
-    assert!(!kept.is_empty());
-    kept
+    files().into_iter().map(read).collect()
+}
+
+/// Records as earlier versions wrote them, field by field, and as this one does; each with where it is from.
+fn all_records() -> Vec<(String, Value)> {
+    let old =
+        files().into_iter().map(|(file, text)| (file.display().to_string(), serde_json::from_str(&text).unwrap()));
+    old.chain([("this version's".to_owned(), record())]).collect()
 }
