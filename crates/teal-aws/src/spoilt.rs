@@ -230,7 +230,7 @@ const MEMBERS: [&str; 8] = [
      arn",
     "deploymentInfo deployments deploymentsInfo deploymentId status description applicationName deploymentGroupName \
      rollbackInfo rollbackDeploymentId rollbackMessage errorInformation code createTime deploymentTargets targetIds \
-     deploymentTargetType ecsTarget lambdaTarget lifecycleEvents lifecycleEventName blueGreenDeploymentConfiguration \
+     deploymentTargetType ecsTarget lambdaTarget lifecycleEvents lifecycleEventName startTime blueGreenDeploymentConfiguration \
      terminateBlueInstancesOnDeploymentSuccess creator terminationWaitTimeInMinutes lambdaFunctionInfo targetVersion \
      instanceTarget message nextToken",
     "MetricAlarms CompositeAlarms AlarmName StateValue StateReason StateTransitionedTimestamp MetricDataResults Id \

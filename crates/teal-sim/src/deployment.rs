@@ -145,6 +145,11 @@ impl Deployment {
         Some(HookAsked::CodeDeploy { deployment, execution })
     }
 
+    /// Since when it does what it does now.
+    pub(crate) const fn since(&self) -> Timestamp {
+        self.since
+    }
+
     /// Whether its event is not shown yet.
     pub(crate) fn is_hidden(&self, now: Timestamp) -> bool {
         now < after(self.since, self.hidden_seconds)

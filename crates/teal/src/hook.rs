@@ -82,6 +82,7 @@ pub struct HookTicket {
     pub deployment: DeploymentId,
     /// `lifecycleEventHookExecutionId`: what the answer must name.
     pub execution: String,
+    /// When it asked; when Teal heard of it, where CodeDeploy does not say.
     pub asked_at: Timestamp,
 }
 
@@ -166,8 +167,26 @@ pub struct HookCall {
     pub version: Option<String>,
     /// The version of a Lambda function that is deployed.
     pub function_version: Option<String>,
-    /// What the answer must name where the hook is answered by a call of its own; nothing where it asks again.
-    pub ticket: Option<String>,
+    /// Where the hook is answered by a call of its own; nothing where it asks again.
+    pub waits: Option<HookWait>,
+}
+
+/// A hook that is answered by a call of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookWait {
+    /// What the answer must name.
+    pub execution: String,
+    /// Since when it waits, by CodeDeploy's clock. The event may have been on its way for long: Lambda keeps what it has no room for.
+    pub since: Option<Timestamp>,
+}
+
+impl HookWait {
+    /// What is kept of it until it is answered. What has not begun yet by Teal's clock begins now.
+    #[must_use]
+    pub fn ticket(&self, event: HookEvent, deployment: &DeploymentId, now: Timestamp) -> HookTicket {
+        let (deployment, execution) = (deployment.clone(), self.execution.clone());
+        HookTicket { event, deployment, execution, asked_at: self.since.map_or(now, |since| since.min(now)) }
+    }
 }
 
 /// What `event` comes to for a release whose green has `share` of the traffic now.

@@ -1,10 +1,10 @@
 //! What a hook of CodeDeploy is about: its event says neither which lifecycle event it is, nor of which application.
 
 use super::CodeDeploy;
-use super::reading::{event_under_way, function_version};
+use super::reading::{UnderWay, event_under_way, function_version};
 use serde_json::json;
 use teal::deployment::{DeploymentId, described_release};
-use teal::hook::{Asked, HookCall, HookEvent, InstanceHook, plan_of_code_deploy};
+use teal::hook::{Asked, HookCall, HookEvent, HookWait, InstanceHook, plan_of_code_deploy};
 use teal::ports::{PortError, PortResult};
 
 const TARGETS: &str = "codedeploy:BatchGetDeploymentTargets";
@@ -18,9 +18,10 @@ impl CodeDeploy<'_> {
         }
         let targets = self.targets_of(id).await?;
         let now = event_under_way(&targets);
-        let Some(event) = now.and_then(HookEvent::of_code_deploy) else {
+        let Some((event, since)) = now.as_ref().and_then(|now| Some((HookEvent::of_code_deploy(now.name)?, now.since)))
+        else {
             // Either CodeDeploy does not show yet what it asks, or it has been told: the next call finds out.
-            let message = format!("deployment {id} is at {}, which has no hook", now.unwrap_or("no lifecycle event"));
+            let message = format!("deployment {id} is at {}, which has no hook", name_of(now));
             return Err(PortError::Unavailable { call: TARGETS, message });
         };
         let none_of_ours = |message: String| PortError::Refused { call: "codedeploy:GetDeployment", message };
@@ -32,7 +33,7 @@ impl CodeDeploy<'_> {
             plan: plan_of_code_deploy(found.application(), found.group()).map_err(none_of_ours)?,
             version: None,
             function_version: function_version(&targets).map(str::to_owned),
-            ticket: Some(execution.to_owned()),
+            waits: Some(HookWait { execution: execution.to_owned(), since }),
         }))
     }
 
@@ -68,12 +69,15 @@ impl CodeDeploy<'_> {
             return Err(PortError::Refused { call: TARGETS, message });
         }
         let now = event_under_way(std::slice::from_ref(target));
-        if now == Some(event) {
+        if now.as_ref().is_some_and(|now| now.name == event) {
             return Ok(());
         }
         // CodeDeploy learns it from the agent, and may not show it yet.
-        let message =
-            format!("on {instance} deployment {id} is at {}, not at {event}", now.unwrap_or("no lifecycle event"));
+        let message = format!("on {instance} deployment {id} is at {}, not at {event}", name_of(now));
         Err(PortError::Unavailable { call: TARGETS, message })
     }
+}
+
+fn name_of(event: Option<UnderWay<'_>>) -> &str {
+    event.map_or("no lifecycle event", |event| event.name)
 }

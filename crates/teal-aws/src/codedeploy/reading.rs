@@ -1,10 +1,11 @@
 //! What CodeDeploy answers about a deployment.
 
 use super::id_of;
-use crate::json::minutes;
+use crate::json::{minutes, time_of};
 use serde_json::Value;
 use teal::deployment::DeploymentId;
 use teal::ports::{DeploymentStage, DeploymentState, PortError, PortResult};
+use teal::time::Timestamp;
 use teal::units::Span;
 
 const DESCRIBED_BY: &str = "codedeploy:GetDeployment";
@@ -45,7 +46,7 @@ impl Deployment {
 
     /// When it was made, and its id.
     pub(super) fn dated(self) -> Option<(i64, String)> {
-        let at = crate::json::time_of(&self.0["createTime"])?;
+        let at = time_of(&self.0["createTime"])?;
         Some((at.as_millisecond(), self.text("deploymentId").to_owned()))
     }
 
@@ -105,11 +106,15 @@ impl Deployment {
     }
 }
 
-/// The lifecycle events of a target, whatever its kind: name and status.
+/// The lifecycle events of a target, whatever its kind.
 /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentTarget.html>
+fn events_of(target: &Value) -> impl Iterator<Item = &Value> {
+    kind_of(target)["lifecycleEvents"].as_array().into_iter().flatten()
+}
+
+/// Their names and statuses.
 fn events(target: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let events = kind_of(target)["lifecycleEvents"].as_array().into_iter().flatten();
-    events.filter_map(|event| Some((event["lifecycleEventName"].as_str()?, event["status"].as_str()?)))
+    events_of(target).filter_map(|event| Some((event["lifecycleEventName"].as_str()?, event["status"].as_str()?)))
 }
 
 /// The member that holds what is known of a target. A stack update has targets of its own kind, whatever it deploys to.
@@ -138,10 +143,18 @@ pub(super) fn stage_of(targets: &[Value]) -> DeploymentStage {
     targets.iter().map(stage).min().unwrap_or(DeploymentStage::Installing)
 }
 
+/// A lifecycle event that is under way.
+/// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_LifecycleEvent.html>
+#[derive(Debug)]
+pub(super) struct UnderWay<'a> {
+    pub(super) name: &'a str,
+    pub(super) since: Option<Timestamp>,
+}
+
 /// The lifecycle event that is under way.
-pub(super) fn event_under_way(targets: &[Value]) -> Option<&str> {
-    let events = targets.iter().flat_map(events);
-    events.filter(|(_, status)| *status == "InProgress").map(|(name, _)| name).next()
+pub(super) fn event_under_way(targets: &[Value]) -> Option<UnderWay<'_>> {
+    let event = targets.iter().flat_map(events_of).find(|event| event["status"] == "InProgress")?;
+    Some(UnderWay { name: event["lifecycleEventName"].as_str()?, since: time_of(&event["startTime"]) })
 }
 
 /// The version of a function that is deployed.

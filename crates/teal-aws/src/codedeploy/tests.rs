@@ -1,7 +1,7 @@
 use crate::testing::{Script, id};
 use serde_json::{Value, json};
 use teal::deployment::DeploymentId;
-use teal::hook::{Asked, HookAnswer, HookAsked, HookEvent, HookTicket, InstanceHook};
+use teal::hook::{Asked, HookAnswer, HookAsked, HookCall, HookEvent, HookTicket, HookWait, InstanceHook};
 use teal::plan::ShiftedBy;
 use teal::ports::{DeploymentReading, DeploymentStage, DeploymentState, Deployments, Hearing, Hooks, PortError};
 use teal::units::Span;
@@ -341,7 +341,8 @@ async fn which_event_a_hook_asks_about_is_found_out() {
     let found = asked(&script(&info(ID, "InProgress", begun), &[ecs_target("AfterAllowTestTraffic")])).await;
     let Ok(Asked::Hook(hook)) = found else { panic!("{found:?}") };
     assert_eq!((hook.event, hook.is_rollback), (HookEvent::AfterAllowTestTraffic, false));
-    assert_eq!((hook.begun_for, hook.ticket.as_deref()), (Some(id("r-1")), Some("e")));
+    let waits = HookWait { execution: "e".to_owned(), since: None };
+    assert_eq!((hook.begun_for, hook.waits), (Some(id("r-1")), Some(waits)));
     assert_eq!(hook.plan.to_string(), "ssm:/teal/codedeploy/shop/checkout");
     let back = json!({"creator": "codeDeployRollback"});
     let target = lambda_target("BeforeAllowTraffic", "InProgress");
@@ -349,6 +350,22 @@ async fn which_event_a_hook_asks_about_is_found_out() {
     let Ok(Asked::Hook(hook)) = found else { panic!("{found:?}") };
     assert_eq!((hook.event, hook.is_rollback, hook.begun_for), (HookEvent::BeforeAllowTraffic, true, None));
     assert_eq!(hook.function_version.as_deref(), Some("7"));
+}
+
+#[tokio::test]
+async fn a_hook_waits_since_its_event_began() {
+    let mut target = ecs_target("BeforeAllowTraffic");
+    for event in target["ecsTarget"]["lifecycleEvents"].as_array_mut().unwrap() {
+        let has_begun = event["status"] != "Pending";
+        event["startTime"] = if has_begun { json!(1_795_341_600.25) } else { Value::Null };
+    }
+    let found = asked(&script(&info(ID, "InProgress", json!({})), &[target])).await;
+    let Ok(Asked::Hook(HookCall { waits: Some(waits), .. })) = found else { panic!("{found:?}") };
+    let began = "2026-11-22T10:00:00.25Z".parse().unwrap();
+    assert_eq!(waits.since, Some(began));
+    let (sooner, later) = ("2026-11-22T09:59:59Z".parse().unwrap(), "2026-11-22T10:22:00Z".parse().unwrap());
+    let asked_at = |now| waits.ticket(HookEvent::BeforeAllowTraffic, &deployment_id(ID), now).asked_at;
+    assert_eq!((asked_at(later), asked_at(sooner)), (began, sooner), "not later than it is by Teal's clock");
 }
 
 fn on_instance(instance: Option<&str>) -> HookAsked {

@@ -5,7 +5,7 @@ use crate::link::{Link, Op};
 use crate::mutation::Mutation;
 use std::net::IpAddr;
 use teal::deployment::DeploymentId;
-use teal::hook::{Asked, HookAnswer, HookAsked, HookCall, HookTicket, plan_of_code_deploy};
+use teal::hook::{Asked, HookAnswer, HookAsked, HookCall, HookTicket, HookWait, plan_of_code_deploy};
 use teal::plan::ShiftedBy;
 use teal::ports::{DeploymentReading, Deployments, Hearing, Hooks, PortError, PortResult};
 use teal::release::ReleaseId;
@@ -133,8 +133,8 @@ impl Hooks for Link<'_> {
                 }
             };
             let now = self.world.now();
-            let (event, begun_for, hidden, again) = self.with_deployment(deployment, |found| {
-                (found.asks(), found.begun_for.clone(), found.is_hidden(now), found.asks_again)
+            let (event, begun_for, hidden, again, since) = self.with_deployment(deployment, |found| {
+                (found.asks(), found.begun_for.clone(), found.is_hidden(now), found.asks_again, found.since())
             })?;
             if hidden {
                 let (call, message) = ("BatchGetDeploymentTargets", "no lifecycle event is shown".to_owned());
@@ -152,7 +152,7 @@ impl Hooks for Link<'_> {
                 plan: plan_of_code_deploy("shop", "checkout").map_err(refused)?,
                 version: None,
                 function_version: None,
-                ticket: (!again).then(|| execution.clone()),
+                waits: (!again).then(|| HookWait { execution: execution.clone(), since: Some(since) }),
             }))
         })
         .await

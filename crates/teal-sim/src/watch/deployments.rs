@@ -31,7 +31,7 @@ impl Watch {
     }
 
     /// Teal was asked by a hook, and did not fail. One that waits no more had its answer, or its hour was over before Teal heard of it, or all but
-    /// over: Teal counts from when it hears.
+    /// over.
     pub(crate) fn hook_heard(&mut self, state: &State, deployment: &impl Display, execution: &str, now: Timestamp) {
         let id = deployment.to_string();
         let newest = state.deployment.as_ref().filter(|newest| newest.id == id);

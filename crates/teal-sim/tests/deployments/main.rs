@@ -304,6 +304,21 @@ fn a_hook_that_stays_undecided_rolls_the_release_back_before_its_hour_is_over() 
     assert_eq!(world.state().deployment.as_ref().unwrap().stopped, 1, "in time, before CodeDeploy gave up on the hook");
 }
 
+#[test]
+fn the_hour_of_a_hook_that_is_heard_late_has_begun_when_it_asked() {
+    let mut plan = document();
+    plan["strategy"] = json!({"steps": [{"gate": {"name": "QA", "within": "50m"}}, {"weight": "10%", "bake": "5m"}]});
+    let world = begun(&[Move::Install(0), Move::TestTraffic, Move::Ask(HookEvent::BeforeAllowTraffic)]);
+    world.state().plans.insert(PLAN.to_owned(), plan.to_string());
+    // Lambda keeps an event that it has no room for.
+    world.pass(1);
+    world.pass(22 * 60);
+    let mut machine = started(&world);
+    let ending = finish(&world, &mut machine);
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::DeadlineExceeded)), "{ending:?}");
+    assert_eq!(world.state().deployment.as_ref().unwrap().stopped, 1, "in time, before CodeDeploy gave up on the hook");
+}
+
 /// A plan by which Teal begins the deployment.
 fn driven() -> Value {
     let mut plan = document();

@@ -98,10 +98,7 @@ impl<W: World + Pipelines + Hooks> Step<'_, W> {
             }
         };
         // Kept before the record is read: whoever decides later finds it, or this reading finds what was decided.
-        let ticket = call.ticket.as_ref().map(|execution| {
-            let (deployment, execution) = (call.deployment.clone(), execution.clone());
-            HookTicket { event: call.event, deployment, execution, asked_at: self.now() }
-        });
+        let ticket = call.waits.as_ref().map(|waits| waits.ticket(call.event, &call.deployment, self.now()));
         if let Some(ticket) = &ticket {
             self.world.keep_hook(&id, ticket).await?;
         }

@@ -48,7 +48,7 @@ impl ServiceDeployments<'_> {
             plan: asked.plan.clone().map_or_else(|| plan_of_ecs(cluster, service).map_err(none_of_ours), Ok)?,
             version: asked.version.clone(),
             function_version: None,
-            ticket: None,
+            waits: None,
         }))
     }
 }

@@ -230,7 +230,7 @@ async fn asked(script: &Script, hook: EcsHook) -> Result<Asked, PortError> {
 async fn a_hook_is_known_by_its_stage_and_its_plan_by_the_service() {
     let found = asked(&Script::default().json(&under_way()), hook()).await;
     let Ok(Asked::Hook(known)) = found else { panic!("{found:?}") };
-    assert_eq!((known.event, known.is_rollback, known.ticket), (HookEvent::AfterAllowTestTraffic, false, None));
+    assert_eq!((known.event, known.is_rollback, known.waits), (HookEvent::AfterAllowTestTraffic, false, None));
     assert_eq!((known.deployment, known.plan.to_string()), (deployment_id(), "ssm:/teal/ecs/prod/checkout".into()));
     let plan = "ssm:/teal/plans/checkout".parse().unwrap();
     let with_plan = EcsHook { plan: Some(plan), version: Some("2.4.0".into()), ..hook() };
