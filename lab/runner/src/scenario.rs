@@ -57,7 +57,7 @@ pub struct Scenario {
     /// Lambda functions that test green, by their names, with placeholders, and what they do.
     #[serde(default)]
     pub testers: BTreeMap<String, Project>,
-    /// Texts that are in what Teal is given, and that nothing but the kept plan may tell.
+    /// Texts that are in what Teal is given, and that nothing may tell but the input of an execution that somebody started with them.
     #[serde(default)]
     pub secrets: Vec<String>,
     #[serde(default)]
