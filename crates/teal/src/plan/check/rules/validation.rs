@@ -32,6 +32,8 @@ const CREDENTIALS: [&str; 18] = [
     "signature",
     "token",
 ];
+/// What such words end in that are written as one: `PGPASSWORD`.
+const ENDINGS: [&str; 5] = ["passwd", "password", "pwd", "secret", "token"];
 /// What a key is to that is one: of a cache or of idempotency a key is none.
 const KEYS: [&str; 5] = ["access", "api", "private", "secret", "signing"];
 
@@ -86,9 +88,28 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 
 /// Whether a name says that what it names is a credential.
 fn carries_credential(name: &str) -> bool {
-    let words: Vec<String> = name.split(['-', '_']).map(str::to_ascii_lowercase).collect();
+    let words = words(name);
     let is_key = |pair: &[String]| pair[1] == "key" && KEYS.contains(&pair[0].as_str());
-    words.iter().any(|word| CREDENTIALS.contains(&word.as_str())) || words.windows(2).any(is_key)
+    let is_credential =
+        |word: &String| CREDENTIALS.contains(&word.as_str()) || ENDINGS.iter().any(|ending| word.ends_with(ending));
+    words.iter().any(is_credential) || words.windows(2).any(is_key)
+}
+
+/// The words of a name such as `X-Api-Key`, `DB_PASSWORD` or `dbPassword`, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut after_small = false;
+    for letter in name.chars() {
+        let is_between = matches!(letter, '-' | '_' | '.');
+        if is_between || (after_small && letter.is_ascii_uppercase()) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| !is_between) {
+            word.push(letter.to_ascii_lowercase());
+        }
+        after_small = letter.is_ascii_lowercase();
+    }
+    words
 }
 
 fn check_function(fields: &Fields<'_>, function: &Path, findings: &mut Findings) {

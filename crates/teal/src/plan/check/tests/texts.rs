@@ -83,6 +83,8 @@ fn a_header_that_carries_a_credential_is_refused_and_its_value_not_repeated() {
         "X-SessionId",
         "X-Hub-Signature",
         "Client_Secret",
+        "xAuthToken",
+        "X-AccessToken",
     ] {
         let found = problems(&with("/validate/http/0/headers", json!({name: "id=s3cret", "X-Release": "green"})));
         assert_eq!(found.len(), 1, "{found:?}");
@@ -94,13 +96,23 @@ fn a_header_that_carries_a_credential_is_refused_and_its_value_not_repeated() {
 #[test]
 fn a_variable_that_carries_a_credential_is_refused_and_others_and_other_headers_are_not() {
     let build = |variable: &str| json!({"project": "smoke", "environment": {variable: "s3cret"}});
-    for name in ["DB_PASSWORD", "API_KEY", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY"] {
+    for name in [
+        "DB_PASSWORD",
+        "API_KEY",
+        "GITHUB_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "dbPassword",
+        "apiKey",
+        "PGPASSWORD",
+        "DBPwd",
+        "NPMAUTHTOKEN",
+    ] {
         let found = problems(&with("/validate/codeBuild", build(name)));
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains(&format!("validate.codeBuild.environment.{name}")), "{found:?}");
         assert!(found[0].contains("Secrets Manager") && !found[0].contains("s3cret"), "{found:?}");
     }
-    for name in ["SUITE", "CACHE_KEY", "TOKENS", "AUTHOR"] {
+    for name in ["SUITE", "CACHE_KEY", "TOKENS", "AUTHOR", "cacheKey", "passwordless", "ID"] {
         assert_eq!(problems(&with("/validate/codeBuild", build(name))), Vec::<String>::new(), "{name}");
     }
     for name in ["X-Cache-Key", "Idempotency-Key", "X-Author", "X-Request-Id"] {
