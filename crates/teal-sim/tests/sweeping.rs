@@ -124,3 +124,35 @@ fn whether_a_route_is_held_is_asked_of_its_lock_alone() {
     let alone = calls_with_others_under_way(0);
     assert_eq!(calls_with_others_under_way(50), alone + 50, "each record once, for what sweep recovers");
 }
+
+/// The releases of a world with two, whose executions somebody stopped, that a sweep puts back which ends at its call of this number.
+fn put_back(after: u64, ends_at: Option<usize>) -> Vec<String> {
+    let world = World::new();
+    let mut machine = Machine::new(&world, "r-1", plan());
+    machine.run_until(|state| state == State::PrepareGreen);
+    let ids = ["r-1", "r-2"].map(|id| ReleaseId::new(id).unwrap());
+    let mut other = world.record(&ids[0]).unwrap();
+    (other.id, other.execution) = (ids[1].clone(), "execution:r-2".to_owned());
+    {
+        let mut state = world.state();
+        state.records.insert(ids[1].clone(), other);
+        state.locks.insert("another-listener".to_owned(), ids[1].clone());
+        state.ended.extend(["execution:r-1", "execution:r-2"].map(|it| (it.to_owned(), "ABORTED".to_owned())));
+    }
+    world.pass(after);
+    if let Some(call) = ends_at {
+        world.inject(Fault { at_call: world.calls() + call, kind: FaultKind::CrashBefore });
+    }
+    let _ = world.sweep();
+    let is_put_back = |id: &&ReleaseId| world.record(id).unwrap().setback.is_some();
+    ids.iter().filter(is_put_back).map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_release_that_takes_all_of_a_sweeps_time_keeps_no_other_waiting_for_ever() {
+    assert_eq!(put_back(0, None), ["r-1", "r-2"]);
+    // So late that one is put back, and so early that the other is not.
+    let ends_at = (1..100).find(|call| put_back(0, Some(*call)).len() == 1).unwrap();
+    let first = put_back(0, Some(ends_at));
+    assert_ne!(put_back(300, Some(ends_at)), first, "the next sweep begins with another one");
+}

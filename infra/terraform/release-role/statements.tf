@@ -134,7 +134,7 @@ locals {
           Resource = [
             "arn:${local.partition}:iam::${local.account}:role/${var.passed_roles}",
           ]
-          Condition = { StringEquals = { "iam:PassedToService" = ["ec2.amazonaws.com", "ecs.amazonaws.com", "ecs-tasks.amazonaws.com", "elasticbeanstalk.amazonaws.com"] } }
+          Condition = { StringEquals = { "iam:PassedToService" = ["autoscaling.amazonaws.com", "ec2.amazonaws.com", "ecs.amazonaws.com", "ecs-tasks.amazonaws.com", "elasticbeanstalk.amazonaws.com"] } }
         },
       ] : one if var.passed_roles != ""],
     )

@@ -239,15 +239,30 @@ fn what_rolls_back_has_its_share_of_concurrency_and_a_dead_letter_queue() {
 #[test]
 fn errors_of_what_no_state_waits_for_and_of_rolling_back_raise_an_alarm() {
     let template = template();
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm").into_values().map(|alarm| &alarm["Properties"]);
-    let watched: BTreeSet<&str> = alarms
-        .filter(|alarm| alarm["MetricName"] == "Errors")
-        .filter_map(|alarm| alarm["Dimensions"][0]["Value"]["Ref"].as_str())
-        .collect();
     let steps = substitutions(&template);
     let functions = functions(&template).into_keys();
     let expected = functions.filter(|name| *name == "RollBackFunction" || !steps.contains_key(*name)).collect();
-    assert_eq!(watched, expected);
+    assert_eq!(alarmed(&template, "Errors"), expected);
+}
+
+/// What Lambda has no room for does not fail: it is counted as `Throttles` alone.
+#[test]
+fn what_restores_a_route_and_finds_no_room_in_lambda_raises_an_alarm() {
+    let template = template();
+    let restoring = TRIGGERS.iter().copied().chain(["RollBackFunction"]);
+    assert_eq!(alarmed(&template, "Throttles"), restoring.collect());
+    let alarms = resources(&template, "AWS::CloudWatch::Alarm").len();
+    let told = text("README.md");
+    assert!(told.contains(&format!("about {} cents: {alarms} alarms on", alarms * 10)), "README: {alarms} alarms");
+}
+
+/// The functions on whose metric of this name there is an alarm.
+fn alarmed<'a>(template: &'a Value, metric: &str) -> BTreeSet<&'a str> {
+    let alarms = resources(template, "AWS::CloudWatch::Alarm").into_values().map(|alarm| &alarm["Properties"]);
+    alarms
+        .filter(|alarm| alarm["MetricName"] == metric)
+        .filter_map(|alarm| alarm["Dimensions"][0]["Value"]["Ref"].as_str())
+        .collect()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What CodeDeploy answers about a deployment.
 
 use super::id_of;
-use crate::json::{minutes, time_of};
+use crate::json::{self, minutes};
 use serde_json::Value;
 use teal::deployment::DeploymentId;
 use teal::ports::{DeploymentStage, DeploymentState, PortError, PortResult};
@@ -46,7 +46,7 @@ impl Deployment {
 
     /// When it was made, and its id.
     pub(super) fn dated(self) -> Option<(i64, String)> {
-        let at = time_of(&self.0["createTime"])?;
+        let at = json::time_of(&self.0["createTime"])?;
         Some((at.as_millisecond(), self.text("deploymentId").to_owned()))
     }
 
@@ -154,7 +154,7 @@ pub(super) struct UnderWay<'a> {
 /// The lifecycle event that is under way.
 pub(super) fn event_under_way(targets: &[Value]) -> Option<UnderWay<'_>> {
     let event = targets.iter().flat_map(events_of).find(|event| event["status"] == "InProgress")?;
-    Some(UnderWay { name: event["lifecycleEventName"].as_str()?, since: time_of(&event["startTime"]) })
+    Some(UnderWay { name: event["lifecycleEventName"].as_str()?, since: json::time_of(&event["startTime"]) })
 }
 
 /// The version of a function that is deployed.

@@ -29,6 +29,10 @@ const SETTINGS: [&str; 17] = [
     "VPCZoneIdentifier",
 ];
 
+/// What the ARN of the role ends in that EC2 Auto Scaling takes where none is given.
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-service-linked-role.html>
+const DEFAULT_ROLE: &str = "/AWSServiceRoleForAutoScaling";
+
 /// Processes whose suspension green has from blue. Of the others a release needs each.
 const COPIED_SUSPENSIONS: [&str; 5] =
     ["AZRebalance", "AlarmNotification", "InstanceRefresh", "ReplaceUnhealthy", "ScheduledActions"];
@@ -84,6 +88,10 @@ pub(super) fn version_of(runs: &str) -> &str {
 pub(super) fn settings(blue: &Group, order: &GreenOrder) -> PortResult<Members> {
     let copied = SETTINGS.into_iter().filter_map(|name| Some((name.to_owned(), blue.member(name)?.clone())));
     let mut settings: Members = copied.collect();
+    // Green gets that one by itself; handing it over would take a permission.
+    if settings.get("ServiceLinkedRoleARN").and_then(Value::as_str).is_some_and(|role| role.ends_with(DEFAULT_ROLE)) {
+        settings.remove("ServiceLinkedRoleARN");
+    }
     if !settings.contains_key("VPCZoneIdentifier")
         && let Some(zones) = blue.member("AvailabilityZones")
     {

@@ -22,6 +22,8 @@ fn order() -> GreenOrder {
     }
 }
 
+const ROLES: &str = "arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com";
+
 fn instance(id: &str, version: u32, lifecycle: &str) -> Value {
     json!({
         "InstanceId": id, "LifecycleState": lifecycle, "HealthStatus": "Healthy", "ProtectedFromScaleIn": "false",
@@ -48,6 +50,7 @@ fn group(name: &str, target_group: &str, version: u32, desired: u32) -> Value {
         "CreatedTime": "2026-11-22T10:00:00Z",
         "VPCZoneIdentifier": "subnet-1,subnet-2",
         "TerminationPolicies": ["Default"],
+        "ServiceLinkedRoleARN": format!("{ROLES}/AWSServiceRoleForAutoScaling"),
         "NewInstancesProtectedFromScaleIn": "false",
         "TrafficSources": [{"Identifier": target_group, "Type": "elbv2"}],
         "Tags": [
@@ -215,6 +218,15 @@ async fn a_green_that_does_not_exist_is_created_from_blue() {
     assert_eq!(sent(&script, "CreateAutoScalingGroup"), expected);
     let suspended = form([("AutoScalingGroupName", "checkout-b"), ("ScalingProcesses.member.1", "AZRebalance")]);
     assert_eq!(sent(&script, "SuspendProcesses"), suspended, "a release needs the others");
+}
+
+#[tokio::test]
+async fn green_has_a_service_linked_role_of_blues_own() {
+    let role = format!("{ROLES}/AWSServiceRoleForAutoScaling_checkout");
+    let blue = with(blue(), "ServiceLinkedRoleARN", json!(role));
+    let script = unscaled(Script::default().groups(&[blue]).gives(&json!({})));
+    script.aws().bring_up(&order()).await.unwrap();
+    assert_eq!(sent(&script, "CreateAutoScalingGroup")["ServiceLinkedRoleARN"], role);
 }
 
 #[tokio::test]

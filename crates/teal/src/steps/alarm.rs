@@ -102,8 +102,8 @@ const FAILED_CALLS: usize = 2;
 /// functions differ.
 const BEFORE_SECONDS: u64 = 10;
 
-/// Whether an alarm went off before a release began. The event comes late, then, or once more: it is tried again for an hour where on-alarm fails
-/// or is not let in. Accept has read the alarm since, or is to read it yet, and looks read it again.
+/// Whether an alarm went off before a release began. The event comes late, then, or once more: EventBridge tries for an hour to hand it to Lambda,
+/// whose queue keeps it for six where on-alarm is not let in, and calls again where it fails. Accept has read the alarm since, or is to read it yet, and looks read it again.
 fn is_before(alarm: &RaisedAlarm, release: &Release) -> bool {
     alarm.at.is_some_and(|raised_at| after(raised_at, BEFORE_SECONDS) <= release.started_at)
 }

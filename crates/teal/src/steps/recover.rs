@@ -76,7 +76,10 @@ pub struct Swept {
 /// # Errors
 /// The first error, after every release was tried.
 pub async fn sweep<W: World + Executions>(step: &mut Step<'_, W>) -> TealResult<Swept> {
-    let ids = step.world.active().await?;
+    let mut ids = step.world.active().await?;
+    // Each begins with another one, so that those which take all of its time keep no others waiting for ever.
+    let first = step.sweeps() % ids.len().max(1);
+    ids.rotate_left(first);
     let mut swept = Swept { active: ids.len(), ..Swept::default() };
     let mut failure = None;
     for id in ids {
@@ -118,10 +121,15 @@ impl<W: World + Executions> Step<'_, W> {
         Ok(false)
     }
 
+    /// Which sweep this is, counted from some time long ago.
+    fn sweeps(&self) -> usize {
+        usize::try_from(self.now().as_second() / SWEEP_SECONDS).unwrap_or(0)
+    }
+
     /// Reads the parts of routes that no release holds, some at each sweep: rollbacks need the load balancer's API more.
     async fn look_for_drift(&mut self) -> TealResult<Vec<String>> {
         let left = self.world.left().await?;
-        let sweeps = usize::try_from(self.now().as_second() / SWEEP_SECONDS).unwrap_or(0);
+        let sweeps = self.sweeps();
         let rounds = left.len().div_ceil(PARTS_PER_SWEEP).max(1);
         let mut drifted = Vec::new();
         let mut unread = None;

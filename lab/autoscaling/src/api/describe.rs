@@ -3,8 +3,8 @@
 
 use super::{Call, PAGING, Result};
 use crate::model::{Group, Instance, TemplateReference};
-use teal_lab_wire::iso8601;
 use teal_lab_wire::xml::Xml;
+use teal_lab_wire::{ACCOUNT, iso8601};
 
 /// The groups of the given names, or all; a name that no group has is no error.
 pub(super) fn groups(call: &mut Call<'_>) -> Result<Xml> {
@@ -81,6 +81,14 @@ fn write(x: &mut Xml, group: &Group, instances: &[&Instance]) {
         } else if !group.kept.contains_key(name) {
             x.leaf(name, default);
         }
+    }
+    if !group.kept.contains_key("ServiceLinkedRoleARN") {
+        x.leaf(
+            "ServiceLinkedRoleARN",
+            format!(
+                "arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+            ),
+        );
     }
     for (name, tree) in &group.kept {
         x.tree(name, tree);

@@ -365,6 +365,11 @@ fn autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
         // Of AWS only where the template has tags for what it launches, which is so of most.
         needed.extend(with_context(on("ec2", "CreateTags", instances), "ec2:CreateAction", "RunInstances"));
     }
+    if let Some(role) = text(input, "ServiceLinkedRoleARN") {
+        // AWS asks for it where the role is not the default one; what is said of that one is not clear.
+        let service = "autoscaling.amazonaws.com";
+        needed.extend(with_context(on("iam", "PassRole", vec![role.to_owned()]), "iam:PassedToService", service));
+    }
     if operation == "CreateAutoScalingGroup" && has("Tags.") {
         needed.extend(on("autoscaling", "CreateOrUpdateTags", resources));
     }

@@ -283,6 +283,10 @@ fn conditions_come_from_the_request() {
         ["application-autoscaling:PutScalingPolicy", "cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms"]
     );
     assert_eq!(put[0].1, ["ecs"]);
+
+    let group = json!({"AutoScalingGroupName": "shop-b", "ServiceLinkedRoleARN": "arn:aws:iam::000000000000:role/x"});
+    let created = value("autoscaling", "CreateAutoScalingGroup", group, "iam:PassedToService");
+    assert_eq!(created[1], ("iam:PassRole".to_owned(), vec!["autoscaling.amazonaws.com".to_owned()]));
 }
 
 #[test]

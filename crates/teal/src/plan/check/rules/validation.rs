@@ -33,7 +33,19 @@ const CREDENTIALS: [&str; 18] = [
     "token",
 ];
 /// What such words end in that are written as one: `PGPASSWORD`.
-const ENDINGS: [&str; 5] = ["passwd", "password", "pwd", "secret", "token"];
+const ENDINGS: [&str; 11] = [
+    "accesskey",
+    "apikey",
+    "credential",
+    "credentials",
+    "passwd",
+    "password",
+    "privatekey",
+    "pwd",
+    "secret",
+    "secretkey",
+    "token",
+];
 /// What a key is to that is one: of a cache or of idempotency a key is none.
 const KEYS: [&str; 5] = ["access", "api", "private", "secret", "signing"];
 
@@ -89,7 +101,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 /// Whether a name says that what it names is a credential.
 fn carries_credential(name: &str) -> bool {
     let words = words(name);
-    let is_key = |pair: &[String]| pair[1] == "key" && KEYS.contains(&pair[0].as_str());
+    let is_key = |pair: &[String]| pair[1] == "key" && KEYS.iter().any(|key| pair[0].ends_with(key));
     let is_credential =
         |word: &String| CREDENTIALS.contains(&word.as_str()) || ENDINGS.iter().any(|ending| word.ends_with(ending));
     words.iter().any(is_credential) || words.windows(2).any(is_key)

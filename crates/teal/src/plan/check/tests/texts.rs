@@ -106,6 +106,9 @@ fn a_variable_that_carries_a_credential_is_refused_and_others_and_other_headers_
         "PGPASSWORD",
         "DBPwd",
         "NPMAUTHTOKEN",
+        "PRIVATEKEY",
+        "AWSAccessKeyId",
+        "DBCREDENTIALS",
     ] {
         let found = problems(&with("/validate/codeBuild", build(name)));
         assert_eq!(found.len(), 1, "{found:?}");
