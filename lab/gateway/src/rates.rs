@@ -1,7 +1,8 @@
 //! The rates that AWS publishes for an account's calls in one Region, beside those of Elastic Load Balancing, whose emulator has its own.
 //!
-//! Sources: Amazon ECS Developer Guide, "Request throttling for the Amazon ECS API"; CloudWatch endpoints and quotas; Step Functions
-//! Developer Guide, "Quotas", the table for most Regions. What is not listed there has no published rate and is not limited here.
+//! Sources: Amazon ECS Developer Guide, "Request throttling for the Amazon ECS API"; CloudWatch endpoints and quotas; AWS
+//! Systems Manager endpoints and quotas (Parameter Store's default throughput); Step Functions Developer Guide, "Quotas", the table for
+//! most Regions. What is not listed here is not limited.
 
 use crate::call::Call;
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ const fn kind(service: &'static str, operations: &'static [&'static str], [at_on
     Kind { service, operations, at_once: at_once as f64, a_second: a_second as f64 }
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     kind("ecs", &["CreateService", "DeleteService", "UpdateService"], [50, 5]),
     kind("ecs", &["DescribeServices", "ListServices"], [100, 20]),
     kind("ecs", &["DescribeServiceDeployments", "ListServiceDeployments"], [50, 20]),
@@ -31,6 +32,7 @@ const KINDS: [Kind; 12] = [
     kind("ecs", &["ListTagsForResource"], [50, 20]),
     kind("monitoring", &["DescribeAlarms"], [9, 9]),
     kind("monitoring", &["GetMetricData"], [500, 500]),
+    kind("ssm", &["GetParameter", "GetParameters", "GetParametersByPath"], [40, 40]),
     kind("states", &["StartExecution"], [800, 150]),
     kind("states", &["DescribeExecution"], [250, 10]),
 ];
