@@ -1,5 +1,14 @@
 //! `teal`: progressive delivery on AWS from the command line.
 
+#![deny(clippy::print_stdout, reason = "it panics where the reader has stopped: `say!` gives an error")]
+
+/// Writes a line to standard output.
+macro_rules! say {
+    ($($text:tt)*) => {
+        std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+
 mod document;
 mod exit;
 mod judge;

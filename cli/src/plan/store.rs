@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use clap::Args;
 use serde_json::json;
 use std::error::Error;
+use std::io::{self, Write as _};
 use teal::plan::PlanRef;
 use teal::ports::{MAX_STORED_PLAN, PlanStore};
 use teal::time::Timestamp;
@@ -109,18 +110,27 @@ pub(super) fn put(args: &PutArgs) -> Result<Exit, Box<dyn Error>> {
         }
     };
     if args.json {
-        println!("{}", json!({"planRef": place.to_string(), "kept": kept.to_string()}));
+        say!("{}", json!({"planRef": place.to_string(), "kept": kept.to_string()}))?;
     } else {
-        println!("kept as {kept}");
-        println!("start it with: teal start --plan-ref {place}");
+        say!("kept as {kept}")?;
+        if is_asked_by_hooks(&place.to_string()) {
+            say!("the first hook of a deployment starts it")?;
+        } else {
+            say!("start it with: teal start --plan-ref {place}")?;
+        }
     }
     Ok(Exit::Fine)
+}
+
+/// Whether a plan is kept where hooks of deployments look for theirs: [`teal::hook::plan_of_code_deploy`], [`teal::hook::plan_of_ecs`].
+fn is_asked_by_hooks(place: &str) -> bool {
+    ["ssm:/teal/codedeploy/", "ssm:/teal/ecs/"].iter().any(|folder| place.starts_with(folder))
 }
 
 /// Writes the text of a plan that is kept.
 pub(super) fn get(args: &GetArgs) -> Result<Exit, Box<dyn Error>> {
     let stored = with_aws(async |aws| Ok(aws.stored_plan(&args.plan).await?))?;
-    print!("{}", stored.text);
+    io::stdout().write_all(stored.text.as_bytes())?;
     Ok(Exit::Fine)
 }
 
@@ -128,7 +138,7 @@ pub(super) fn get(args: &GetArgs) -> Result<Exit, Box<dyn Error>> {
 pub(super) fn list(args: &ListArgs) -> Result<Exit, Box<dyn Error>> {
     let found = with_aws(async |aws| Ok(aws.parameters_below(STORE).await?))?;
     if found.is_empty() && !args.json {
-        println!("no plans are kept yet. Keep one with: teal plan put FILE");
+        say!("no plans are kept yet. Keep one with: teal plan put FILE")?;
         return Ok(Exit::Fine);
     }
     show(&found, args.json)
@@ -153,13 +163,13 @@ fn show(found: &[KeptPlan], json: bool) -> Result<Exit, Box<dyn Error>> {
                 json!({"planRef": format!("ssm:{}", kept.name), "version": kept.version, "putAt": moment(kept), "putBy": kept.put_by})
             })
             .collect();
-        println!("{}", serde_json::to_string(&rows)?);
+        say!("{}", serde_json::to_string(&rows)?)?;
         return Ok(Exit::Fine);
     }
-    println!("{:<40}  {:>7}  {:<20}  by", "plan", "version", "put");
+    say!("{:<40}  {:>7}  {:<20}  by", "plan", "version", "put")?;
     for kept in found {
         let by = kept.put_by.as_deref().unwrap_or("-");
-        println!("{:<40}  {:>7}  {:<20}  {by}", format!("ssm:{}", kept.name), kept.version, moment(kept));
+        say!("{:<40}  {:>7}  {:<20}  {by}", format!("ssm:{}", kept.name), kept.version, moment(kept))?;
     }
     Ok(Exit::Fine)
 }

@@ -27,19 +27,19 @@ pub(super) async fn ask(args: &AskArgs, wish: Wish) -> Result<Exit, ReleaseError
         return Ok(Exit::Fine);
     }
     if ask == Ask::GiveUp {
-        println!(
+        say!(
             "release {id} ends within five minutes (sweep), without what is missing of its route, once all else of it is on blue. \
              Where something is not missing but refused to Teal, it waits for that: teal status {id}",
             id = release.id
-        );
+        )?;
         return Ok(Exit::Fine);
     }
     if ask == Ask::LeaveOnGreen {
-        println!(
+        say!(
             "release {id} ends with the traffic on green, within five minutes (sweep) of when green has all of it and blue has had 15 minutes to \
              come up; blue gets it if it can serve again by then: teal status {id}",
             id = release.id
-        );
+        )?;
         return Ok(Exit::Fine);
     }
     let every = release.timeline.every();
@@ -48,7 +48,7 @@ pub(super) async fn ask(args: &AskArgs, wish: Wish) -> Result<Exit, ReleaseError
         Wish::Reject => "rejected; it rolls back",
         Wish::Abort => "aborted; it rolls back",
     };
-    println!("release {} is {done}. Its next look acts on it, within {every}: teal watch {}", release.id, release.id);
+    say!("release {} is {done}. Its next look acts on it, within {every}: teal watch {}", release.id, release.id)?;
     Ok(Exit::Fine)
 }
 

@@ -18,12 +18,14 @@ pub(crate) enum ReleaseError {
     Setting(String),
     #[error("{0}")]
     Unreadable(#[from] Unreadable),
-    #[error("no release {0} is on record in this table. `teal releases` lists those there are")]
+    #[error(
+        "no release {0} is on record in this table. `teal releases` lists those there are; of one that was refused at once `teal status {0} --state-machine ARN` tells why"
+    )]
     Unknown(ReleaseId),
     #[error("{0}")]
     NotNow(String),
     #[error(
-        "the execution of release {release} ended {status}{why}, but there is no record of it. Is this the right table?"
+        "the execution of release {release} ended {status}{why}, but there is no record of it: nothing was begun, or it is in another table"
     )]
     NoRecord { release: ReleaseId, status: String, why: String },
     #[error("cannot start: {0}")]
@@ -63,6 +65,6 @@ impl Connection {
 
 /// Writes one JSON object on a line of its own.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), ReleaseError> {
-    println!("{}", serde_json::to_string(value)?);
+    say!("{}", serde_json::to_string(value)?)?;
     Ok(())
 }

@@ -14,12 +14,12 @@ pub(super) async fn list(args: &ListArgs) -> Result<Exit, ReleaseError> {
         return Ok(Exit::Fine);
     }
     if releases.is_empty() {
-        println!("no releases yet. Start one with: teal start PLAN");
+        say!("no releases yet. Start one with: teal start PLAN")?;
         return Ok(Exit::Fine);
     }
-    println!("{:<20}  {:<40}  {:<20}  {:<12}  {:>6}  phase", "started", "release", "service", "version", "green");
+    say!("{:<20}  {:<40}  {:<20}  {:<12}  {:>6}  phase", "started", "release", "service", "version", "green")?;
     for release in &releases {
-        println!("{}", row(release));
+        say!("{}", row(release))?;
     }
     Ok(Exit::Fine)
 }

@@ -20,7 +20,7 @@ pub(super) async fn report(connection: &Connection, id: &ReleaseId) -> Result<Ex
         return Ok(Exit::Fine);
     }
     for line in whole_story(&release, &story, &requests.unread) {
-        println!("{line}");
+        say!("{line}")?;
     }
     Ok(Exit::Fine)
 }

@@ -30,14 +30,14 @@ pub(super) async fn start(args: &StartArgs) -> Result<Exit, ReleaseError> {
     if connection.json {
         print_json(&json!({"release": name, "execution": execution}))?;
     } else {
-        println!("release {name} of {} has started", wanted.what);
-        println!("execution {execution}");
+        say!("release {name} of {} has started", wanted.what)?;
+        say!("execution {execution}")?;
     }
     if args.watch {
         return watch::watch(&connection, &name, Some(&execution)).await;
     }
     if !connection.json {
-        println!("follow it with: teal watch {name}");
+        say!("follow it with: teal watch {name}")?;
     }
     Ok(Exit::Fine)
 }

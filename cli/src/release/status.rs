@@ -25,7 +25,7 @@ pub(super) async fn status(args: &WatchArgs) -> Result<Exit, ReleaseError> {
     let story = connection.aws.story(id).await?;
     let unread = connection.aws.requests(id).await?.unread;
     for line in lines(&release, &story, &unread) {
-        println!("{line}");
+        say!("{line}")?;
     }
     Ok(Exit::Fine)
 }
@@ -44,9 +44,9 @@ async fn without_record(
         print_json(&json!({"release": id, "status": status, "error": error, "cause": cause}))?;
         return Ok(Exit::Fine);
     }
-    println!("release    {id}");
-    println!("phase      ended {status} before there was a record of it: nothing was touched");
-    println!("why        {}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": "));
+    say!("release    {id}")?;
+    say!("phase      ended {status} before there was a record of it: nothing was touched")?;
+    say!("why        {}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": "))?;
     Ok(Exit::Fine)
 }
 

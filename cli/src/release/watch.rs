@@ -85,7 +85,11 @@ async fn without_record(
     };
     let patience = if state == Execution::Running { PATIENCE_WHILE_RUNNING } else { PATIENCE };
     if waited == SILENCE {
-        eprintln!("teal: there is no record of release {id} yet; it may be waiting for the release that it supersedes");
+        let why = match ["codedeploy-", "ecs-"].iter().any(|begun| id.as_str().starts_with(begun)) {
+            true => "its deployment may not have come to its first hook",
+            false => "it may be waiting for the release that it supersedes",
+        };
+        eprintln!("teal: there is no record of release {id} yet; {why}");
     }
     match state {
         // The record may have been written just before the execution ended.
@@ -95,7 +99,7 @@ async fn without_record(
             if connection.json {
                 print_json(&json!({"release": id, "status": status, "error": error, "cause": cause}))?;
             } else {
-                println!("{}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": "));
+                say!("{}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": "))?;
             }
             Ok(Some(exit))
         }
@@ -123,7 +127,7 @@ fn tell(connection: &Connection, entry: &StoryEntry) -> Result<(), ReleaseError>
     if connection.json {
         return print_json(entry);
     }
-    println!("{}  {}", entry.at, entry.fact);
+    say!("{}  {}", entry.at, entry.fact)?;
     Ok(())
 }
 
@@ -134,7 +138,7 @@ async fn ending(connection: &Connection, release: &Release) -> Result<Option<Exi
         Phase::RolledBack => Some(Exit::RolledBack),
         Phase::Refused => {
             if let (false, Some(setback)) = (connection.json, &release.setback) {
-                println!("refused, {}: {}", setback.error, setback.cause);
+                say!("refused, {}: {}", setback.error, setback.cause)?;
             }
             Some(Exit::Refused)
         }

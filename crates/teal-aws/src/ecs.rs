@@ -187,7 +187,14 @@ impl Aws {
     async fn task_definition(&self, name: &str) -> PortResult<Value> {
         let what = format!("task definition {name}");
         let input = json!({"taskDefinition": name});
-        let mut answer = self.ecs().call("ecs:DescribeTaskDefinition", &what, &input).await?;
+        let mut answer = match self.ecs().call("ecs:DescribeTaskDefinition", &what, &input).await {
+            Ok(answer) => answer,
+            // So ECS tells of one that is not there.
+            Err(PortError::Refused { message, .. }) if message.contains("Unable to describe task definition") => {
+                return Err(PortError::NotFound { what });
+            }
+            Err(error) => return Err(error),
+        };
         answer.get_mut("taskDefinition").map(Value::take).ok_or(PortError::NotFound { what })
     }
 

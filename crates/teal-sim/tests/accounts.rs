@@ -42,14 +42,14 @@ fn a_release_goes_from_one_account_to_the_other() {
 fn without_the_role_nothing_of_the_service_is_touched() {
     let world = world();
     let ending = Machine::new(&world, "r-1", plan()).finish();
-    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AccessDenied)));
+    assert_eq!((ending.state, ending.error), (State::Refused, Some(ErrorName::CannotBegin)));
 }
 
 #[test]
 fn a_wrong_external_id_is_refused_and_says_where_to_look() {
     let world = world();
     let ending = Machine::new(&world, "r-1", document("teal-other")).finish();
-    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::AccessDenied)));
+    assert_eq!((ending.state, ending.error), (State::Refused, Some(ErrorName::CannotBegin)));
     let cause = ending.cause.unwrap();
     for expected in ["trust policy", "externalId", "ReleaseRoles", "TealRelease-checkout"] {
         assert!(cause.contains(expected), "{expected}: {cause}");

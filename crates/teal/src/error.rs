@@ -60,6 +60,8 @@ error_names! {
     BlueNotHealthy: Refuse,
     /// An alarm that the plan names does not exist or cannot be read.
     AlarmUnreadable: Refuse,
+    /// AWS refuses a call without which nothing can be begun: a permission is missing, or what the plan names cannot be used.
+    CannotBegin: Refuse,
     /// Somebody else changed the route while Teal held it.
     RouteChanged: RollBack,
     /// The load balancer did not give back what was written, or another act is still under way.

@@ -144,6 +144,9 @@ impl Runner {
     pub fn comes_by_itself(&self, desired: u32) -> Option<String> {
         match self {
             Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => None,
+            Runner::External(destination) if !destination.has_units() => {
+                Some(format!("green is {self}: there is nothing to bring up"))
+            }
             Runner::External(_) => {
                 Some(format!("green is brought up by somebody else: {self} must have {desired} healthy targets"))
             }

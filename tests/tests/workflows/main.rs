@@ -68,7 +68,7 @@ scenarios! {
     slow: "slow";
     versions_that_no_request_may_reach: "validation-fails", "green-never-healthy";
     gates: "gate-approved", "gate-rejected", "gate-expired";
-    ended_by_a_person_or_never_begun: "abort", "plan-errors";
+    ended_by_a_person_or_never_begun: "abort", "plan-errors", "nothing-there";
     a_route_that_is_held: "busy-route", "supersede", "started-twice";
     started_in_the_console: "console-start", "console-start-bad", "console-start-refused";
     pipeline_lambda_action: "pipeline-lambda-action", "pipeline-lambda-action-bad";

@@ -198,6 +198,17 @@ async fn a_service_that_lost_tasks_is_brought_up_again_and_one_that_has_them_is_
 }
 
 #[tokio::test]
+async fn a_task_definition_that_is_not_there_is_told_as_missing() {
+    let error = json!({"__type": "ClientException", "message": "Unable to describe task definition."}).to_string();
+    let script = Script::default()
+        .json(&services(&[blue()]))
+        .json(&task(41, &json!({"name": "app", "image": "checkout:1"})))
+        .answers(400, error);
+    let Err(missing) = script.aws().survey(&green(), &colours()).await else { panic!("it is there") };
+    assert_eq!(missing, PortError::NotFound { what: "task definition checkout:42".to_owned() });
+}
+
+#[tokio::test]
 async fn task_definitions_differ_only_in_what_a_person_set() {
     let variables =
         |value: &str, more: &str| json!([{"name": "DB_PASSWORD", "value": value}, {"name": more, "value": "s3cret"}]);

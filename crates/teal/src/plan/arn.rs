@@ -138,9 +138,9 @@ fn load_balancer(arn: &str) -> &str {
 
 pub(super) const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
 
-/// Checks everything before the resource and gives the resource. `example` shows the whole form.
-fn check_head<'a>(text: &'a str, service: &str, example: &str) -> Result<&'a str, Invalid> {
-    let invalid = |reason: String| Invalid::new(reason, format!("Write it in the form \"{example}\""));
+/// Checks everything before the resource and gives the resource. `remedy` shows the whole form.
+fn check_head<'a>(text: &'a str, service: &str, remedy: &str) -> Result<&'a str, Invalid> {
+    let invalid = |reason: String| Invalid::new(reason, remedy);
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let ["arn", partition, found, region, account, resource] = parts.as_slice() else {
         return Err(invalid("it is not an ARN".to_owned()));
@@ -167,7 +167,7 @@ pub(super) fn resource_or_name<'a>(text: &'a str, service: &str, prefix: &str) -
         return Ok(text);
     }
     let example = format!("arn:aws:{service}:eu-central-1:123456789012:{prefix}…");
-    let resource = check_head(text, service, &example)?;
+    let resource = check_head(text, service, &format!("Write it in the form \"{example}\""))?;
     resource.strip_prefix(prefix).ok_or_else(|| {
         Invalid::new(format!("it is the ARN of {resource:?}"), format!("Write a name or an ARN like \"{example}\""))
     })
@@ -184,9 +184,10 @@ fn is_name(part: &str) -> bool {
 }
 
 fn check_elb(text: &str, kind: &str, form: &str) -> Result<(), Invalid> {
-    let example = format!("arn:aws:elasticloadbalancing:REGION:ACCOUNT:{form}");
-    let resource = check_head(text, "elasticloadbalancing", &example)?;
-    let invalid = |reason: String| Err(Invalid::new(reason, format!("Write it in the form \"{example}\"")));
+    let or = if kind == "listener" { ", with \"net\" for \"app\" if it is of a Network Load Balancer" } else { "" };
+    let remedy = format!("Write it in the form \"arn:aws:elasticloadbalancing:REGION:ACCOUNT:{form}\"{or}");
+    let resource = check_head(text, "elasticloadbalancing", &remedy)?;
+    let invalid = |reason: String| Err(Invalid::new(reason, remedy.clone()));
     let parts: Vec<&str> = resource.split('/').collect();
     let (found, rest) = parts.split_first().unwrap_or((&"", &[]));
     if *found != kind {

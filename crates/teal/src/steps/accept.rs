@@ -44,6 +44,7 @@ pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> Te
         None => match step.open(input).await {
             Ok(opened) => opened,
             Err(error) => {
+                let error = before_anything(error);
                 step.announce_refusal(input, &error).await;
                 return Err(error);
             }
@@ -65,9 +66,18 @@ pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> Te
         }
         Err(error) if error.name.disposition() == Disposition::Retry => Err(error),
         Err(error) => {
+            let error = before_anything(error);
             step.refuse(&mut release, &error).await?;
             Err(error)
         }
+    }
+}
+
+/// Where nothing was touched yet there is nothing to roll back: what AWS refuses then refuses the release.
+fn before_anything(error: TealError) -> TealError {
+    match error.name {
+        ErrorName::AccessDenied | ErrorName::CallRefused => TealError { name: ErrorName::CannotBegin, ..error },
+        _ => error,
     }
 }
 

@@ -45,7 +45,7 @@ impl<W: World> Step<'_, W> {
                 return Err(TealError::new(
                     ErrorName::AlarmUnreadable,
                     format!(
-                        "judge.alarms: {name:?} does not exist in this account and region. Create it, or take it out of the plan"
+                        "judge.alarms: \"{name}\" does not exist in this account and region. Create it, or take it out of the plan"
                     ),
                 ));
             };
