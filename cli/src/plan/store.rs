@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::json;
 use std::error::Error;
 use std::io::{self, Write as _};
+use teal::hook::is_where_hooks_look;
 use teal::plan::PlanRef;
 use teal::ports::{MAX_STORED_PLAN, PlanStore};
 use teal::time::Timestamp;
@@ -113,18 +114,13 @@ pub(super) fn put(args: &PutArgs) -> Result<Exit, Box<dyn Error>> {
         say!("{}", json!({"planRef": place.to_string(), "kept": kept.to_string()}))?;
     } else {
         say!("kept as {kept}")?;
-        if is_asked_by_hooks(&place.to_string()) {
-            say!("the first hook of a deployment starts it")?;
+        if is_where_hooks_look(&place) {
+            say!("hooks of deployments find it there")?;
         } else {
             say!("start it with: teal start --plan-ref {place}")?;
         }
     }
     Ok(Exit::Fine)
-}
-
-/// Whether a plan is kept where hooks of deployments look for theirs: [`teal::hook::plan_of_code_deploy`], [`teal::hook::plan_of_ecs`].
-fn is_asked_by_hooks(place: &str) -> bool {
-    ["ssm:/teal/codedeploy/", "ssm:/teal/ecs/"].iter().any(|folder| place.starts_with(folder))
 }
 
 /// Writes the text of a plan that is kept.

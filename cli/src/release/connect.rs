@@ -19,14 +19,12 @@ pub(crate) enum ReleaseError {
     #[error("{0}")]
     Unreadable(#[from] Unreadable),
     #[error(
-        "no release {0} is on record in this table. `teal releases` lists those there are; of one that was refused at once `teal status {0} --state-machine ARN` tells why"
+        "no release {0} is on record in this table. `teal releases` lists those there are; why one was refused at once `teal status` tells, with the state machine"
     )]
     Unknown(ReleaseId),
     #[error("{0}")]
     NotNow(String),
-    #[error(
-        "the execution of release {release} ended {status}{why}, but there is no record of it: nothing was begun, or it is in another table"
-    )]
+    #[error("the execution of release {release} ended {status}{why}, but there is no record of it in this table")]
     NoRecord { release: ReleaseId, status: String, why: String },
     #[error("cannot start: {0}")]
     Runtime(io::Error),
@@ -60,6 +58,14 @@ impl Connection {
 
     pub(super) async fn release(&self, id: &ReleaseId) -> Result<Release, ReleaseError> {
         self.aws.load(id).await?.ok_or_else(|| ReleaseError::Unknown(id.clone()))
+    }
+}
+
+/// Output that nobody reads any more is no error where the exit status is yet to come.
+pub(super) fn unless_unread(written: Result<(), ReleaseError>) -> Result<(), ReleaseError> {
+    match written {
+        Err(ReleaseError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `teal start`.
 
-use super::connect::{Connection, ReleaseError, print_json};
+use super::connect::{Connection, ReleaseError, print_json, unless_unread};
 use super::{KeptArgs, StartArgs, watch};
 use crate::document::{Document, Source};
 use crate::exit::Exit;
@@ -27,12 +27,10 @@ pub(super) async fn start(args: &StartArgs) -> Result<Exit, ReleaseError> {
             )));
         }
     };
-    if connection.json {
-        print_json(&json!({"release": name, "execution": execution}))?;
-    } else {
-        say!("release {name} of {} has started", wanted.what)?;
-        say!("execution {execution}")?;
-    }
+    unless_unread(match connection.json {
+        true => print_json(&json!({"release": name, "execution": execution})),
+        false => say!("release {name} of {} has started\nexecution {execution}", wanted.what).map_err(Into::into),
+    })?;
     if args.watch {
         return watch::watch(&connection, &name, Some(&execution)).await;
     }

@@ -1,7 +1,7 @@
 //! `teal watch`: a release's story as it is written.
 
 use super::WatchArgs;
-use super::connect::{Connection, ReleaseError, print_json};
+use super::connect::{Connection, ReleaseError, print_json, unless_unread};
 use crate::exit::Exit;
 use serde_json::json;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(super) async fn watch(
         let release = connection.aws.load(id).await?;
         let story = connection.aws.story(id).await?;
         for entry in story.iter().skip(told) {
-            tell(connection, entry)?;
+            unless_unread(tell(connection, entry))?;
         }
         told = told.max(story.len());
         match release {
@@ -72,7 +72,7 @@ pub(super) async fn watch(
 }
 
 /// The exit status of a release of which there is no record, if nothing more is to be waited for. Accept writes none when it
-/// refuses a plan, or a route that another release holds: then the execution says why.
+/// refuses a plan, or a route that another release holds, or when AWS refuses what it reads first: then the execution says why.
 async fn without_record(
     connection: &Connection,
     id: &ReleaseId,
@@ -85,9 +85,9 @@ async fn without_record(
     };
     let patience = if state == Execution::Running { PATIENCE_WHILE_RUNNING } else { PATIENCE };
     if waited == SILENCE {
-        let why = match ["codedeploy-", "ecs-"].iter().any(|begun| id.as_str().starts_with(begun)) {
-            true => "its deployment may not have come to its first hook",
-            false => "it may be waiting for the release that it supersedes",
+        let why = match state {
+            Execution::Running => "it may be waiting for the release that it supersedes",
+            _ => "where a deployment's hook starts it, that hook may not have come yet",
         };
         eprintln!("teal: there is no record of release {id} yet; {why}");
     }
@@ -96,11 +96,12 @@ async fn without_record(
         Execution::Ended { .. } if connection.aws.load(id).await?.is_some() => Ok(None),
         Execution::Ended { status, error, cause } => {
             let exit = ended_without_record(id, &status, error.as_deref(), cause.as_deref())?;
-            if connection.json {
-                print_json(&json!({"release": id, "status": status, "error": error, "cause": cause}))?;
-            } else {
-                say!("{}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": "))?;
-            }
+            unless_unread(match connection.json {
+                true => print_json(&json!({"release": id, "status": status, "error": error, "cause": cause})),
+                false => {
+                    say!("{}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": ")).map_err(Into::into)
+                }
+            })?;
             Ok(Some(exit))
         }
         _ if waited >= patience => Err(ReleaseError::Unknown(id.clone())),
@@ -138,7 +139,7 @@ async fn ending(connection: &Connection, release: &Release) -> Result<Option<Exi
         Phase::RolledBack => Some(Exit::RolledBack),
         Phase::Refused => {
             if let (false, Some(setback)) = (connection.json, &release.setback) {
-                say!("refused, {}: {}", setback.error, setback.cause)?;
+                unless_unread(say!("refused, {}: {}", setback.error, setback.cause).map_err(Into::into))?;
             }
             Some(Exit::Refused)
         }
@@ -167,8 +168,8 @@ mod tests {
 
     #[test]
     fn any_other_end_without_a_record_is_told_with_its_reason() {
-        let message = ended("FAILED", Some("Teal.AccessDenied"), Some("no dynamodb:PutItem")).unwrap_err();
-        assert!(message.contains("FAILED, Teal.AccessDenied, no dynamodb:PutItem"), "{message}");
+        let message = ended("FAILED", Some("Teal.AccessDenied"), Some("no dynamodb:GetItem")).unwrap_err();
+        assert!(message.contains("FAILED, Teal.AccessDenied, no dynamodb:GetItem"), "{message}");
         let message = ended("SUCCEEDED", None, None).unwrap_err();
         assert!(message.contains("SUCCEEDED, but there is no record"), "{message}");
     }

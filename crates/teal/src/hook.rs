@@ -238,12 +238,24 @@ pub fn release_of(deployment: &DeploymentId) -> Result<ReleaseId, String> {
     ReleaseId::new(format!("{system}-{}", deployment.short()))
 }
 
+/// Below which paths of the Parameter Store hooks look for their plans.
+const CODE_DEPLOY_PLANS: &str = "/teal/codedeploy";
+const ECS_PLANS: &str = "/teal/ecs";
+
+/// Whether hooks of deployments look for plans there.
+#[must_use]
+pub fn is_where_hooks_look(reference: &PlanRef) -> bool {
+    let below = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let PlanRef::Parameter { name, .. } = reference else { return false };
+    [CODE_DEPLOY_PLANS, ECS_PLANS].iter().any(|folder| below(name, folder))
+}
+
 /// Where the plan is kept for deployments of a group: `/teal/codedeploy/<application>/<deployment group>`.
 ///
 /// # Errors
 /// Why there can be no such parameter: SSM takes fewer characters than CodeDeploy.
 pub fn plan_of_code_deploy(application: &str, group: &str) -> Result<PlanRef, String> {
-    plan_at(&format!("/teal/codedeploy/{application}/{group}"))
+    plan_at(&format!("{CODE_DEPLOY_PLANS}/{application}/{group}"))
 }
 
 /// Where the plan is kept for deployments of an ECS service: `/teal/ecs/<cluster>/<service>`, both by their names.
@@ -251,7 +263,7 @@ pub fn plan_of_code_deploy(application: &str, group: &str) -> Result<PlanRef, St
 /// # Errors
 /// Why there can be no such parameter.
 pub fn plan_of_ecs(cluster: &str, service: &str) -> Result<PlanRef, String> {
-    plan_at(&format!("/teal/ecs/{cluster}/{service}"))
+    plan_at(&format!("{ECS_PLANS}/{cluster}/{service}"))
 }
 
 fn plan_at(parameter: &str) -> Result<PlanRef, String> {
@@ -289,6 +301,11 @@ mod tests {
         assert_eq!(release(arn), "ecs-9I4IlcQ5Z2JTUvV2XD4Rp");
         assert_eq!(plan_of_code_deploy("shop", "live").unwrap().to_string(), "ssm:/teal/codedeploy/shop/live");
         assert_eq!(plan_of_ecs("prod", "checkout").unwrap().to_string(), "ssm:/teal/ecs/prod/checkout");
+        let looked_for = |text: &str| is_where_hooks_look(&text.parse().unwrap());
+        assert!(
+            is_where_hooks_look(&plan_of_ecs("prod", "checkout").unwrap()) && looked_for("ssm:/teal/codedeploy/a/b")
+        );
+        assert!(!looked_for("ssm:/teal/plans/checkout") && !looked_for("ssm:/teal/ecsother/a/b"));
         assert!(plan_of_code_deploy("shop+1", "live").unwrap_err().contains("/teal/codedeploy/shop+1/live"));
     }
 }

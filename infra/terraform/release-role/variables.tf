@@ -57,7 +57,7 @@ variable "flag_applications" {
 }
 
 variable "passed_roles" {
-  description = "IAM roles that Teal may hand on from blue to green, by path and name with wildcards; none if empty."
+  description = "IAM roles that Teal may hand on from blue to green (of tasks, services, instances, groups), by path and name with wildcards; none if empty."
   type        = string
   default     = ""
 }

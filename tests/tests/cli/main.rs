@@ -6,7 +6,7 @@
 mod teal;
 
 use serde_json::{Value, json};
-use teal::{Service, checked_calls, teal, teal_by_administrator};
+use teal::{Service, checked_calls, teal, teal_by_administrator, teal_unread};
 
 #[test]
 fn a_release_is_started_approved_and_watched_until_it_is_promoted() {
@@ -95,6 +95,11 @@ fn what_a_person_rejects_or_aborts_ends_on_blue() {
         assert!(status.out.contains(&format!("why        {error}: ")), "{status}");
         assert!(status.out.contains("phase      RolledBack"), "{status}");
         assert!(status.out.contains("0% green, 100% blue"), "{status}");
+        // Whoever reads may stop early, as `head` does: what is said by the exit status stays true.
+        for (unread, expected) in [("status", 0), ("report", 0), ("watch", 3)] {
+            let unread = teal_unread(&[unread, command]);
+            assert_eq!((unread.status, unread.err.as_str()), (expected, ""), "{unread}");
+        }
     }
     let rows: Vec<Value> =
         serde_json::from_str(&teal(&["releases", "--service", "cli-refusing", "--json"], "").out).unwrap();

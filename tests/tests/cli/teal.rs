@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use teal_lab_runner::{Lab, LabOptions, Places, Progress, Scenario, Stage};
@@ -117,15 +117,31 @@ pub(crate) fn teal_by_administrator(arguments: &[&str], input: &str) -> Answer {
     run(arguments, input, &[])
 }
 
+/// The same where nobody reads what it writes.
+pub(crate) fn teal_unread(arguments: &[&str]) -> Answer {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = command(arguments, &lab().2);
+    answer(command.stdin(Stdio::null()).stdout(writer).output().unwrap())
+}
+
 fn run(arguments: &[&str], input: &str, credentials: &[(&'static str, String)]) -> Answer {
+    let mut command = command(arguments, credentials);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    answer(child.wait_with_output().unwrap())
+}
+
+fn command(arguments: &[&str], credentials: &[(&'static str, String)]) -> Command {
     let mut command = Command::new(program());
     command.args(arguments).env_clear().envs(lab().1.environment()).envs(credentials.iter().cloned());
     // Whatever profile the user of this machine has is not to be read.
     command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    command
+}
+
+fn answer(output: Output) -> Answer {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Answer { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
 }

@@ -202,9 +202,10 @@ fn throttling_is_waited_out() {
     for (name, task) in tasks(&machine) {
         let rules = rules(task, "Retry");
         let rule = rules.iter().find(|rule| strings(&rule["ErrorEquals"]).contains(&"Teal.Throttled")).unwrap();
-        // Lambda's own, too: its rates, and a function in a VPC that nobody has invoked for weeks, whose network comes back within minutes.
-        // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-        for error in ["TooManyRequests", "ResourceNotReady", "ENINotReady", "EC2Throttled"] {
+        // Lambda's own, too: its rates, and a function in a VPC that nobody has invoked for weeks. The first invocation fails and brings its
+        // network back, which takes minutes; those until then conflict with that.
+        // https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+        for error in ["TooManyRequests", "ResourceNotReady", "ResourceConflict", "ENINotReady", "EC2Throttled"] {
             let error = format!("Lambda.{error}Exception");
             assert!(strings(&rule["ErrorEquals"]).contains(&error.as_str()), "{name}: {error}");
         }

@@ -251,9 +251,6 @@ fn what_restores_a_route_and_finds_no_room_in_lambda_raises_an_alarm() {
     let template = template();
     let restoring = TRIGGERS.iter().copied().chain(["RollBackFunction"]);
     assert_eq!(alarmed(&template, "Throttles"), restoring.collect());
-    let alarms = resources(&template, "AWS::CloudWatch::Alarm").len();
-    let told = text("README.md");
-    assert!(told.contains(&format!("about {} cents: {alarms} alarms on", alarms * 10)), "README: {alarms} alarms");
 }
 
 /// The functions on whose metric of this name there is an alarm.

@@ -73,12 +73,14 @@ pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> Te
     }
 }
 
-/// Where nothing was touched yet there is nothing to roll back: what AWS refuses then refuses the release.
+/// Where nothing was touched yet there is nothing to roll back: what AWS refuses then refuses the release, and so does what somebody changes.
 fn before_anything(error: TealError) -> TealError {
-    match error.name {
-        ErrorName::AccessDenied | ErrorName::CallRefused => TealError { name: ErrorName::CannotBegin, ..error },
-        _ => error,
-    }
+    let name = match error.name {
+        ErrorName::AccessDenied | ErrorName::CallRefused => ErrorName::CannotBegin,
+        ErrorName::RouteChanged => ErrorName::RouteNotShiftable,
+        name => name,
+    };
+    TealError { name, ..error }
 }
 
 fn refusal_of(release: &Release) -> TealError {

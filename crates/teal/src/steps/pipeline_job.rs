@@ -233,7 +233,7 @@ fn failure(kind: FailureKind, text: &str, release: Option<&ReleaseId>) -> JobAns
 fn kind_of(error: ErrorName) -> FailureKind {
     match error {
         ErrorName::AccessDenied => FailureKind::PermissionError,
-        ErrorName::NotFound | ErrorName::CallRefused | ErrorName::CannotBegin => FailureKind::ConfigurationError,
+        ErrorName::NotFound | ErrorName::CallRefused => FailureKind::ConfigurationError,
         _ => FailureKind::JobFailed,
     }
 }

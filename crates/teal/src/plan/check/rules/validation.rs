@@ -12,7 +12,7 @@ use crate::units::Latency;
 use std::time::Duration;
 
 /// Words in the name of a header or variable that say that it carries a credential.
-const CREDENTIALS: [&str; 18] = [
+const CREDENTIALS: [&str; 20] = [
     "apikey",
     "auth",
     "authentication",
@@ -22,6 +22,8 @@ const CREDENTIALS: [&str; 18] = [
     "credential",
     "credentials",
     "jwt",
+    "pass",
+    "passphrase",
     "passwd",
     "password",
     "pwd",
@@ -33,17 +35,19 @@ const CREDENTIALS: [&str; 18] = [
     "token",
 ];
 /// What such words end in that are written as one: `PGPASSWORD`.
-const ENDINGS: [&str; 11] = [
+const ENDINGS: [&str; 13] = [
     "accesskey",
     "apikey",
     "credential",
     "credentials",
+    "passphrase",
     "passwd",
     "password",
     "privatekey",
     "pwd",
     "secret",
     "secretkey",
+    "signingkey",
     "token",
 ];
 /// What a key is to that is one: of a cache or of idempotency a key is none.
@@ -107,7 +111,7 @@ fn carries_credential(name: &str) -> bool {
     words.iter().any(is_credential) || words.windows(2).any(is_key)
 }
 
-/// The words of a name such as `X-Api-Key`, `DB_PASSWORD` or `dbPassword`, in lower case.
+/// The words of a name such as `X-Api-Key`, `DB_PASSWORD2` or `dbPassword`, in lower case and without numbers.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_small = false;
@@ -116,7 +120,7 @@ fn words(name: &str) -> Vec<String> {
         if is_between || (after_small && letter.is_ascii_uppercase()) {
             words.push(String::new());
         }
-        if let Some(word) = words.last_mut().filter(|_| !is_between) {
+        if let Some(word) = words.last_mut().filter(|_| letter.is_ascii_alphabetic()) {
             word.push(letter.to_ascii_lowercase());
         }
         after_small = letter.is_ascii_lowercase();

@@ -109,6 +109,10 @@ fn a_variable_that_carries_a_credential_is_refused_and_others_and_other_headers_
         "PRIVATEKEY",
         "AWSAccessKeyId",
         "DBCREDENTIALS",
+        "DB_PASSWORD2",
+        "DB_PASS",
+        "SSH_PASSPHRASE",
+        "SIGNINGKEY",
     ] {
         let found = problems(&with("/validate/codeBuild", build(name)));
         assert_eq!(found.len(), 1, "{found:?}");
