@@ -91,7 +91,7 @@ impl ScalingGroups<'_> {
         let blue = named(order.blue.name()).ok_or_else(|| PortError::NotFound { what: order.blue.to_string() })?;
         // Somebody may have attached it elsewhere since the release was accepted.
         require_copyable(blue, order.colours.blue.as_str())?;
-        let wanted = copy::settings(blue, order)?;
+        let wanted = copy::without_own_role(copy::settings(blue, order)?, named(green_name));
         match named(green_name) {
             None => {
                 let creation = copy::creation(blue, order, green_name, wanted);

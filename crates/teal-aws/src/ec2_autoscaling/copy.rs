@@ -24,10 +24,12 @@ const SETTINGS: [&str; 17] = [
     "MaxInstanceLifetime",
     "NewInstancesProtectedFromScaleIn",
     "PlacementGroup",
-    "ServiceLinkedRoleARN",
+    ROLE,
     "TerminationPolicies",
     "VPCZoneIdentifier",
 ];
+
+const ROLE: &str = "ServiceLinkedRoleARN";
 
 /// What the ARN of the role ends in that EC2 Auto Scaling takes where none is given.
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-service-linked-role.html>
@@ -88,10 +90,6 @@ pub(super) fn version_of(runs: &str) -> &str {
 pub(super) fn settings(blue: &Group, order: &GreenOrder) -> PortResult<Members> {
     let copied = SETTINGS.into_iter().filter_map(|name| Some((name.to_owned(), blue.member(name)?.clone())));
     let mut settings: Members = copied.collect();
-    // Green gets that one by itself; handing it over would take a permission.
-    if settings.get("ServiceLinkedRoleARN").and_then(Value::as_str).is_some_and(|role| role.ends_with(DEFAULT_ROLE)) {
-        settings.remove("ServiceLinkedRoleARN");
-    }
     if !settings.contains_key("VPCZoneIdentifier")
         && let Some(zones) = blue.member("AvailabilityZones")
     {
@@ -123,6 +121,19 @@ pub(super) fn settings(blue: &Group, order: &GreenOrder) -> PortResult<Members> 
         settings.insert(name.to_owned(), size.to_string().into());
     }
     Ok(settings)
+}
+
+/// Leaves blue's service-linked role out where green has it anyway: handing it over takes a permission.
+pub(super) fn without_own_role(mut settings: Members, green: Option<&Group>) -> Members {
+    let role = settings.get(ROLE);
+    let has_it = match green {
+        Some(green) => role == green.member(ROLE),
+        None => role.and_then(Value::as_str).is_some_and(|role| role.ends_with(DEFAULT_ROLE)),
+    };
+    if has_it {
+        settings.remove(ROLE);
+    }
+    settings
 }
 
 /// The input that creates green.

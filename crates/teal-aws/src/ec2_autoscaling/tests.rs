@@ -227,6 +227,12 @@ async fn green_has_a_service_linked_role_of_blues_own() {
     let script = unscaled(Script::default().groups(&[blue]).gives(&json!({})));
     script.aws().bring_up(&order()).await.unwrap();
     assert_eq!(sent(&script, "CreateAutoScalingGroup")["ServiceLinkedRoleARN"], role);
+
+    let green = with(idle(), "ServiceLinkedRoleARN", json!(role));
+    let script = unscaled(Script::default().groups(&[self::blue(), green]).gives(&json!({})).gives(&json!({})));
+    script.aws().bring_up(&order()).await.unwrap();
+    let updated = sent(&script, "UpdateAutoScalingGroup");
+    assert!(updated["ServiceLinkedRoleARN"].ends_with("/AWSServiceRoleForAutoScaling"), "blue's: {updated:?}");
 }
 
 #[tokio::test]
