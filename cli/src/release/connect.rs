@@ -62,8 +62,8 @@ impl Connection {
 }
 
 /// Output that nobody reads any more is no error where the exit status is yet to come.
-pub(super) fn unless_unread(written: Result<(), ReleaseError>) -> Result<(), ReleaseError> {
-    match written {
+pub(super) fn unless_unread(written: Result<(), impl Into<ReleaseError>>) -> Result<(), ReleaseError> {
+    match written.map_err(Into::into) {
         Err(ReleaseError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

@@ -27,10 +27,11 @@ pub(super) async fn start(args: &StartArgs) -> Result<Exit, ReleaseError> {
             )));
         }
     };
-    unless_unread(match connection.json {
-        true => print_json(&json!({"release": name, "execution": execution})),
-        false => say!("release {name} of {} has started\nexecution {execution}", wanted.what).map_err(Into::into),
-    })?;
+    if connection.json {
+        unless_unread(print_json(&json!({"release": name, "execution": execution})))?;
+    } else {
+        unless_unread(say!("release {name} of {} has started\nexecution {execution}", wanted.what))?;
+    }
     if args.watch {
         return watch::watch(&connection, &name, Some(&execution)).await;
     }

@@ -96,12 +96,12 @@ async fn without_record(
         Execution::Ended { .. } if connection.aws.load(id).await?.is_some() => Ok(None),
         Execution::Ended { status, error, cause } => {
             let exit = ended_without_record(id, &status, error.as_deref(), cause.as_deref())?;
-            unless_unread(match connection.json {
-                true => print_json(&json!({"release": id, "status": status, "error": error, "cause": cause})),
-                false => {
-                    say!("{}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": ")).map_err(Into::into)
-                }
-            })?;
+            if connection.json {
+                let end = json!({"release": id, "status": status, "error": error, "cause": cause});
+                unless_unread(print_json(&end))?;
+            } else {
+                unless_unread(say!("{}", [error, cause].into_iter().flatten().collect::<Vec<_>>().join(": ")))?;
+            }
             Ok(Some(exit))
         }
         _ if waited >= patience => Err(ReleaseError::Unknown(id.clone())),
@@ -139,7 +139,7 @@ async fn ending(connection: &Connection, release: &Release) -> Result<Option<Exi
         Phase::RolledBack => Some(Exit::RolledBack),
         Phase::Refused => {
             if let (false, Some(setback)) = (connection.json, &release.setback) {
-                unless_unread(say!("refused, {}: {}", setback.error, setback.cause).map_err(Into::into))?;
+                unless_unread(say!("refused, {}: {}", setback.error, setback.cause))?;
             }
             Some(Exit::Refused)
         }

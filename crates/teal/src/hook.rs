@@ -239,15 +239,14 @@ pub fn release_of(deployment: &DeploymentId) -> Result<ReleaseId, String> {
 }
 
 /// Below which paths of the Parameter Store hooks look for their plans.
-const CODE_DEPLOY_PLANS: &str = "/teal/codedeploy";
-const ECS_PLANS: &str = "/teal/ecs";
+const CODE_DEPLOY_PLANS: &str = "/teal/codedeploy/";
+const ECS_PLANS: &str = "/teal/ecs/";
 
 /// Whether hooks of deployments look for plans there.
 #[must_use]
 pub fn is_where_hooks_look(reference: &PlanRef) -> bool {
-    let below = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let PlanRef::Parameter { name, .. } = reference else { return false };
-    [CODE_DEPLOY_PLANS, ECS_PLANS].iter().any(|folder| below(name, folder))
+    [CODE_DEPLOY_PLANS, ECS_PLANS].iter().any(|folder| name.starts_with(folder))
 }
 
 /// Where the plan is kept for deployments of a group: `/teal/codedeploy/<application>/<deployment group>`.
@@ -255,7 +254,7 @@ pub fn is_where_hooks_look(reference: &PlanRef) -> bool {
 /// # Errors
 /// Why there can be no such parameter: SSM takes fewer characters than CodeDeploy.
 pub fn plan_of_code_deploy(application: &str, group: &str) -> Result<PlanRef, String> {
-    plan_at(&format!("{CODE_DEPLOY_PLANS}/{application}/{group}"))
+    plan_at(&format!("{CODE_DEPLOY_PLANS}{application}/{group}"))
 }
 
 /// Where the plan is kept for deployments of an ECS service: `/teal/ecs/<cluster>/<service>`, both by their names.
@@ -263,7 +262,7 @@ pub fn plan_of_code_deploy(application: &str, group: &str) -> Result<PlanRef, St
 /// # Errors
 /// Why there can be no such parameter.
 pub fn plan_of_ecs(cluster: &str, service: &str) -> Result<PlanRef, String> {
-    plan_at(&format!("{ECS_PLANS}/{cluster}/{service}"))
+    plan_at(&format!("{ECS_PLANS}{cluster}/{service}"))
 }
 
 fn plan_at(parameter: &str) -> Result<PlanRef, String> {

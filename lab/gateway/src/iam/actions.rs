@@ -257,10 +257,15 @@ fn ecs(operation: &str, input: &Value) -> Vec<Needed> {
         if let Some(role) = text(input, "role") {
             let role =
                 if role.starts_with("arn:") { role.to_owned() } else { format!("arn:aws:iam::{ACCOUNT}:role/{role}") };
-            needed.extend(with_context(on("iam", "PassRole", vec![role]), "iam:PassedToService", "ecs.amazonaws.com"));
+            needed.extend(passing(role, "ecs.amazonaws.com"));
         }
     }
     with_context(needed, "ecs:cluster", &arn("ecs", "cluster/", cluster))
+}
+
+/// Handing a role to a service.
+fn passing(role: String, service: &str) -> Vec<Needed> {
+    with_context(on("iam", "PassRole", vec![role]), "iam:PassedToService", service)
 }
 
 /// Environments, configuration templates and versions stand behind their application. Which one that is of an environment is not in
@@ -290,8 +295,7 @@ fn beanstalk(operation: &str, input: &Value) -> Vec<Needed> {
     let mut needed = on("elasticbeanstalk", operation, resources);
     needed.extend(saved_configuration(operation, input));
     if let Some(role) = text(input, "OperationsRole") {
-        let service = "elasticbeanstalk.amazonaws.com";
-        needed.extend(with_context(on("iam", "PassRole", vec![role.to_owned()]), "iam:PassedToService", service));
+        needed.extend(passing(role.to_owned(), "elasticbeanstalk.amazonaws.com"));
     }
     needed
 }
@@ -367,8 +371,7 @@ fn autoscaling(operation: &str, input: &Value) -> Vec<Needed> {
     }
     if let Some(role) = text(input, "ServiceLinkedRoleARN") {
         // AWS asks for it where the role is not the default one; what is said of that one is not clear.
-        let service = "autoscaling.amazonaws.com";
-        needed.extend(with_context(on("iam", "PassRole", vec![role.to_owned()]), "iam:PassedToService", service));
+        needed.extend(passing(role.to_owned(), "autoscaling.amazonaws.com"));
     }
     if operation == "CreateAutoScalingGroup" && has("Tags.") {
         needed.extend(on("autoscaling", "CreateOrUpdateTags", resources));

@@ -12,44 +12,21 @@ use crate::units::Latency;
 use std::time::Duration;
 
 /// Words in the name of a header or variable that say that it carries a credential.
-const CREDENTIALS: [&str; 20] = [
-    "apikey",
+const CREDENTIALS: [&str; 11] = [
     "auth",
     "authentication",
     "authorization",
     "bearer",
     "cookie",
-    "credential",
-    "credentials",
     "jwt",
     "pass",
-    "passphrase",
-    "passwd",
-    "password",
-    "pwd",
-    "secret",
     "secrets",
     "session",
     "sessionid",
     "signature",
-    "token",
 ];
-/// What such words end in that are written as one: `PGPASSWORD`.
-const ENDINGS: [&str; 13] = [
-    "accesskey",
-    "apikey",
-    "credential",
-    "credentials",
-    "passphrase",
-    "passwd",
-    "password",
-    "privatekey",
-    "pwd",
-    "secret",
-    "secretkey",
-    "signingkey",
-    "token",
-];
+/// Words that say so as the end of a longer one, too: `PGPASSWORD`.
+const ENDINGS: [&str; 8] = ["credential", "credentials", "passphrase", "passwd", "password", "pwd", "secret", "token"];
 /// What a key is to that is one: of a cache or of idempotency a key is none.
 const KEYS: [&str; 5] = ["access", "api", "private", "secret", "signing"];
 
@@ -105,10 +82,13 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 /// Whether a name says that what it names is a credential.
 fn carries_credential(name: &str) -> bool {
     let words = words(name);
-    let is_key = |pair: &[String]| pair[1] == "key" && KEYS.iter().any(|key| pair[0].ends_with(key));
-    let is_credential =
-        |word: &String| CREDENTIALS.contains(&word.as_str()) || ENDINGS.iter().any(|ending| word.ends_with(ending));
-    words.iter().any(is_credential) || words.windows(2).any(is_key)
+    let is_of_a_key = |before: &str| KEYS.iter().any(|kind| before.ends_with(kind));
+    let is_credential = |word: &String| {
+        CREDENTIALS.contains(&word.as_str())
+            || ENDINGS.iter().any(|ending| word.ends_with(ending))
+            || word.strip_suffix("key").is_some_and(is_of_a_key)
+    };
+    words.iter().any(is_credential) || words.windows(2).any(|pair| pair[1] == "key" && is_of_a_key(&pair[0]))
 }
 
 /// The words of a name such as `X-Api-Key`, `DB_PASSWORD2` or `dbPassword`, in lower case and without numbers.
