@@ -174,6 +174,10 @@ impl<'a> Run<'a> {
             tick.tick().await;
             let now = self.timeline.now();
             if self.releases.is_empty() && now >= release_at {
+                // What was to come before it does, however late both are.
+                for action in self.schedule.due(release_at.next_down()) {
+                    self.perform(&action).await?;
+                }
                 self.begin_release().await?;
             }
             for index in 0..self.releases.len() {

@@ -110,17 +110,17 @@ scenarios! {
     judge_calibrated: "judge-calibrated";
     stopped_from_outside: "stop-execution", "lost-end-event", "timed-out";
     ended_by_step_functions: "execution-failed", "machine-deleted";
-    while_a_shift_is_in_flight: "shift-in-flight", "shift-in-flight-two", "stopped-midshift", "stopped-and-next";
+    while_a_shift_is_in_flight: "shift-in-flight", "two-shifts-in-flight", "stopped-midshift", "stopped-and-next";
     heavy_load: "heavy-load";
     heavy_load_on_the_way_back: "heavy-load-back";
     requests_that_take_long: "long-requests", "long-requests-back";
-    alarm_before_and_between_shifts: "alarm-preparing", "alarm-lost-preparing", "alarm-validating", "alarm-at-gate", "alarm-lost";
+    alarm_before_and_between_shifts: "alarm-preparing", "preparing-alarm-lost", "alarm-validating", "alarm-at-gate", "alarm-lost";
     alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated", "alarm-late";
     alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-passed-over", "alarm-silent", "alarm-unreadable";
     route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "rule-before-test", "weights-reset", "weights-reset-green", "drift-after";
     capacity_of_both_colours: "unhealthy-blue", "scale-in", "green-lost";
     a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached", "blue-gone";
-    calls_that_are_refused_for_their_rate: "throttled-all", "throttled-all-back";
+    calls_that_are_refused_for_their_rate: "throttled-everywhere", "throttled-all-back";
     calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "throttled-on-alarm";
     functions_that_are_killed: "killed-shifting", "killed-restoring";
     judge_slower: "judge-slower";
@@ -215,4 +215,11 @@ fn every_scenario_of_the_lab_is_tested() {
     let mut tested = TESTED.to_vec();
     tested.sort_unstable();
     assert_eq!(files, tested);
+    // A fault is about the calls that have its scenario's name in them: in no other scenario's.
+    for name in &files {
+        let file = folder.join(format!("{name}.yaml"));
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|problem| panic!("{}: {problem}", file.display()));
+        let met = files.iter().find(|other| *other != name && other.contains(name.as_str()));
+        assert!(met.is_none() || !text.contains("injectFault"), "the faults of {name} would hit {met:?}, too");
+    }
 }

@@ -53,7 +53,7 @@ impl Run<'_> {
         let over_budget = self.over_budget(&release);
         // A flag's clients poll for it.
         let polled = self.route.iter().any(|part| is_flag(&part.part));
-        let polled = if polled { RouteKind::Flag.propagation() } else { Span::ZERO };
+        let polled = if polled { RouteKind::Flag.facts().propagation } else { Span::ZERO };
         let polled = f64::from(polled.as_seconds());
         let green_after_blue = blue_at.map(|blue_at| self.green_answers_after(blue_at + polled, tally));
         let flag_steps = self.flag_steps(tally);

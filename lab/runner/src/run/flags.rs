@@ -3,7 +3,7 @@
 use super::Run;
 use crate::LabError;
 use crate::lab::Lab;
-use crate::load::{Served, Tally, user_name};
+use crate::load::{Sample, Served, Tally, user_name};
 use crate::result::{Check, FlagStep};
 use crate::scenario::{FlagSpec, Scenario};
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ use teal_flag::Flag;
 use teal_lab_appconfig::FlagChange;
 use teal_lab_wire::Millis;
 
-/// Clients ask every 15 s; by then all of them have what was deployed (lab time).
-const POLLED_AFTER: Millis = 30_000;
+/// By then all clients have what was deployed, as a release takes it, too: they ask every 15 s, but 15 s may be less than one of real time.
+const POLLED_AFTER: Millis = 60_000;
 
-/// Requests so shortly before a change may be answered after it (lab time).
+/// Requests that were answered so shortly before a change was recorded may have met it (lab time).
 const UNCERTAIN: Millis = 3_000;
 
 /// How far the share of users may be from the percentage: users are dealt, not counted out.
@@ -85,6 +85,12 @@ impl Run<'_> {
         parts.flat_map(|part| self.steps_of(part, &all, tally)).collect()
     }
 
+    /// Lab time at which a request had its whole answer.
+    fn answered_at(&self, sample: &Sample) -> Millis {
+        let real_millis = f64::from(sample.latency_micros) / 1000.0;
+        sample.at + (real_millis * self.lab.clock().scale()) as Millis
+    }
+
     fn steps_of(&self, part: &str, all: &[(String, FlagChange)], tally: &Tally) -> Vec<FlagStep> {
         let changes: Vec<&FlagChange> = all.iter().filter(|(of, _)| of == part).map(|(_, change)| change).collect();
         let Some((off, flag)) = changes.first().and_then(|change| service_of(self.scenario, &change.key)) else {
@@ -98,7 +104,7 @@ impl Run<'_> {
             let value = Flag::read(&change.value).unwrap_or_default();
             let (mut users, mut served_on, mut requests, mut wrong) = (BTreeSet::new(), BTreeSet::new(), 0, 0);
             tally.with_samples(|samples| {
-                for sample in samples.iter().filter(|sample| (from..to).contains(&sample.at)) {
+                for sample in samples.iter().filter(|sample| sample.at >= from && self.answered_at(sample) < to) {
                     let (Some(user), Served::Version(version)) = (sample.user, &sample.served) else { continue };
                     let got_on = version.as_ref() == on;
                     if !got_on && version.as_ref() != off {
