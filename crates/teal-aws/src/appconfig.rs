@@ -11,15 +11,15 @@ mod document;
 #[cfg(test)]
 mod tests;
 
-use crate::Aws;
-use crate::json;
 use crate::rest::{Answer, Request, percent_encoded};
+use crate::router::{DestinationOnAws, PartOnAws};
+use crate::{Aws, json};
 use deployments::{Deployment, Progress};
 use document::Document;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use teal::ports::{PortError, PortResult};
-use teal::route::{Action, FlagRef};
+use teal::ports::{Endpoint, PortError, PortResult, Target, TargetHealth};
+use teal::route::{Action, FlagRef, FlagState};
 
 pub(crate) const APPCONFIG: json::Service =
     json::Service { name: "appconfig", target: "", version: "", id: "appconfig" };
@@ -35,28 +35,37 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// From one look at a deployment to the next.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Feature flags as the places of a route.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flags<'a>(pub(crate) &'a Aws);
-
-impl Flags<'_> {
+impl PartOnAws for FlagRef {
     /// The percentage that clients are handed, or are about to be, as one forward action.
-    pub(crate) async fn flag_actions(self, flag: &FlagRef) -> PortResult<Vec<Action>> {
-        let found = self.0.deployments_up_to_current(flag).await?;
-        let [.., profile, _] = flag.parts();
+    async fn actions(&self, aws: &Aws) -> PortResult<Vec<Action>> {
+        let found = aws.deployments_up_to_current(self).await?;
+        let [.., profile, _] = self.parts();
         let serving = found.iter().find(|one| one.profile == profile && one.serves());
-        let serving = serving.ok_or_else(|| never_deployed(flag))?;
-        self.0.flag_document(flag, &serving.version).await?.actions(flag).map_err(|message| unusable(flag, &message))
+        let serving = serving.ok_or_else(|| never_deployed(self))?;
+        aws.flag_document(self, &serving.version).await?.actions(self).map_err(|message| unusable(self, &message))
     }
 
     /// Has the flag's percentage deployed. What others have under way in the environment stands in its way.
-    pub(crate) async fn set_flag(self, flag: &FlagRef, actions: &[Action]) -> PortResult<()> {
-        self.0.deploy_flag(flag, actions, false).await.map(drop)
+    async fn set_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<()> {
+        aws.deploy_flag(self, actions, false).await.map(drop)
     }
 
     /// The same, but what others have under way in the environment is ended first. Gives what that was.
-    pub(crate) async fn restore_flag(self, flag: &FlagRef, actions: &[Action]) -> PortResult<Option<String>> {
-        self.0.deploy_flag(flag, actions, true).await
+    async fn restore_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<Option<String>> {
+        aws.deploy_flag(self, actions, true).await
+    }
+
+    async fn endpoint(&self, _aws: &Aws) -> PortResult<Endpoint> {
+        Err(PortError::NotFound { what: format!("an address of {self}") })
+    }
+}
+
+/// The rule that deals users keeps them by their key, which is no stickiness beyond the weights.
+impl DestinationOnAws for FlagState {
+    /// Whatever serves the one state serves the other.
+    async fn targets(&self, _aws: &Aws) -> PortResult<Vec<Target>> {
+        let target = Target { id: self.word().to_owned(), port: None, health: TargetHealth::Healthy, reason: None };
+        Ok(vec![target])
     }
 }
 

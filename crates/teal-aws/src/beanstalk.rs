@@ -10,13 +10,13 @@ mod fleet;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cname::endpoint;
-
+use crate::router::DestinationOnAws;
 use crate::{Aws, json, query};
 use environment::{Environment, Resources};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use teal::ports::{DestinationReading, Entrance, PortError, PortResult, Target};
+use teal::fleet::AutoScalingGroup;
+use teal::plan::EnvironmentName;
+use teal::ports::{Entrance, PortError, PortResult, Target};
 
 pub(crate) const BEANSTALK: query::Service = query::Service {
     endpoint: json::Service { name: "elasticbeanstalk", target: "", version: "", id: "elastic-beanstalk" },
@@ -29,16 +29,12 @@ const DESCRIBE: &str = "elasticbeanstalk:DescribeEnvironments";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beanstalk<'a>(pub(crate) &'a Aws);
 
-impl Beanstalk<'_> {
-    /// An environment has no settings of its own as a destination: they are those of what runs there.
-    pub(crate) fn destination(self) -> DestinationReading {
-        DestinationReading { sticky: false, settings: BTreeMap::new() }
-    }
-
+impl DestinationOnAws for EnvironmentName {
     /// The instances of an environment, each as well as the whole is; none where there is no such environment.
-    pub(crate) async fn targets(self, name: &str) -> PortResult<Vec<Target>> {
-        let Some(environment) = self.environment(name).await? else { return Ok(Vec::new()) };
-        let resources = self.resources(name).await?;
+    async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>> {
+        let (beanstalk, name) = (Beanstalk(aws), self.as_str());
+        let Some(environment) = beanstalk.environment(name).await? else { return Ok(Vec::new()) };
+        let resources = beanstalk.resources(name).await?;
         let target = |id: &str| Target {
             id: id.to_owned(),
             port: None,
@@ -49,16 +45,19 @@ impl Beanstalk<'_> {
     }
 
     /// The environment's own load balancer, which serves it whatever its domain name is.
-    pub(crate) async fn entrance(self, name: &str) -> PortResult<Option<Entrance>> {
-        let environment = self.environment(name).await?;
+    async fn entrance(&self, aws: &Aws) -> PortResult<Option<Entrance>> {
+        let (beanstalk, name) = (Beanstalk(aws), self.as_str());
+        let environment = beanstalk.environment(name).await?;
         let Some(environment) = environment.filter(|found| !found.endpoint().is_empty()) else { return Ok(None) };
-        let resources = self.resources(name).await?;
+        let resources = beanstalk.resources(name).await?;
         Ok(Some(Entrance {
             url: format!("http://{}", environment.endpoint()),
             load_balancer: resources.load_balancer().map(str::to_owned),
         }))
     }
+}
 
+impl Beanstalk<'_> {
     async fn environment(self, name: &str) -> PortResult<Option<Environment>> {
         Ok(self.environments(&[name]).await?.into_iter().next())
     }
@@ -80,10 +79,11 @@ impl Beanstalk<'_> {
     }
 
     /// The Auto Scaling group of an environment.
-    async fn scaling_group_of(self, name: &str) -> PortResult<String> {
+    async fn scaling_group_of(self, name: &str) -> PortResult<AutoScalingGroup> {
         let resources = self.resources(name).await?;
         let missing = || PortError::NotFound { what: format!("the Auto Scaling group of {}", what(name)) };
-        resources.group().map(str::to_owned).ok_or_else(missing)
+        let group = resources.group().ok_or_else(missing)?.to_owned();
+        Ok(AutoScalingGroup { group })
     }
 }
 

@@ -7,8 +7,8 @@ mod scaling;
 #[cfg(test)]
 mod tests;
 
-use crate::Aws;
-use crate::{json, query};
+use crate::fleet::{GreenOnAws, RunnerOnAws};
+use crate::{Aws, json, query};
 use copy::{require_copyable, require_own_group_only};
 use group::Group;
 use serde_json::{Value, json};
@@ -38,10 +38,11 @@ const PROTECTED_AT_ONCE: usize = 50;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScalingGroups<'a>(pub(crate) &'a Aws);
 
-impl ScalingGroups<'_> {
-    pub(crate) async fn survey(self, green: &AutoScalingGreen, colours: &Colours) -> PortResult<Survey> {
+impl GreenOnAws for AutoScalingGreen {
+    async fn survey(&self, aws: &Aws, colours: &Colours) -> PortResult<Survey> {
+        let (groups, green) = (ScalingGroups(aws), self);
         let names = green.groups.each_ref().map(|name| name.as_str());
-        let found = self.scaling_groups(&names).await?;
+        let found = groups.scaling_groups(&names).await?;
         let blue = find_blue(&found, green, colours.blue.as_str())?;
         require_copyable(blue, colours.blue.as_str())?;
         let name = blue.name();
@@ -53,7 +54,7 @@ impl ScalingGroups<'_> {
         }
         let template = blue.template().ok_or_else(|| copy::no_template(blue))?;
         Ok(Survey {
-            lacking: self.lacking(name, present).await?,
+            lacking: groups.lacking(name, present).await?,
             blue: read(blue),
             green: runner(green_name),
             present: present.map(read),
@@ -62,31 +63,24 @@ impl ScalingGroups<'_> {
             blue_version: BTreeMap::new(),
         })
     }
+}
 
-    pub(crate) async fn scaling(self, name: &str) -> PortResult<Scaling> {
-        Ok(self.scaling_group(name).await?.scaling())
+impl RunnerOnAws for AutoScalingGroup {
+    async fn scaling(&self, aws: &Aws) -> PortResult<Option<Scaling>> {
+        Ok(Some(ScalingGroups(aws).scaling_group(&self.group).await?.scaling()))
     }
 
-    pub(crate) async fn hold_capacity(self, name: &str, hold: &CapacityHold) -> PortResult<()> {
-        self.set_least(name, |present| hold.begun(present)).await
+    async fn hold_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()> {
+        ScalingGroups(aws).set_least(&self.group, |present| hold.begun(present)).await
     }
 
-    pub(crate) async fn free_capacity(self, name: &str, hold: &CapacityHold) -> PortResult<()> {
-        self.set_least(name, |present| hold.ended(present)).await
+    async fn free_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()> {
+        ScalingGroups(aws).set_least(&self.group, |present| hold.ended(present)).await
     }
 
-    /// Sets the least number of instances to what `wanted` makes of the present scaling: no policy goes below it.
-    async fn set_least(self, name: &str, wanted: impl Fn(Scaling) -> Scaling) -> PortResult<()> {
-        let present = self.scaling(name).await?;
-        let least = wanted(present).min_capacity;
-        if least == present.min_capacity {
-            return Ok(());
-        }
-        self.update_group(name, json!({"MinSize": least})).await
-    }
-
-    pub(crate) async fn bring_up(self, order: &GreenOrder, green_name: &str) -> PortResult<()> {
-        let found = self.scaling_groups(&[order.blue.name(), green_name]).await?;
+    async fn bring_up(&self, aws: &Aws, order: &GreenOrder) -> PortResult<()> {
+        let (groups, green_name) = (ScalingGroups(aws), self.group.as_str());
+        let found = groups.scaling_groups(&[order.blue.name(), green_name]).await?;
         let named = |name: &str| found.iter().find(|group| group.name() == name);
         let blue = named(order.blue.name()).ok_or_else(|| PortError::NotFound { what: order.blue.to_string() })?;
         // Somebody may have attached it elsewhere since the release was accepted.
@@ -95,13 +89,13 @@ impl ScalingGroups<'_> {
         match named(green_name) {
             None => {
                 let creation = copy::creation(blue, order, green_name, wanted);
-                match self.0.ec2_autoscaling().call(CREATE_GROUP, &what(green_name), &creation).await {
+                match aws.ec2_autoscaling().call(CREATE_GROUP, &what(green_name), &creation).await {
                     Ok(_) => {}
                     // Another run of this step was first; the next one brings it on from there.
                     Err(PortError::Refused { message, .. }) if message.starts_with("AlreadyExists") => return Ok(()),
                     Err(error) => return Err(error),
                 }
-                self.suspend_processes(green_name, &copy::suspensions(blue, None).0).await?;
+                groups.suspend_processes(green_name, &copy::suspensions(blue, None).0).await?;
             }
             Some(green) if green.is_deleting() => {
                 let message = format!("{} is being deleted", what(green_name));
@@ -109,20 +103,21 @@ impl ScalingGroups<'_> {
             }
             Some(green) => {
                 require_own_group_only(green, order.colours.green.as_str())?;
-                self.attach_group(green, order.colours.green.as_str()).await?;
+                groups.attach_group(green, order.colours.green.as_str()).await?;
                 let (suspended, resumed) = copy::suspensions(blue, Some(green));
-                self.resume_processes(green_name, &resumed).await?;
-                self.suspend_processes(green_name, &suspended).await?;
+                groups.resume_processes(green_name, &resumed).await?;
+                groups.suspend_processes(green_name, &suspended).await?;
                 if copy::differs(green, &wanted) {
-                    self.update_group(green_name, Value::Object(wanted)).await?;
+                    groups.update_group(green_name, Value::Object(wanted)).await?;
                 }
             }
         }
-        self.scale_like_blue(order, green_name).await
+        groups.scale_like_blue(order, green_name).await
     }
 
-    pub(crate) async fn progress_of_green(self, order: &GreenOrder, name: &str) -> PortResult<Progress> {
-        let found = self.scaling_groups(&[name]).await?;
+    async fn progress_of_green(&self, aws: &Aws, order: &GreenOrder) -> PortResult<Progress> {
+        let (groups, name) = (ScalingGroups(aws), self.group.as_str());
+        let found = groups.scaling_groups(&[name]).await?;
         let Some(found) = found.first() else {
             let events = vec![format!("group {name} is not shown yet")];
             return Ok(Progress { desired: 0, running: 0, current: false, failed: None, events });
@@ -132,41 +127,55 @@ impl ScalingGroups<'_> {
         let instances = found.instances();
         let running = instances.iter().filter(runs).count();
         let current = instances.iter().all(|instance| instance.version == version || instance.is_leaving());
-        let events = if running < found.desired() as usize { self.activities(name).await? } else { Vec::new() };
+        let events = if running < found.desired() as usize { groups.activities(name).await? } else { Vec::new() };
         Ok(Progress { desired: found.desired(), running: count(running), current, failed: None, events })
     }
 
-    pub(crate) async fn progress(self, name: &str) -> PortResult<Progress> {
-        let found = self.scaling_group(name).await?;
+    async fn progress(&self, aws: &Aws) -> PortResult<Progress> {
+        let found = ScalingGroups(aws).scaling_group(&self.group).await?;
         let running = count(found.instances().len());
         Ok(Progress { desired: found.desired(), running, current: true, failed: None, events: Vec::new() })
     }
 
-    pub(crate) async fn scale_out(self, name: &str, instances: u32) -> PortResult<()> {
-        let found = self.scaling_group(name).await?;
+    async fn scale_out(&self, aws: &Aws, instances: u32) -> PortResult<()> {
+        let (groups, name) = (ScalingGroups(aws), self.group.as_str());
+        let found = groups.scaling_group(name).await?;
         if found.desired() >= instances {
             return Ok(());
         }
         let most = found.scaling().max_capacity.max(instances);
-        self.update_group(name, json!({"DesiredCapacity": instances, "MaxSize": most})).await
+        groups.update_group(name, json!({"DesiredCapacity": instances, "MaxSize": most})).await
     }
 
     /// Instances that are protected from scaling in are no longer: they would stay.
-    pub(crate) async fn scale_in(self, name: &str) -> PortResult<()> {
-        let found = self.scaling_group(name).await?;
+    async fn scale_in(&self, aws: &Aws) -> PortResult<()> {
+        let (groups, name) = (ScalingGroups(aws), self.group.as_str());
+        let found = groups.scaling_group(name).await?;
         let suspended = found.suspended();
         let raising: Vec<&str> = RAISING.into_iter().filter(|process| !suspended.contains(process)).collect();
-        self.suspend_processes(name, &raising).await?;
+        groups.suspend_processes(name, &raising).await?;
         let instances = found.instances();
         let protected: Vec<&str> = instances.iter().filter(|one| one.protected).map(|one| one.id).collect();
         for ids in protected.chunks(PROTECTED_AT_ONCE) {
             let input = json!({"AutoScalingGroupName": name, "InstanceIds": ids, "ProtectedFromScaleIn": false});
-            self.0.ec2_autoscaling().call("autoscaling:SetInstanceProtection", &what(name), &input).await?;
+            aws.ec2_autoscaling().call("autoscaling:SetInstanceProtection", &what(name), &input).await?;
         }
         if found.desired() == 0 && found.scaling().min_capacity == 0 {
             return Ok(());
         }
-        self.update_group(name, json!({"MinSize": 0, "DesiredCapacity": 0})).await
+        groups.update_group(name, json!({"MinSize": 0, "DesiredCapacity": 0})).await
+    }
+}
+
+impl ScalingGroups<'_> {
+    /// Sets the least number of instances to what `wanted` makes of the present scaling: no policy goes below it.
+    async fn set_least(self, name: &str, wanted: impl Fn(Scaling) -> Scaling) -> PortResult<()> {
+        let present = self.scaling_group(name).await?.scaling();
+        let least = wanted(present).min_capacity;
+        if least == present.min_capacity {
+            return Ok(());
+        }
+        self.update_group(name, json!({"MinSize": least})).await
     }
 
     /// Whether a group's instances are registered in a target group.

@@ -11,15 +11,15 @@ mod tests;
 
 pub(crate) use deployments::ServiceDeployments;
 
-use crate::Aws;
-use crate::json;
+use crate::fleet::{GreenOnAws, RunnerOnAws};
+use crate::{Aws, json};
 use copyable::{require_copyable, require_no_other_way};
 use description::{Deployment, Service};
 use serde_json::{Value, json};
 use teal::fleet::{EcsService, GreenOrder, Runner};
 use teal::plan::{EcsGreen, EcsServiceName};
-use teal::ports::{CapacityHold, PortError, PortResult, Progress, RunnerReading, Survey};
-use teal::route::Destination;
+use teal::ports::{CapacityHold, PortError, PortResult, Progress, RunnerReading, Scaling, Survey};
+use teal::route::{Colours, Destination};
 
 const DESCRIBE_SERVICES: &str = "ecs:DescribeServices";
 const CREATE_SERVICE: &str = "ecs:CreateService";
@@ -30,10 +30,6 @@ pub(crate) const ECS: json::Service =
 
 /// How many of ECS's events about a service are passed on.
 const EVENTS: usize = 3;
-
-/// Pairs of ECS services as what runs the colours.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct EcsServices<'a>(pub(crate) &'a Aws);
 
 /// An order as ECS takes it.
 #[derive(Clone, Copy, Debug)]
@@ -64,34 +60,50 @@ impl<'a> ServiceOrder<'a> {
     }
 }
 
-impl EcsServices<'_> {
-    pub(crate) async fn survey(self, green: &EcsGreen, blue_group: &Destination) -> PortResult<Survey> {
+impl GreenOnAws for EcsGreen {
+    async fn survey(&self, aws: &Aws, colours: &Colours) -> PortResult<Survey> {
+        let (green, blue_group) = (self, &colours.blue);
         let cluster = green.cluster.as_str();
         let names = green.services.each_ref().map(EcsServiceName::as_str);
-        let found = self.0.services(cluster, &names).await?;
+        let found = aws.services(cluster, &names).await?;
         let blue = find_blue(&found, green, blue_group)?;
         require_copyable(blue, blue_group.as_str())?;
         let name = blue.service_name.as_str();
         let green_name = names.into_iter().find(|other| *other != name).unwrap_or_default();
         let present = found.iter().find(|service| service.service_name == green_name && service.is_active());
         present.map_or(Ok(()), require_no_other_way)?;
-        let blue_task = self.0.task_definition(&blue.task_definition).await?;
-        let green_task = self.0.task_definition(green.task_definition.as_str()).await?;
+        let blue_task = aws.task_definition(&blue.task_definition).await?;
+        let green_task = aws.task_definition(green.task_definition.as_str()).await?;
         let (blue_version, green_version) = settings::of_tasks(&blue_task, &green_task);
         Ok(Survey {
             blue: read(cluster, blue),
             green: runner(cluster, green_name),
             present: present.map(|service| read(cluster, service)),
             runs: green.task_definition.to_string(),
-            lacking: self.0.policies_without_alarms(cluster, name, green_name).await?,
+            lacking: aws.policies_without_alarms(cluster, name, green_name).await?,
             green_version,
             blue_version,
         })
     }
+}
 
-    pub(crate) async fn bring_up(self, order: &ServiceOrder<'_>) -> PortResult<()> {
+impl RunnerOnAws for EcsService {
+    async fn scaling(&self, aws: &Aws) -> PortResult<Option<Scaling>> {
+        aws.read_scaling(&self.cluster, &self.service).await
+    }
+
+    async fn hold_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()> {
+        aws.set_scaling(&self.cluster, &self.service, |present| hold.begun(present)).await
+    }
+
+    async fn free_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()> {
+        aws.set_scaling(&self.cluster, &self.service, |present| hold.ended(present)).await
+    }
+
+    async fn bring_up(&self, aws: &Aws, order: &GreenOrder) -> PortResult<()> {
+        let order = &ServiceOrder::new(order, self);
         let names = [order.blue_service, order.green_service];
-        let found = self.0.services(order.cluster, &names).await?;
+        let found = aws.services(order.cluster, &names).await?;
         let named = |name: &str| found.iter().find(|service| service.service_name == name);
         let what = |name: &str| format!("service {name} in cluster {}", order.cluster);
         let blue = named(order.blue_service).filter(|service| service.is_active());
@@ -105,20 +117,21 @@ impl EcsServices<'_> {
                     return Ok(());
                 }
                 if let Some(input) = service::alignment(blue, green, order) {
-                    self.0.ecs().call(UPDATE_SERVICE, &what(order.green_service), &input).await?;
+                    aws.ecs().call(UPDATE_SERVICE, &what(order.green_service), &input).await?;
                 }
             }
             Some(green) if green.status == "DRAINING" => {
                 let message = format!("{} is being deleted and still drains", what(order.green_service));
                 return Err(PortError::Unavailable { call: CREATE_SERVICE, message });
             }
-            _ => self.0.create(blue, order).await?,
+            _ => aws.create(blue, order).await?,
         }
-        self.0.scale_like_blue(order).await
+        aws.scale_like_blue(order).await
     }
 
-    pub(crate) async fn progress_of_green(self, order: &ServiceOrder<'_>) -> PortResult<Progress> {
-        let found = self.0.services(order.cluster, &[order.green_service]).await?.into_iter().find(Service::is_active);
+    async fn progress_of_green(&self, aws: &Aws, order: &GreenOrder) -> PortResult<Progress> {
+        let order = ServiceOrder::new(order, self);
+        let found = aws.services(order.cluster, &[order.green_service]).await?.into_iter().find(Service::is_active);
         let Some(found) = found else {
             // DescribeServices may say MISSING for a while after CreateService.
             let events = vec![format!("service {} is not shown yet", order.green_service)];
@@ -135,34 +148,37 @@ impl EcsServices<'_> {
         Ok(progress)
     }
 
-    pub(crate) async fn progress(self, EcsService { cluster, service }: &EcsService) -> PortResult<Progress> {
-        let found = self.0.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
+    async fn progress(&self, aws: &Aws) -> PortResult<Progress> {
+        let Self { cluster, service } = self;
+        let found = aws.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found =
             found.ok_or_else(|| PortError::NotFound { what: format!("service {service} in cluster {cluster}") })?;
         Ok(progress(&found, found.running_count))
     }
 
-    pub(crate) async fn scale_out(self, EcsService { cluster, service }: &EcsService, tasks: u32) -> PortResult<()> {
+    async fn scale_out(&self, aws: &Aws, tasks: u32) -> PortResult<()> {
+        let Self { cluster, service } = self;
         let what = format!("service {service} in cluster {cluster}");
-        let found = self.0.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
+        let found = aws.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found = found.ok_or_else(|| PortError::NotFound { what: what.clone() })?;
         if found.desired_count >= tasks {
             return Ok(());
         }
         let input = json!({"cluster": cluster, "service": service, "desiredCount": tasks});
-        self.0.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
+        aws.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
     }
 
-    pub(crate) async fn scale_in(self, EcsService { cluster, service }: &EcsService) -> PortResult<()> {
+    async fn scale_in(&self, aws: &Aws) -> PortResult<()> {
+        let Self { cluster, service } = self;
         let what = format!("service {service} in cluster {cluster}");
-        let found = self.0.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
+        let found = aws.services(cluster, &[service]).await?.into_iter().find(Service::is_active);
         let found = found.ok_or_else(|| PortError::NotFound { what: what.clone() })?;
-        self.0.suspend_scaling(cluster, service).await?;
+        aws.suspend_scaling(cluster, service).await?;
         if found.desired_count == 0 {
             return Ok(());
         }
         let input = json!({"cluster": cluster, "service": service, "desiredCount": 0});
-        self.0.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
+        aws.ecs().call(UPDATE_SERVICE, &what, &input).await.map(|_| ())
     }
 }
 

@@ -12,16 +12,17 @@ mod tests;
 
 use crate::Aws;
 use crate::error::port_error;
+use crate::router::{DestinationOnAws, PartOnAws};
 use aws_sdk_elasticloadbalancingv2::types::{self as sdk, TargetHealthStateEnum};
 use std::fmt;
 use teal::plan::{ListenerArn, RuleArn, TargetGroupArn};
 use teal::ports::{DestinationReading, Endpoint, PortError, PortResult, Target, TargetHealth};
-use teal::route::Action;
+use teal::route::{Action, PartReading};
 
 const DESCRIBE_LISTENERS: &str = "elasticloadbalancing:DescribeListeners";
 const DESCRIBE_RULES: &str = "elasticloadbalancing:DescribeRules";
 
-/// Listeners, rules and target groups as the places and destinations of a route.
+/// Listeners and rules as the places of a route.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoadBalancers<'a>(pub(crate) &'a Aws);
 
@@ -38,6 +39,72 @@ impl fmt::Display for Place<'_> {
             Place::Listener(arn) => write!(f, "listener {arn}"),
             Place::Rule(arn) => write!(f, "rule {arn}"),
         }
+    }
+}
+
+/// Where an ARN of Elastic Load Balancing says that weights are set.
+trait PlaceOfArn {
+    fn place(&self) -> Place<'_>;
+}
+
+impl PlaceOfArn for ListenerArn {
+    fn place(&self) -> Place<'_> {
+        Place::Listener(self)
+    }
+}
+
+impl PlaceOfArn for RuleArn {
+    fn place(&self) -> Place<'_> {
+        Place::Rule(self)
+    }
+}
+
+impl<T: PlaceOfArn> PartOnAws for T {
+    async fn actions(&self, aws: &Aws) -> PortResult<Vec<Action>> {
+        LoadBalancers(aws).actions(self.place()).await
+    }
+
+    async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
+        LoadBalancers(aws).reading(self.place()).await
+    }
+
+    async fn set_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<()> {
+        LoadBalancers(aws).set_actions(self.place(), actions).await
+    }
+
+    async fn zones(&self, aws: &Aws) -> PortResult<Vec<String>> {
+        LoadBalancers(aws).zones(self.place()).await
+    }
+
+    async fn endpoint(&self, aws: &Aws) -> PortResult<Endpoint> {
+        LoadBalancers(aws).endpoint(self.place()).await
+    }
+}
+
+impl DestinationOnAws for TargetGroupArn {
+    async fn destination(&self, aws: &Aws) -> PortResult<DestinationReading> {
+        const CALL: &str = "elasticloadbalancing:DescribeTargetGroups";
+        let what = format!("target group {self}");
+        let answer = attempts::read(aws, async || {
+            let request = aws.elb().describe_target_groups().target_group_arns(self.as_str());
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error(CALL, &what, &error))
+        })
+        .await?;
+        let group = answer.target_groups.unwrap_or_default().into_iter().next();
+        let group = group.ok_or(PortError::NotFound { what })?;
+        Ok(target_group::read(&group, &aws.target_group_attributes(self).await?))
+    }
+
+    async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>> {
+        const CALL: &str = "elasticloadbalancing:DescribeTargetHealth";
+        let answer = attempts::read(aws, async || {
+            let request = aws.elb().describe_target_health().target_group_arn(self.as_str());
+            let answer = request.customize().config_override(attempts::once()).send().await;
+            answer.map_err(|error| port_error(CALL, &format!("target group {self}"), &error))
+        })
+        .await?;
+        Ok(answer.target_health_descriptions.unwrap_or_default().iter().filter_map(read_target).collect())
     }
 }
 
@@ -76,31 +143,6 @@ impl LoadBalancers<'_> {
             failed.map_or(Ok(()), Err)
         })
         .await
-    }
-
-    pub(crate) async fn target_group(self, arn: &TargetGroupArn) -> PortResult<DestinationReading> {
-        const CALL: &str = "elasticloadbalancing:DescribeTargetGroups";
-        let what = format!("target group {arn}");
-        let answer = attempts::read(self.0, async || {
-            let request = self.0.elb().describe_target_groups().target_group_arns(arn.as_str());
-            let answer = request.customize().config_override(attempts::once()).send().await;
-            answer.map_err(|error| port_error(CALL, &what, &error))
-        })
-        .await?;
-        let group = answer.target_groups.unwrap_or_default().into_iter().next();
-        let group = group.ok_or(PortError::NotFound { what })?;
-        Ok(target_group::read(&group, &self.0.target_group_attributes(arn).await?))
-    }
-
-    pub(crate) async fn targets(self, group: &TargetGroupArn) -> PortResult<Vec<Target>> {
-        const CALL: &str = "elasticloadbalancing:DescribeTargetHealth";
-        let answer = attempts::read(self.0, async || {
-            let request = self.0.elb().describe_target_health().target_group_arn(group.as_str());
-            let answer = request.customize().config_override(attempts::once()).send().await;
-            answer.map_err(|error| port_error(CALL, &format!("target group {group}"), &error))
-        })
-        .await?;
-        Ok(answer.target_health_descriptions.unwrap_or_default().iter().filter_map(read_target).collect())
     }
 
     pub(crate) async fn zones(self, place: Place<'_>) -> PortResult<Vec<String>> {

@@ -5,10 +5,13 @@
 mod tests;
 mod version;
 
+use crate::fleet::{GreenOnAws, RunnerOnAws};
 use crate::rest::{Request, percent_encoded};
+use crate::router::{DestinationOnAws, PartOnAws};
 use crate::{Aws, json};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use teal::fleet::{GreenOrder, Runner};
 use teal::plan::LambdaGreen;
 use teal::ports::{Endpoint, PortError, PortResult, Progress, RunnerReading, Survey, Target};
 use teal::route::{Action, ActionKind, Colours, Destination, FunctionAlias, FunctionVersion, WeightedDestination};
@@ -32,66 +35,81 @@ pub(crate) struct AliasSeen {
     main: FunctionVersion,
 }
 
-/// Aliases and versions as the places and destinations of a route, and as what runs its colours.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Functions<'a>(pub(crate) &'a Aws);
-
-impl Functions<'_> {
+impl PartOnAws for FunctionAlias {
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetAlias.html>
-    pub(crate) async fn actions(self, alias: &FunctionAlias) -> PortResult<Vec<Action>> {
-        let found = self.0.lambda().call(GET_ALIAS, &in_words(alias), Request::get(alias_path(alias))).await?;
-        let (seen, actions) = read_alias(alias, &found.document())
-            .map_err(|message| PortError::Refused { call: GET_ALIAS, message: format!("alias {alias}: {message}") })?;
-        self.0.remember(alias, seen);
+    async fn actions(&self, aws: &Aws) -> PortResult<Vec<Action>> {
+        let found = aws.lambda().call(GET_ALIAS, &in_words(self), Request::get(alias_path(self))).await?;
+        let (seen, actions) = read_alias(self, &found.document())
+            .map_err(|message| PortError::Refused { call: GET_ALIAS, message: format!("alias {self}: {message}") })?;
+        aws.remember(self, seen);
         Ok(actions)
     }
 
     /// Sets the alias on condition that it is as it was read last: what somebody else has changed since is not written over, and a write
     /// whose answer was lost does no harm when it is tried again.
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html>
-    pub(crate) async fn set_actions(self, alias: &FunctionAlias, actions: &[Action]) -> PortResult<()> {
-        if self.0.seen(alias).is_none() {
-            self.actions(alias).await?;
+    async fn set_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<()> {
+        if aws.seen(self).is_none() {
+            self.actions(aws).await?;
         }
-        let seen = self.0.seen(alias);
+        let seen = aws.seen(self);
         let body = write_alias(actions, seen.as_ref()).map_err(|message| PortError::Refused {
             call: UPDATE_ALIAS,
-            message: format!("alias {alias}: {message}"),
+            message: format!("alias {self}: {message}"),
         })?;
-        let change = Request::json("PUT", alias_path(alias), &body);
-        let done = self.0.lambda().call(UPDATE_ALIAS, &in_words(alias), change).await?;
-        if let Ok((seen, _)) = read_alias(alias, &done.document()) {
-            self.0.remember(alias, seen);
+        let change = Request::json("PUT", alias_path(self), &body);
+        let done = aws.lambda().call(UPDATE_ALIAS, &in_words(self), change).await?;
+        if let Ok((seen, _)) = read_alias(self, &done.document()) {
+            aws.remember(self, seen);
         }
         Ok(())
     }
 
-    /// The version as its one target: healthy once Lambda can invoke it.
-    pub(crate) async fn targets(self, version: &FunctionVersion) -> PortResult<Vec<Target>> {
-        let (health, reason) = version::health(&self.version_configuration(version).await?);
-        Ok(vec![Target { id: version.to_string(), port: None, health, reason }])
-    }
-
     /// An alias has no address: it is invoked by its name.
-    pub(crate) fn endpoint(self, alias: &FunctionAlias) -> PortResult<Endpoint> {
-        Err(PortError::NotFound { what: format!("an address of alias {alias}") })
+    async fn endpoint(&self, _aws: &Aws) -> PortResult<Endpoint> {
+        Err(PortError::NotFound { what: format!("an address of alias {self}") })
     }
+}
 
-    pub(crate) async fn survey(self, _green: &LambdaGreen, colours: &Colours) -> PortResult<Survey> {
+impl DestinationOnAws for FunctionVersion {
+    /// The version as its one target: healthy once Lambda can invoke it.
+    async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>> {
+        let (health, reason) = version::health(&Functions(aws).version_configuration(self).await?);
+        Ok(vec![Target { id: self.to_string(), port: None, health, reason }])
+    }
+}
+
+/// Aliases and versions as the places and destinations of a route, and as what runs its colours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Functions<'a>(pub(crate) &'a Aws);
+
+impl Functions<'_> {
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>
+    async fn version_configuration(self, version: &FunctionVersion) -> PortResult<Value> {
+        let path = format!("{}/configuration?Qualifier={}", function_path(version.function()), version.number());
+        let what = format!("function version {version}");
+        let answer = self.0.lambda().call(GET_CONFIGURATION, &what, Request::get(path)).await?;
+        answer.members(GET_CONFIGURATION)
+    }
+}
+
+impl GreenOnAws for LambdaGreen {
+    async fn survey(&self, aws: &Aws, colours: &Colours) -> PortResult<Survey> {
+        let functions = Functions(aws);
         let [blue, green] = [version_of(&colours.blue)?, version_of(&colours.green)?];
-        let found = self.version_configuration(blue).await?;
-        let wanted = self.version_configuration(green).await?;
+        let found = functions.version_configuration(blue).await?;
+        let wanted = functions.version_configuration(green).await?;
         if let Some(message) = version::why_not_together(&found, &wanted) {
             let message = format!("{blue} and {green} {message}");
             return Err(PortError::Refused { call: GET_CONFIGURATION, message });
         }
         Ok(Survey {
             blue: RunnerReading {
-                runner: teal::fleet::Runner::FunctionVersion(blue.clone()),
+                runner: Runner::FunctionVersion(blue.clone()),
                 desired: 1,
                 settings: BTreeMap::new(),
             },
-            green: teal::fleet::Runner::FunctionVersion(green.clone()),
+            green: Runner::FunctionVersion(green.clone()),
             present: None,
             runs: green.number().to_owned(),
             lacking: Vec::new(),
@@ -99,17 +117,24 @@ impl Functions<'_> {
             blue_version: version::settings(&found),
         })
     }
+}
 
-    pub(crate) async fn progress(self, version: &FunctionVersion) -> PortResult<Progress> {
-        Ok(version::progress(&self.version_configuration(version).await?))
+impl RunnerOnAws for FunctionVersion {
+    /// Lambda runs it on demand.
+    async fn bring_up(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
+        Ok(())
     }
 
-    /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>
-    async fn version_configuration(self, version: &FunctionVersion) -> PortResult<Value> {
-        let path = format!("{}/configuration?Qualifier={}", function_path(version.function()), version.number());
-        let what = format!("function version {version}");
-        let answer = self.0.lambda().call(GET_CONFIGURATION, &what, Request::get(path)).await?;
-        answer.members(GET_CONFIGURATION)
+    async fn progress(&self, aws: &Aws) -> PortResult<Progress> {
+        Ok(version::progress(&Functions(aws).version_configuration(self).await?))
+    }
+
+    async fn scale_out(&self, _aws: &Aws, _units: u32) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn scale_in(&self, _aws: &Aws) -> PortResult<()> {
+        Ok(())
     }
 }
 

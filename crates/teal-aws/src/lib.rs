@@ -21,6 +21,7 @@ mod ecs;
 mod elb;
 mod error;
 mod eventbridge;
+mod external;
 mod fleet;
 mod http;
 mod json;

@@ -1,54 +1,61 @@
-//! Which adapter serves which kind of route. Every kind of part and of destination stands here, so that adding one makes the compiler ask
-//! for its adapter.
+//! What every adapter of a route does, and the one place where it is chosen.
 
 use crate::Aws;
-use crate::appconfig::Flags;
-use crate::beanstalk::{self, Beanstalk};
-use crate::elb::{LoadBalancers, Place};
-use crate::lambda::Functions;
-use std::collections::BTreeMap;
-use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Router, Target, TargetHealth};
+use teal::ports::{DestinationReading, Endpoint, Entrance, PortResult, Router, Target};
 use teal::route::{Action, Destination, PartReading, PartRef};
+use teal::{for_destination, for_part};
+
+/// One kind of place where weights are set: see the methods of [`Router`]. Those that are given here are right for one before which nothing
+/// decides, and which no metrics tell apart by zone.
+pub(crate) trait PartOnAws {
+    async fn actions(&self, aws: &Aws) -> PortResult<Vec<Action>>;
+
+    async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
+        Ok(PartReading { actions: self.actions(aws).await?, ..PartReading::default() })
+    }
+
+    async fn set_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<()>;
+
+    async fn restore_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<Option<String>> {
+        self.set_actions(aws, actions).await.map(|()| None)
+    }
+
+    async fn zones(&self, _aws: &Aws) -> PortResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn endpoint(&self, aws: &Aws) -> PortResult<Endpoint>;
+}
+
+/// One kind of what traffic can be sent to: see the methods of [`Router`]. Those that are given here are right for one without settings of
+/// its own, to which the route is the only way.
+pub(crate) trait DestinationOnAws {
+    async fn destination(&self, _aws: &Aws) -> PortResult<DestinationReading> {
+        Ok(DestinationReading::default())
+    }
+
+    async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>>;
+
+    async fn entrance(&self, _aws: &Aws) -> PortResult<Option<Entrance>> {
+        Ok(None)
+    }
+}
 
 impl Router for Aws {
     async fn actions(&self, part: &PartRef) -> PortResult<Vec<Action>> {
-        match part {
-            PartRef::Listener(arn) => LoadBalancers(self).actions(Place::Listener(arn)).await,
-            PartRef::Rule(arn) => LoadBalancers(self).actions(Place::Rule(arn)).await,
-            PartRef::Flag(flag) => Flags(self).flag_actions(flag).await,
-            PartRef::Cname(cname) => Beanstalk(self).actions(cname).await,
-            PartRef::Alias(alias) => Functions(self).actions(alias).await,
-        }
+        for_part!(part, it => it.actions(self).await)
     }
 
     async fn reading(&self, part: &PartRef) -> PortResult<PartReading> {
-        match part {
-            PartRef::Listener(arn) => LoadBalancers(self).reading(Place::Listener(arn)).await,
-            PartRef::Rule(arn) => LoadBalancers(self).reading(Place::Rule(arn)).await,
-            // Nothing decides before a flag, a name or an alias does.
-            PartRef::Flag(_) | PartRef::Cname(_) | PartRef::Alias(_) => {
-                Ok(PartReading { actions: self.actions(part).await?, ..PartReading::default() })
-            }
-        }
+        for_part!(part, it => it.reading(self).await)
     }
 
     async fn set_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<()> {
-        match part {
-            PartRef::Listener(arn) => LoadBalancers(self).set_actions(Place::Listener(arn), actions).await,
-            PartRef::Rule(arn) => LoadBalancers(self).set_actions(Place::Rule(arn), actions).await,
-            PartRef::Flag(flag) => Flags(self).set_flag(flag, actions).await,
-            PartRef::Cname(cname) => Beanstalk(self).set_actions(cname, actions).await,
-            PartRef::Alias(alias) => Functions(self).set_actions(alias, actions).await,
-        }
+        for_part!(part, it => it.set_actions(self, actions).await)
     }
 
     async fn restore_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<Option<String>> {
-        match part {
-            PartRef::Listener(_) | PartRef::Rule(_) | PartRef::Cname(_) | PartRef::Alias(_) => {
-                self.set_actions(part, actions).await.map(|()| None)
-            }
-            PartRef::Flag(flag) => Flags(self).restore_flag(flag, actions).await,
-        }
+        for_part!(part, it => it.restore_actions(self, actions).await)
     }
 
     fn restoring_for(&self, requests: u64) {
@@ -56,53 +63,22 @@ impl Router for Aws {
     }
 
     async fn destination(&self, destination: &Destination) -> PortResult<DestinationReading> {
-        match destination {
-            Destination::TargetGroup(arn) => LoadBalancers(self).target_group(arn).await,
-            // The rule that deals users keeps them: by their key, which is no stickiness beyond the weights.
-            Destination::Flag(_) => Ok(DestinationReading { sticky: false, settings: BTreeMap::new() }),
-            Destination::Environment(_) => Ok(Beanstalk(self).destination()),
-            // What may differ between two versions is in the survey of the fleet.
-            Destination::FunctionVersion(_) => Ok(DestinationReading { sticky: false, settings: BTreeMap::new() }),
-        }
+        for_destination!(destination, it => it.destination(self).await)
     }
 
     async fn targets(&self, destination: &Destination) -> PortResult<Vec<Target>> {
-        match destination {
-            Destination::TargetGroup(arn) => LoadBalancers(self).targets(arn).await,
-            // Whatever serves the one state serves the other.
-            Destination::Flag(state) => Ok(vec![Target {
-                id: state.word().to_owned(),
-                port: None,
-                health: TargetHealth::Healthy,
-                reason: None,
-            }]),
-            Destination::Environment(name) => Beanstalk(self).targets(name.as_str()).await,
-            Destination::FunctionVersion(version) => Functions(self).targets(version).await,
-        }
+        for_destination!(destination, it => it.targets(self).await)
     }
 
     async fn entrance(&self, destination: &Destination) -> PortResult<Option<Entrance>> {
-        match destination {
-            Destination::TargetGroup(_) | Destination::Flag(_) | Destination::FunctionVersion(_) => Ok(None),
-            Destination::Environment(name) => Beanstalk(self).entrance(name.as_str()).await,
-        }
+        for_destination!(destination, it => it.entrance(self).await)
     }
 
     async fn zones(&self, part: &PartRef) -> PortResult<Vec<String>> {
-        match part {
-            PartRef::Listener(arn) => LoadBalancers(self).zones(Place::Listener(arn)).await,
-            PartRef::Rule(arn) => LoadBalancers(self).zones(Place::Rule(arn)).await,
-            PartRef::Flag(_) | PartRef::Cname(_) | PartRef::Alias(_) => Ok(Vec::new()),
-        }
+        for_part!(part, it => it.zones(self).await)
     }
 
     async fn endpoint(&self, part: &PartRef) -> PortResult<Endpoint> {
-        match part {
-            PartRef::Listener(arn) => LoadBalancers(self).endpoint(Place::Listener(arn)).await,
-            PartRef::Rule(arn) => LoadBalancers(self).endpoint(Place::Rule(arn)).await,
-            PartRef::Flag(flag) => Err(PortError::NotFound { what: format!("an address of {flag}") }),
-            PartRef::Cname(cname) => Ok(beanstalk::endpoint(cname)),
-            PartRef::Alias(alias) => Functions(self).endpoint(alias),
-        }
+        for_part!(part, it => it.endpoint(self).await)
     }
 }

@@ -94,7 +94,7 @@ async fn ask_fleet(aws: &Aws, asked: &mut Asked) {
     let found = Scaling { min_capacity: 1, max_capacity: 9, scale_in_suspended: false };
     let hold = CapacityHold::of(found, 3);
     for green in greens() {
-        asked.note(format!("survey {}", green.field()), aws.survey(&green, &colours())).await;
+        asked.note(format!("survey {}", green.path()), aws.survey(&green, &colours())).await;
     }
     for runner in runners() {
         asked.note(format!("scaling {runner}"), aws.scaling(&runner)).await;

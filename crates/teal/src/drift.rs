@@ -115,7 +115,7 @@ impl RouteLeft {
                 closed_told_at: None,
             })
         };
-        let kept = release.route.iter().filter(|part| part.part.kind().is_kept_between_releases());
+        let kept = release.route.iter().filter(|part| part.part.facts().is_kept_between_releases);
         kept.filter_map(left).collect()
     }
 

@@ -1,172 +1,66 @@
 //! The fleet: what runs the colours.
+//!
+//! A kind of fleet is a file here and a line of [`fleets!`]; its adapter is a file of its own.
 
+mod auto_scaling;
+mod beanstalk;
+mod ecs;
 mod external;
+mod kind;
+mod lambda;
 
-pub use external::External;
+pub use auto_scaling::{AutoScalingGreen, AutoScalingGroup, AutoScalingGroupName, LaunchTemplateVersion};
+pub use beanstalk::{
+    BeanstalkEnvironment, BeanstalkGreen, EnvironmentDomain, EnvironmentName, FormerBlue, VersionLabel,
+};
+pub use ecs::{Cluster, EcsGreen, EcsService, EcsServiceName, TaskDefinition};
+pub use external::{External, ExternalGreen};
+pub(crate) use kind::{FleetFacts, PlannedGreen};
+pub use kind::{RunnerFacts, RunsColour};
+pub use lambda::{FunctionVersionNumber, LambdaGreen};
 
 use crate::ports::CapacityHold;
 use crate::route::{Colour, Colours, Destination, FunctionVersion};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What runs a colour. Its size is counted in units, whatever a unit is: a task, an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Runner {
-    /// A service of Amazon ECS.
-    Ecs(EcsService),
-    /// Whatever somebody else registers at a destination.
-    External(Destination),
-    /// A group of EC2 Auto Scaling.
-    AutoScaling(AutoScalingGroup),
-    /// An environment of Elastic Beanstalk.
-    Beanstalk(BeanstalkEnvironment),
+kind::fleets! { ($)
+    /// A pair of ECS services, one behind each target group.
+    Ecs(EcsGreen) run by Ecs(EcsService);
+    /// Whatever somebody else brings up: Teal waits until enough of green's targets are healthy, shifts the traffic, and neither brings up
+    /// nor takes in anything. What is registered for green when the release starts must be of the new version.
+    External(ExternalGreen) run by External(Destination);
+    /// A pair of EC2 Auto Scaling groups, one behind each target group.
+    AutoScaling(AutoScalingGreen) run by AutoScaling(AutoScalingGroup);
+    /// A pair of Elastic Beanstalk environments, which swap their domain names or stand behind each target group.
+    Beanstalk(BeanstalkGreen) run by Beanstalk(BeanstalkEnvironment);
     /// A published version of a Lambda function.
-    FunctionVersion(FunctionVersion),
-}
-
-/// A service of Amazon ECS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EcsService {
-    /// Name or ARN.
-    pub cluster: String,
-    pub service: String,
-}
-
-/// A group of EC2 Auto Scaling.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AutoScalingGroup {
-    pub group: String,
-}
-
-/// An environment of Elastic Beanstalk.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BeanstalkEnvironment {
-    pub environment: String,
-    /// Whether it is left when it has no traffic any more: blue where the plan says so, green where it was there before the release.
-    pub kept: bool,
+    Lambda(LambdaGreen) run by FunctionVersion(FunctionVersion);
 }
 
 impl Runner {
     /// What people call it, and metrics that have it as a dimension.
     #[must_use]
     pub fn name(&self) -> &str {
-        match self {
-            Runner::Ecs(ecs) => &ecs.service,
-            Runner::External(destination) => destination.name(),
-            Runner::AutoScaling(scaling) => &scaling.group,
-            Runner::Beanstalk(beanstalk) => &beanstalk.environment,
-            Runner::FunctionVersion(version) => version.as_str(),
-        }
+        for_runner!(self, it => it.name())
     }
 
-    /// What kind of thing it is, in words.
+    /// What the rest of Teal must know of it.
     #[must_use]
-    pub const fn noun(&self) -> &'static str {
-        match self {
-            Runner::Ecs(_) => "service",
-            Runner::External(destination) => destination.noun(),
-            Runner::AutoScaling(_) => "group",
-            Runner::Beanstalk(_) => "environment",
-            Runner::FunctionVersion(_) => "function version",
-        }
-    }
-
-    /// What it is made of.
-    #[must_use]
-    pub const fn units(&self) -> &'static str {
-        match self {
-            Runner::Ecs(_) => "tasks",
-            Runner::External(_) => "targets",
-            Runner::AutoScaling(_) | Runner::Beanstalk(_) => "instances",
-            Runner::FunctionVersion(_) => "execution environments",
-        }
-    }
-
-    /// What a version of it is: what its units are made from.
-    #[must_use]
-    pub const fn version_noun(&self) -> &'static str {
-        match self {
-            Runner::Ecs(_) => "task definition",
-            Runner::External(_) => "version",
-            Runner::AutoScaling(_) => "launch template version",
-            Runner::Beanstalk(_) => "application version",
-            Runner::FunctionVersion(_) => "function version",
-        }
-    }
-
-    /// Who brings its units up.
-    #[must_use]
-    pub const fn system(&self) -> &'static str {
-        match self {
-            Runner::Ecs(_) => "ECS",
-            Runner::External(_) => "its owner",
-            Runner::AutoScaling(_) => "EC2 Auto Scaling",
-            Runner::Beanstalk(_) => "Elastic Beanstalk",
-            Runner::FunctionVersion(_) => "Lambda",
-        }
-    }
-
-    /// Whether there is anything of it to bring up and to take in.
-    #[must_use]
-    pub const fn has_units(&self) -> bool {
-        match self {
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) | Runner::FunctionVersion(_) => true,
-            Runner::External(destination) => destination.has_units(),
-        }
-    }
-
-    /// Whether Teal brings its units up and takes them in; otherwise somebody else does.
-    #[must_use]
-    pub const fn is_sized_by_teal(&self) -> bool {
-        match self {
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => true,
-            Runner::External(_) | Runner::FunctionVersion(_) => false,
-        }
-    }
-
-    /// Why it is not taken in when it has no traffic any more; `None` where Teal takes it in.
-    #[must_use]
-    pub const fn left_because(&self) -> Option<&'static str> {
-        match self {
-            Runner::Beanstalk(BeanstalkEnvironment { kept: true, .. }) => Some("it is to stay"),
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => None,
-            Runner::External(_) => Some("Teal did not bring it up, so taking it in is its owner's"),
-            Runner::FunctionVersion(_) => Some("without traffic it costs nothing"),
-        }
+    pub fn facts(&self) -> RunnerFacts {
+        for_runner!(self, it => it.facts())
     }
 
     /// Who brings it up, in words, with what it must have by then; `None` where Teal orders it.
     #[must_use]
     pub fn comes_by_itself(&self, desired: u32) -> Option<String> {
-        match self {
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::Beanstalk(_) => None,
-            Runner::External(destination) if !destination.has_units() => {
-                Some(format!("green is {self}: there is nothing to bring up"))
-            }
-            Runner::External(_) => {
-                Some(format!("green is brought up by somebody else: {self} must have {desired} healthy targets"))
-            }
-            Runner::FunctionVersion(_) => Some(format!("green is {self}, which {} runs on demand", self.system())),
-        }
-    }
-
-    /// Whether it must be brought on while it comes up: some of what is ordered can only be done when it is there.
-    #[must_use]
-    pub const fn comes_in_stages(&self) -> bool {
-        match self {
-            Runner::Beanstalk(_) => true,
-            Runner::Ecs(_) | Runner::AutoScaling(_) | Runner::External(_) | Runner::FunctionVersion(_) => false,
-        }
+        for_runner!(self, it => it.comes_by_itself(desired))
     }
 }
 
 impl fmt::Display for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.noun(), self.name())
+        write!(f, "{} {}", self.facts().noun, self.name())
     }
 }
 

@@ -6,41 +6,31 @@
 
 mod account;
 mod afterwards;
-mod alias;
-mod arn;
-mod check;
+pub(crate) mod arn;
+pub(crate) mod check;
 mod cloudwatch;
 pub mod defaults;
-mod flag;
-mod green;
 mod judge;
 pub mod limits;
 mod logs;
 mod metrics;
-mod name;
+pub(crate) mod name;
 mod parameter;
-mod problem;
+pub(crate) mod problem;
 mod reference;
 mod shifted;
-mod texts;
+pub(crate) mod texts;
 mod traffic;
 mod url;
 mod validate;
 
 pub use account::{Account, ExternalId, ReleaseRoleArn};
 pub use afterwards::Afterwards;
-pub use alias::{AliasName, AliasRoute, LambdaFunctionName};
 pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
 pub use check::CheckedPlan;
 pub use cloudwatch::{
     COLOUR_PLACEHOLDERS, CloudWatchName, CloudWatchPair, ColouredName, CountMath, CountMetric, CountSeries,
     CountStatistic, LOAD_BALANCER_PLACEHOLDER, MathExpression, MathId,
-};
-pub use flag::{AppConfigId, FlagKey, FlagRoute, Turn};
-pub use green::{
-    AutoScalingGreen, AutoScalingGroupName, BeanstalkGreen, Cluster, EcsGreen, EcsServiceName, EnvironmentDomain,
-    EnvironmentName, ExternalGreen, FormerBlue, FunctionVersionNumber, Green, LambdaGreen, LaunchTemplateVersion,
-    TaskDefinition, VersionLabel,
 };
 pub use judge::{
     AdvanceOn, AlarmName, InsufficientAction, Judge, LatencyLimit, Limits, OnInsufficient, Percentile, ShareLimit,
@@ -52,11 +42,20 @@ pub use parameter::{ParameterPath, WeightParameter};
 pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{Beside, PlanRef, StoredStart};
 pub use shifted::{AppSpec, CodeDeployName, CodeDeployShift, EcsShift, ShiftedBy};
-pub use traffic::{AlbRoute, CnameRoute, InstanceTest, NlbRoute, RoutePlan, TestRoute, Traffic};
+pub use traffic::{InstanceTest, RoutePlan, TestRoute, Traffic};
 pub use url::{BaseUrl, why_refused};
 pub use validate::{
     CheckPath, CodeBuildCheck, Expectation, FunctionName, HeaderName, HeaderValue, HttpCheck, LambdaCheck, Method,
     ProjectName, Validate, VariableName, VariableValue,
+};
+
+pub use crate::fleet::{
+    AutoScalingGreen, AutoScalingGroupName, BeanstalkGreen, Cluster, EcsGreen, EcsServiceName, EnvironmentDomain,
+    EnvironmentName, ExternalGreen, FormerBlue, FunctionVersionNumber, Green, LambdaGreen, LaunchTemplateVersion,
+    TaskDefinition, VersionLabel,
+};
+pub use crate::route::{
+    AlbRoute, AliasName, AliasRoute, AppConfigId, CnameRoute, FlagKey, FlagRoute, LambdaFunctionName, NlbRoute, Turn,
 };
 
 use crate::route::Named;

@@ -2,50 +2,48 @@
 
 mod action;
 mod ahead;
+mod alb;
+mod cname;
 mod colours;
 mod destination;
 mod difference;
 mod flag;
-mod function;
-mod kind;
+pub(crate) mod kind;
+mod lambda;
 mod meter;
+mod nlb;
 pub(crate) mod pattern;
 
 pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
 pub use ahead::{Condition, PartReading, RuleAhead};
+pub use alb::{AlbRoute, WEIGHTS_KNOWN_WITHIN};
+pub use cname::{CnamePart, CnameRoute};
 pub use colours::{Colour, Colours, Named, NotShiftable, attach, attach_blue, discover};
-pub use destination::Destination;
+pub use destination::{Destination, DestinationKind};
 pub use difference::{Difference, differences, differences_beside_pair};
-pub use flag::{FlagRef, FlagState};
-pub use function::{FunctionAlias, FunctionVersion};
-pub use kind::{Granularity, RouteKind, WEIGHTS_KNOWN_WITHIN};
+pub use flag::{AppConfigId, FlagKey, FlagRef, FlagRoute, FlagState, Turn};
+pub use kind::{Granularity, GreenReached, MovedBy, RouteFacts};
+pub use lambda::{AliasName, AliasRoute, FunctionAlias, FunctionVersion, LambdaFunctionName};
 pub use meter::{Meter, Outcome, RequestMetrics};
+pub use nlb::NlbRoute;
 
-use crate::plan::{EnvironmentDomain, EnvironmentName, ListenerArn, RuleArn};
+use crate::plan::{ListenerArn, RuleArn};
 use crate::units::Share;
+use kind::{SplitsTraffic, kinds_of_routes, routes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// One place where weights are set: the default action of a listener, a rule, an alias of a function. Each kind of route has its own kinds of places.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PartRef {
-    Listener(ListenerArn),
-    Rule(RuleArn),
-    /// The percentage of a feature flag.
-    Flag(FlagRef),
-    /// A domain name that one of two environments has.
-    Cname(Box<CnamePart>),
-    Alias(FunctionAlias),
-}
+routes!(kinds_of_routes);
 
-/// A domain name that one of two Elastic Beanstalk environments has.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CnamePart {
-    pub name: EnvironmentDomain,
-    pub environments: [EnvironmentName; 2],
+kind::parts! { ($)
+    Listener(ListenerArn);
+    Rule(RuleArn);
+    /// The percentage of a feature flag.
+    Flag(FlagRef);
+    /// A domain name that one of two environments has.
+    Cname(Box<CnamePart>);
+    Alias(FunctionAlias);
 }
 
 impl PartRef {
@@ -54,38 +52,31 @@ impl PartRef {
     /// publishes metrics about a domain name: they are its environments'.
     #[must_use]
     pub fn name_in_metrics(&self) -> &str {
-        match self {
-            PartRef::Listener(arn) => arn.load_balancer(),
-            PartRef::Rule(arn) => arn.load_balancer(),
-            PartRef::Flag(flag) => flag.as_str(),
-            PartRef::Cname(cname) => cname.name.as_str(),
-            PartRef::Alias(alias) => alias.as_str(),
-        }
+        for_part!(self, it => it.name_in_metrics())
     }
 
     /// Of which kind of route it is.
     #[must_use]
     pub fn kind(&self) -> RouteKind {
-        match self {
-            PartRef::Listener(arn) if arn.is_of_network_load_balancer() => RouteKind::Nlb,
-            PartRef::Listener(_) | PartRef::Rule(_) => RouteKind::Alb,
-            PartRef::Flag(_) => RouteKind::Flag,
-            PartRef::Cname(_) => RouteKind::Cname,
-            PartRef::Alias(_) => RouteKind::Lambda,
-        }
+        for_part!(self, it => it.kind())
+    }
+
+    /// What the rest of Teal must know of its kind of route.
+    #[must_use]
+    pub fn facts(&self) -> &'static RouteFacts {
+        self.kind().facts()
     }
 
     /// What names it among all parts of all routes of one account, for locks (see [`key_in`]): the ARN of a listener or rule, a flag's whole name, a domain name,
     /// `function:alias`.
     #[must_use]
     pub fn key(&self) -> &str {
-        match self {
-            PartRef::Listener(arn) => arn.as_str(),
-            PartRef::Rule(arn) => arn.as_str(),
-            PartRef::Flag(flag) => flag.as_str(),
-            PartRef::Cname(cname) => cname.name.as_str(),
-            PartRef::Alias(alias) => alias.as_str(),
-        }
+        for_part!(self, it => it.key())
+    }
+
+    /// The parameter that stack templates set it by, below a path, and its value: where it is one and not the weights of a pair.
+    pub(crate) fn parameter(&self, serving: &Destination) -> Option<(String, String)> {
+        for_part!(self, it => it.parameter(serving))
     }
 }
 
@@ -100,13 +91,7 @@ pub fn key_in(account: Option<&str>, key: &str) -> String {
 
 impl fmt::Display for PartRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PartRef::Listener(arn) => write!(f, "listener {arn}"),
-            PartRef::Rule(arn) => write!(f, "rule {arn}"),
-            PartRef::Flag(flag) => write!(f, "flag {flag}"),
-            PartRef::Cname(cname) => write!(f, "domain name {}", cname.name),
-            PartRef::Alias(alias) => write!(f, "alias {alias}"),
-        }
+        write!(f, "{} {}", for_part!(self, it => it.noun()), self.key())
     }
 }
 
@@ -152,7 +137,7 @@ impl RoutePart {
     pub fn on_blue(&self, found: &[Action], colours: &Colours) -> Option<Vec<Action>> {
         let kind = self.part.kind();
         let is_of_pair = |group: &WeightedDestination| [&colours.blue, &colours.green].contains(&&group.destination);
-        if !kind.lists_idle() && !found.iter().flat_map(Action::groups).all(is_of_pair) {
+        if !kind.facts().lists_idle && !found.iter().flat_map(Action::groups).all(is_of_pair) {
             // Somebody else's version has a share that the pair's weights would take away.
             return None;
         }
@@ -181,7 +166,7 @@ fn complete<'a>(
     destinations: impl IntoIterator<Item = &'a Destination>,
 ) -> Vec<Action> {
     let mut actions = actions.to_vec();
-    if kind.lists_idle() {
+    if kind.facts().lists_idle {
         return actions;
     }
     let groups = actions.iter_mut().find_map(|action| match &mut action.kind {
@@ -201,7 +186,7 @@ fn complete<'a>(
 
 /// A list as a route of this kind lists it.
 fn as_listed(kind: RouteKind, mut actions: Vec<Action>) -> Vec<Action> {
-    if !kind.lists_idle() {
+    if !kind.facts().lists_idle {
         for action in &mut actions {
             if let ActionKind::Forward { groups, .. } = &mut action.kind {
                 groups.retain(|group| group.weight > 0);

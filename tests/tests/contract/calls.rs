@@ -25,6 +25,9 @@ enum Call<'a> {
     Function { module: Option<&'a str>, name: &'a str },
 }
 
+/// Whose methods are followed: the world's, also where a newtype holds it (`self.0`), and those of adapters by the names that they have there.
+const FOLLOWED: [&str; 8] = ["self", "0", "step", "aws", "it", "beanstalk", "functions", "groups"];
+
 /// What a transaction does to its items needs permissions of its own: how the adapter writes it, and the action.
 const IN_TRANSACTIONS: [(&str, &str); 2] =
     [("Put::builder()", "dynamodb:PutItem"), ("Delete::builder()", "dynamodb:DeleteItem")];
@@ -100,8 +103,9 @@ impl Graph {
             }
             for call in calls(&self.0[file].bodies[name]) {
                 match call {
-                    // `self.0` is what a newtype around the world holds.
-                    Call::Method { receiver: "self" | "step" | "0", name } => open.extend(self.everywhere(name)),
+                    Call::Method { receiver, name } if FOLLOWED.contains(&receiver) => {
+                        open.extend(self.everywhere(name));
+                    }
                     Call::Method { .. } => {}
                     Call::Function { module: None | Some("Self"), name } => {
                         let here = self.0[file].bodies.get_key_value(name).map(|(name, _)| vec![(file, name.as_str())]);
@@ -170,8 +174,10 @@ fn calls(body: &str) -> Vec<Call<'_>> {
             continue;
         }
         found.push(match (before.strip_suffix('.'), before.strip_suffix("::")) {
-            // A newtype made for the call: `EcsServices(self).survey(`.
-            (Some(before), _) if before.ends_with("(self)") => Call::Method { receiver: "self", name },
+            // A newtype made for the call: `Functions(aws).version_configuration(`.
+            (Some(before), _) if before.ends_with("(self)") || before.ends_with("(aws)") => {
+                Call::Method { receiver: "self", name }
+            }
             (Some(before), _) => Call::Method { receiver: last_word(before).1, name },
             (None, Some(before)) => Call::Function { module: Some(last_word(before).1), name },
             (None, None) => Call::Function { module: None, name },

@@ -9,6 +9,8 @@
 
 use super::environment::Environment;
 use super::{Beanstalk, DESCRIBE, what};
+use crate::Aws;
+use crate::router::PartOnAws;
 use std::time::{Duration, Instant};
 use teal::ports::{Endpoint, PortError, PortResult};
 use teal::route::{Action, ActionKind, CnamePart, Destination, WeightedDestination};
@@ -23,17 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long from one look at a swap to the next.
 const POLL: Span = Span::seconds(2);
 
-impl Beanstalk<'_> {
+impl PartOnAws for CnamePart {
     /// Who has the name, as a forward action: everything goes there.
-    pub(crate) async fn actions(self, part: &CnamePart) -> PortResult<Vec<Action>> {
-        let found = self.pair(part).await?;
-        Ok(vec![forward(part, named(part, &found)?)])
+    async fn actions(&self, aws: &Aws) -> PortResult<Vec<Action>> {
+        let found = Beanstalk(aws).pair(self).await?;
+        Ok(vec![forward(self, named(self, &found)?)])
     }
 
     /// Gives the name to the environment that has all the weight.
-    pub(crate) async fn set_actions(self, part: &CnamePart, actions: &[Action]) -> PortResult<()> {
+    async fn set_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<()> {
+        let (beanstalk, part) = (Beanstalk(aws), self);
         let wanted = destined(actions)?;
-        let found = self.pair(part).await?;
+        let found = beanstalk.pair(part).await?;
         let present = named(part, &found)?;
         if present == wanted {
             return Ok(());
@@ -49,10 +52,17 @@ impl Beanstalk<'_> {
             "SourceEnvironmentId": id(present),
             "DestinationEnvironmentId": id(wanted),
         });
-        self.0.beanstalk_once().call(SWAP, &what(wanted), &input).await?;
-        self.wait_for_swap(part, wanted).await
+        aws.beanstalk_once().call(SWAP, &what(wanted), &input).await?;
+        beanstalk.wait_for_swap(part, wanted).await
     }
 
+    /// Where clients come in.
+    async fn endpoint(&self, _aws: &Aws) -> PortResult<Endpoint> {
+        Ok(Endpoint { url: format!("http://{}", self.name), headers: Vec::new(), paths: Vec::new() })
+    }
+}
+
+impl Beanstalk<'_> {
     async fn wait_for_swap(self, part: &CnamePart, wanted: &str) -> PortResult<()> {
         let begun = Instant::now();
         let pause = self.0.clock().real(POLL);
@@ -74,11 +84,6 @@ impl Beanstalk<'_> {
     async fn pair(self, part: &CnamePart) -> PortResult<Vec<Environment>> {
         self.environments(&part.environments.each_ref().map(|name| name.as_str())).await
     }
-}
-
-/// Where clients come in.
-pub(crate) fn endpoint(part: &CnamePart) -> Endpoint {
-    Endpoint { url: format!("http://{}", part.name), headers: Vec::new(), paths: Vec::new() }
 }
 
 /// The environment that has the name. While both are being changed, as they are by a swap, nobody knows.

@@ -2,11 +2,13 @@
 
 use super::environment::{Environment, text};
 use super::{Beanstalk, DESCRIBE, number_of, what};
+use crate::Aws;
 use crate::ec2_autoscaling::ScalingGroups;
+use crate::fleet::{GreenOnAws, RunnerOnAws};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use teal::fleet::{BeanstalkEnvironment, GreenOrder, Runner};
+use teal::fleet::{AutoScalingGroup, BeanstalkEnvironment, GreenOrder, Runner};
 use teal::plan::{BeanstalkGreen, FormerBlue};
 use teal::ports::{CapacityHold, PortError, PortResult, Progress, RunnerReading, Scaling, Survey};
 use teal::route::{Colours, Destination};
@@ -20,10 +22,11 @@ const EVENTS: u32 = 3;
 /// Where an application keeps what often is secret.
 const VARIABLES: &str = "aws:elasticbeanstalk:application:environment";
 
-impl Beanstalk<'_> {
-    pub(crate) async fn survey(self, green: &BeanstalkGreen, colours: &Colours) -> PortResult<Survey> {
-        let [blue_name, green_name] = self.names_by_colour(green, colours).await?;
-        let found = self.environments(&[&blue_name, &green_name]).await?;
+impl GreenOnAws for BeanstalkGreen {
+    async fn survey(&self, aws: &Aws, colours: &Colours) -> PortResult<Survey> {
+        let (beanstalk, green) = (Beanstalk(aws), self);
+        let [blue_name, green_name] = beanstalk.names_by_colour(green, colours).await?;
+        let found = beanstalk.environments(&[&blue_name, &green_name]).await?;
         let named = |name: &str| found.iter().find(|environment| environment.name() == name);
         let blue = named(&blue_name).ok_or_else(|| PortError::NotFound { what: what(&blue_name) })?;
         let present = named(&green_name);
@@ -31,10 +34,10 @@ impl Beanstalk<'_> {
         if let Some(present) = present {
             require_usable(present, blue)?;
         }
-        self.require_version(blue.application(), green.version_label.as_str()).await?;
+        beanstalk.require_version(blue.application(), green.version_label.as_str()).await?;
         let by_name = matches!(colours.blue, Destination::Environment(_));
         let blue_settings = match by_name || present.is_some() {
-            true => self.configuration(blue).await?,
+            true => beanstalk.configuration(blue).await?,
             false => BTreeMap::new(),
         };
         if by_name {
@@ -42,11 +45,11 @@ impl Beanstalk<'_> {
         }
         // Without a green there is nothing to compare them with.
         let [blue_settings, green_settings] = match present {
-            Some(present) => [blue_settings, self.configuration(present).await?],
+            Some(present) => [blue_settings, beanstalk.configuration(present).await?],
             None => Default::default(),
         };
         let reading = |runner: Runner, desired, settings| RunnerReading { runner, desired, settings };
-        let desired = number_of(self.resources(&blue_name).await?.instances().len());
+        let desired = number_of(beanstalk.resources(&blue_name).await?.instances().len());
         let green_runner = runner(&green_name, present.is_some());
         Ok(Survey {
             blue: reading(runner(&blue_name, green.blue == FormerBlue::Keep), desired, blue_settings),
@@ -64,22 +67,25 @@ impl Beanstalk<'_> {
             blue_version: BTreeMap::new(),
         })
     }
+}
 
-    pub(crate) async fn scaling(self, name: &str) -> PortResult<Scaling> {
-        ScalingGroups(self.0).scaling(&self.scaling_group_of(name).await?).await
+impl RunnerOnAws for BeanstalkEnvironment {
+    async fn scaling(&self, aws: &Aws) -> PortResult<Option<Scaling>> {
+        Beanstalk(aws).scaling_group_of(&self.environment).await?.scaling(aws).await
     }
 
-    pub(crate) async fn hold_capacity(self, name: &str, hold: &CapacityHold) -> PortResult<()> {
-        ScalingGroups(self.0).hold_capacity(&self.scaling_group_of(name).await?, hold).await
+    async fn hold_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()> {
+        Beanstalk(aws).scaling_group_of(&self.environment).await?.hold_capacity(aws, hold).await
     }
 
-    pub(crate) async fn free_capacity(self, name: &str, hold: &CapacityHold) -> PortResult<()> {
-        ScalingGroups(self.0).free_capacity(&self.scaling_group_of(name).await?, hold).await
+    async fn free_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()> {
+        Beanstalk(aws).scaling_group_of(&self.environment).await?.free_capacity(aws, hold).await
     }
 
     /// Creates the environment with blue's configuration, or gives the one that is there the version.
-    pub(crate) async fn bring_up(self, order: &GreenOrder, green_name: &str) -> PortResult<()> {
-        let found = self.environments(&[order.blue.name(), green_name]).await?;
+    async fn bring_up(&self, aws: &Aws, order: &GreenOrder) -> PortResult<()> {
+        let (beanstalk, green_name) = (Beanstalk(aws), self.environment.as_str());
+        let found = beanstalk.environments(&[order.blue.name(), green_name]).await?;
         let named = |name: &str| found.iter().find(|environment| environment.name() == name);
         let unavailable = |green: &Environment| {
             let message = format!("{} is {}", what(green_name), green.status());
@@ -91,17 +97,92 @@ impl Beanstalk<'_> {
             Some(green) if green.is_ready() => {
                 let input = json!({"EnvironmentName": green_name, "VersionLabel": order.runs});
                 let call = "elasticbeanstalk:UpdateEnvironment";
-                self.0.beanstalk().call(call, &what(green_name), &input).await.map(|_| ())
+                aws.beanstalk().call(call, &what(green_name), &input).await.map(|_| ())
             }
             Some(green) => unavailable(green),
             None => {
                 let blue = named(order.blue.name());
                 let blue = blue.ok_or_else(|| PortError::NotFound { what: order.blue.to_string() })?;
-                self.create_environment(blue, green_name, &order.runs).await
+                beanstalk.create_environment(blue, green_name, &order.runs).await
             }
         }
     }
 
+    /// Gives green blue's size, and puts its instances behind green's target group where there is one, as soon as it has a group.
+    async fn bring_on(&self, aws: &Aws, order: &GreenOrder) -> PortResult<()> {
+        let (beanstalk, green_name) = (Beanstalk(aws), self.environment.as_str());
+        let present = beanstalk.environment(green_name).await?;
+        if present.is_none_or(|green| green.is_leaving()) {
+            return Ok(());
+        }
+        let resources = beanstalk.resources(green_name).await?;
+        let Some(group) = resources.group() else { return Ok(()) };
+        if let Destination::TargetGroup(arn) = &order.colours.green {
+            ScalingGroups(aws).attach(group, arn.as_str()).await?;
+        }
+        match &order.hold {
+            Some(hold) => AutoScalingGroup { group: group.to_owned() }.hold_capacity(aws, hold).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn progress_of_green(&self, aws: &Aws, order: &GreenOrder) -> PortResult<Progress> {
+        let (beanstalk, name) = (Beanstalk(aws), self.environment.as_str());
+        let Some(green) = beanstalk.environment(name).await? else {
+            let events = beanstalk.events(name).await?;
+            return Ok(Progress { desired: 0, running: 0, current: false, failed: None, events });
+        };
+        let current = green.is_well() && green.version() == order.runs;
+        let running = match current {
+            true => number_of(beanstalk.resources(name).await?.instances().len()),
+            false => 0,
+        };
+        let mut events = Vec::new();
+        if !current || running < order.desired {
+            events = beanstalk.events(name).await?;
+            events.insert(0, green.condition());
+        }
+        let failed = green.is_leaving().then(|| format!("{} is {}", what(name), events.join("; ")));
+        Ok(Progress { desired: order.desired, running, current, failed, events })
+    }
+
+    async fn progress(&self, aws: &Aws) -> PortResult<Progress> {
+        let (beanstalk, name) = (Beanstalk(aws), self.environment.as_str());
+        let none = Progress { desired: 0, running: 0, current: true, failed: None, events: Vec::new() };
+        let Some(environment) = beanstalk.environment(name).await? else { return Ok(none) };
+        let running = match beanstalk.resources(name).await {
+            Ok(resources) => number_of(resources.instances().len()),
+            // It has gone in between.
+            Err(PortError::NotFound { .. } | PortError::Refused { .. }) if environment.is_leaving() => 0,
+            Err(error) => return Err(error),
+        };
+        let desired = if environment.is_leaving() { 0 } else { running };
+        Ok(Progress { desired, running, ..none })
+    }
+
+    async fn scale_out(&self, aws: &Aws, instances: u32) -> PortResult<()> {
+        Beanstalk(aws).scaling_group_of(&self.environment).await?.scale_out(aws, instances).await
+    }
+
+    /// Terminates an environment with everything that it is made of.
+    async fn scale_in(&self, aws: &Aws) -> PortResult<()> {
+        const CALL: &str = "elasticbeanstalk:TerminateEnvironment";
+        let (beanstalk, name) = (Beanstalk(aws), self.environment.as_str());
+        let Some(environment) = beanstalk.environment(name).await?.filter(|found| !found.is_leaving()) else {
+            return Ok(());
+        };
+        match aws.beanstalk().call(CALL, &what(name), &json!({"EnvironmentId": environment.id()})).await {
+            Ok(_) => Ok(()),
+            // Something is still done to it, such as launching.
+            Err(PortError::Refused { message, .. }) if !environment.is_ready() => {
+                Err(PortError::Unavailable { call: CALL, message })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Beanstalk<'_> {
     /// A configuration template made of an environment has all its settings, platform included, as "Clone environment" takes them. One
     /// that is left from a run that was killed may be older than blue's settings.
     async fn create_environment(self, blue: &Environment, name: &str, version: &str) -> PortResult<()> {
@@ -129,75 +210,6 @@ impl Beanstalk<'_> {
         let input = json!({"ApplicationName": application, "TemplateName": template});
         match self.0.beanstalk().call(DELETE_TEMPLATE, &format!("configuration template {template}"), &input).await {
             Ok(_) | Err(PortError::NotFound { .. } | PortError::Refused { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Gives green blue's size, and puts its instances behind green's target group where there is one, as soon as it has a group.
-    pub(crate) async fn bring_on(self, order: &GreenOrder, green_name: &str) -> PortResult<()> {
-        let present = self.environment(green_name).await?;
-        if present.is_none_or(|green| green.is_leaving()) {
-            return Ok(());
-        }
-        let resources = self.resources(green_name).await?;
-        let Some(group) = resources.group() else { return Ok(()) };
-        if let Destination::TargetGroup(arn) = &order.colours.green {
-            ScalingGroups(self.0).attach(group, arn.as_str()).await?;
-        }
-        match &order.hold {
-            Some(hold) => ScalingGroups(self.0).hold_capacity(group, hold).await,
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) async fn progress_of_green(self, order: &GreenOrder, name: &str) -> PortResult<Progress> {
-        let Some(green) = self.environment(name).await? else {
-            let events = self.events(name).await?;
-            return Ok(Progress { desired: 0, running: 0, current: false, failed: None, events });
-        };
-        let current = green.is_well() && green.version() == order.runs;
-        let running = match current {
-            true => number_of(self.resources(name).await?.instances().len()),
-            false => 0,
-        };
-        let mut events = Vec::new();
-        if !current || running < order.desired {
-            events = self.events(name).await?;
-            events.insert(0, green.condition());
-        }
-        let failed = green.is_leaving().then(|| format!("{} is {}", what(name), events.join("; ")));
-        Ok(Progress { desired: order.desired, running, current, failed, events })
-    }
-
-    pub(crate) async fn progress(self, name: &str) -> PortResult<Progress> {
-        let none = Progress { desired: 0, running: 0, current: true, failed: None, events: Vec::new() };
-        let Some(environment) = self.environment(name).await? else { return Ok(none) };
-        let running = match self.resources(name).await {
-            Ok(resources) => number_of(resources.instances().len()),
-            // It has gone in between.
-            Err(PortError::NotFound { .. } | PortError::Refused { .. }) if environment.is_leaving() => 0,
-            Err(error) => return Err(error),
-        };
-        let desired = if environment.is_leaving() { 0 } else { running };
-        Ok(Progress { desired, running, ..none })
-    }
-
-    pub(crate) async fn scale_out(self, name: &str, instances: u32) -> PortResult<()> {
-        ScalingGroups(self.0).scale_out(&self.scaling_group_of(name).await?, instances).await
-    }
-
-    /// Terminates an environment with everything that it is made of.
-    pub(crate) async fn terminate(self, name: &str) -> PortResult<()> {
-        const CALL: &str = "elasticbeanstalk:TerminateEnvironment";
-        let Some(environment) = self.environment(name).await?.filter(|found| !found.is_leaving()) else {
-            return Ok(());
-        };
-        match self.0.beanstalk().call(CALL, &what(name), &json!({"EnvironmentId": environment.id()})).await {
-            Ok(_) => Ok(()),
-            // Something is still done to it, such as launching.
-            Err(PortError::Refused { message, .. }) if !environment.is_ready() => {
-                Err(PortError::Unavailable { call: CALL, message })
-            }
             Err(error) => Err(error),
         }
     }

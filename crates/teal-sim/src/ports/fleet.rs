@@ -20,9 +20,7 @@ impl Fleet for Link<'_> {
             Green::External(green) => return External(self).survey(green, colours).await,
             Green::Beanstalk(green) => return self.survey_environments(green, colours).await,
             Green::Lambda(green) => return self.survey_versions(green, colours).await,
-            Green::AutoScaling(_) => {
-                return Err(PortError::NotFound { what: format!("{} in the simulation", green.field()) });
-            }
+            other => return Err(PortError::NotFound { what: format!("{} in the simulation", other.path()) }),
         };
         self.call(Op::other("DescribeServices"), |_| {
             let state = self.world.state();
@@ -73,7 +71,7 @@ impl Fleet for Link<'_> {
     }
 
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()> {
-        if !order.green.is_sized_by_teal() {
+        if !order.green.facts().is_sized_by_teal {
             return Ok(());
         }
         self.act("UpdateService", Deed::BringUp(Box::new(order.clone()))).await
@@ -84,7 +82,7 @@ impl Fleet for Link<'_> {
     }
 
     async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
-        if !order.green.is_sized_by_teal() {
+        if !order.green.facts().is_sized_by_teal {
             return External(self).progress_of_green(order).await;
         }
         self.call(Op::other("DescribeServices"), |_| {

@@ -133,7 +133,7 @@ impl Watch {
             }
         }
         let runs = state.services.get(release.green.green.name()).map(|service| service.task_definition.as_str());
-        if release.green.green.is_sized_by_teal() && runs != Some(release.green.runs.as_str()) {
+        if release.green.green.facts().is_sized_by_teal && runs != Some(release.green.runs.as_str()) {
             let what = format!("{} gives green weight while it runs {runs:?}", release.id);
             self.breach(Promise::GreenReadyFirst, what);
         }

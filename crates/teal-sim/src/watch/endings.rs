@@ -67,7 +67,7 @@ impl Watch {
             return;
         }
         let tasks = state.services.get(release.green.green.name()).map_or(0, |service| service.desired);
-        if tasks > 0 && self.is_last(release) && release.green.green.is_sized_by_teal() {
+        if tasks > 0 && self.is_last(release) && release.green.green.facts().is_sized_by_teal {
             let what = format!("{} was rolled back, and its green runs {tasks} tasks", release.id);
             self.breach(Promise::NothingLeftBehind, what);
         }

@@ -66,7 +66,7 @@ impl History {
 
     /// Wants the percentiles of blue's latency, hour by hour; nothing where the route's metrics know no requests.
     pub(crate) fn want_percentiles(wanted: &mut Wanted, blue: &Place<'_>) -> Option<Percentiles> {
-        let metrics = blue.meter.of_requests()?;
+        let metrics = blue.meter.of_requests?;
         let keys = EDGE_PERCENTILES.map(|percentile| {
             wanted.statistic(blue.statistic(metrics.duration, &format!("p{percentile}")), PERCENTILE_PERIOD)
         });
@@ -149,7 +149,7 @@ mod tests {
 
     const BLUE: Place<'static> = Place {
         colour: Colour::Blue,
-        meter: Meter::ApplicationLoadBalancer,
+        meter: Meter::APPLICATION_LOAD_BALANCER,
         load_balancer: "app/shop/1",
         target_group: "targetgroup/a/1",
         service: "a",
@@ -217,7 +217,7 @@ mod tests {
         let readings = Readings::new(series.collect());
         assert_eq!(edges(&percentiles, &readings), Some([0.02, 0.2, 1.5]));
         assert_eq!(edges(&percentiles, &Readings::default()), None);
-        let function = Place { meter: Meter::Lambda, load_balancer: "shop:live", target_group: "41", ..BLUE };
+        let function = Place { meter: Meter::LAMBDA, load_balancer: "shop:live", target_group: "41", ..BLUE };
         let percentiles = History::want_percentiles(&mut Wanted::default(), &function).unwrap();
         assert_eq!(edges(&percentiles, &readings), Some([0.00002, 0.0002, 0.0015]), "Lambda counts milliseconds");
     }

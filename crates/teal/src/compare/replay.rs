@@ -151,7 +151,7 @@ pub async fn replay<W: Router + Signals>(
     }
     let blue = Place {
         colour: Colour::Blue,
-        meter: part.kind().meter(),
+        meter: part.facts().meter,
         load_balancer: part.name_in_metrics(),
         target_group: colours.blue.name_in_metrics(),
         service: "",

@@ -78,7 +78,7 @@ impl CountSource {
     pub(crate) fn want(&self, wanted: &mut Wanted, place: &Place<'_>, (from, to): (Timestamp, Timestamp)) -> CountKeys {
         let period = self.period();
         match self {
-            Self::Errors => place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| {
+            Self::Errors => place.meter.of_requests.map_or(CountKeys::Nothing, |metrics| {
                 let mut sum = |metric| wanted.statistic(place.statistic(metric, "Sum"), period);
                 let total = sum(metrics.requests);
                 match metrics.outcome {
@@ -87,7 +87,7 @@ impl CountSource {
                 }
             }),
             Self::Slower { than_seconds } => {
-                place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Pair {
+                place.meter.of_requests.map_or(CountKeys::Nothing, |metrics| CountKeys::Pair {
                     total: wanted.statistic(place.statistic(metrics.requests, "Sum"), period),
                     bad: wanted
                         .statistic(place.statistic(metrics.duration, &metrics.slower_than(*than_seconds)), period),
@@ -97,7 +97,7 @@ impl CountSource {
                 total: place.want(wanted, &pair.total, period),
                 bad: place.want(wanted, &pair.bad, period),
             },
-            Self::Logs(query) => place.meter.of_requests().map_or(CountKeys::Nothing, |metrics| CountKeys::Pair {
+            Self::Logs(query) => place.meter.of_requests.map_or(CountKeys::Nothing, |metrics| CountKeys::Pair {
                 total: wanted.statistic(place.statistic(metrics.requests, "Sum"), period),
                 bad: wanted.search(place.search(query, (from, to), LogGives::Counts { period })),
             }),
@@ -157,7 +157,7 @@ impl Place<'_> {
         let mut dimensions = self.meter.dimensions(self.load_balancer, self.target_group);
         dimensions.extend(self.zone.map(|zone| ("AvailabilityZone".to_owned(), zone.to_owned())));
         Statistic {
-            namespace: self.meter.namespace().to_owned(),
+            namespace: self.meter.namespace.to_owned(),
             metric: metric.to_owned(),
             dimensions,
             statistic: statistic.to_owned(),
@@ -217,7 +217,7 @@ mod tests {
 
     const GREEN: Place<'static> = Place {
         colour: Colour::Green,
-        meter: Meter::ApplicationLoadBalancer,
+        meter: Meter::APPLICATION_LOAD_BALANCER,
         load_balancer: "app/shop/1",
         target_group: "targetgroup/b/2",
         service: "checkout-b",
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn an_alias_counts_invocations_by_the_version_that_was_executed() {
-        let green = Place { meter: Meter::Lambda, load_balancer: "shop:live", target_group: "42", ..GREEN };
+        let green = Place { meter: Meter::LAMBDA, load_balancer: "shop:live", target_group: "42", ..GREEN };
         let line = |id: &str, metric: &str, statistic: &str| {
             format!("{id}: AWS/Lambda {metric} shop shop:live 42 {statistic}")
         };

@@ -47,11 +47,6 @@ impl ListenerArn {
     pub fn load_balancer(&self) -> &str {
         load_balancer(self.as_str())
     }
-
-    /// Where the listener is.
-    pub(super) fn home(&self) -> Home<'_> {
-        home(self.as_str())
-    }
 }
 
 impl RuleArn {
@@ -59,11 +54,6 @@ impl RuleArn {
     #[must_use]
     pub fn load_balancer(&self) -> &str {
         load_balancer(self.as_str())
-    }
-
-    /// Where the rule is.
-    pub(super) fn home(&self) -> Home<'_> {
-        home(self.as_str())
     }
 }
 
@@ -79,11 +69,6 @@ impl TargetGroupArn {
     pub fn name(&self) -> &str {
         self.dimension().split('/').nth(1).unwrap_or_default()
     }
-
-    /// Where the target group is.
-    pub(super) fn home(&self) -> Home<'_> {
-        home(self.as_str())
-    }
 }
 
 /// What follows the account.
@@ -93,7 +78,7 @@ fn resource(arn: &str) -> &str {
 
 /// Where a resource is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Home<'a> {
+pub(crate) struct Home<'a> {
     partition: &'a str,
     region: &'a str,
     account: &'a str,
@@ -101,12 +86,12 @@ pub(super) struct Home<'a> {
 
 impl<'a> Home<'a> {
     /// The number of its account.
-    pub(super) fn account(&self) -> &'a str {
+    pub(crate) fn account(&self) -> &'a str {
         self.account
     }
 
     /// Whether it is in another account, or partition, than something else.
-    pub(super) fn is_elsewhere(&self, other: &Home<'_>) -> bool {
+    pub(crate) fn is_elsewhere(&self, other: &Home<'_>) -> bool {
         (self.partition, self.account) != (other.partition, other.account)
     }
 }
@@ -117,7 +102,7 @@ impl fmt::Display for Home<'_> {
     }
 }
 
-pub(super) fn home(arn: &str) -> Home<'_> {
+pub(crate) fn home(arn: &str) -> Home<'_> {
     let mut parts = arn.split(':').skip(1).chain(std::iter::repeat(""));
     let mut next = || parts.next().unwrap_or_default();
     let (partition, _service, region, account) = (next(), next(), next(), next());
@@ -125,7 +110,7 @@ pub(super) fn home(arn: &str) -> Home<'_> {
 }
 
 /// Where a resource is that may be given by its name alone.
-pub(super) fn home_of(text: &str) -> Option<Home<'_>> {
+pub(crate) fn home_of(text: &str) -> Option<Home<'_>> {
     text.starts_with("arn:").then(|| home(text))
 }
 
@@ -136,7 +121,7 @@ fn load_balancer(arn: &str) -> &str {
     &path[..end]
 }
 
-pub(super) const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
+pub(crate) const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
 
 /// Checks everything before the resource and gives the resource. `remedy` shows the whole form.
 fn check_head<'a>(text: &'a str, service: &str, remedy: &str) -> Result<&'a str, Invalid> {
@@ -162,7 +147,7 @@ fn check_head<'a>(text: &'a str, service: &str, remedy: &str) -> Result<&'a str,
 }
 
 /// The resource behind `prefix` if the text is an ARN, or the text itself if it is a plain name.
-pub(super) fn resource_or_name<'a>(text: &'a str, service: &str, prefix: &str) -> Result<&'a str, Invalid> {
+pub(crate) fn resource_or_name<'a>(text: &'a str, service: &str, prefix: &str) -> Result<&'a str, Invalid> {
     if !text.starts_with("arn:") {
         return Ok(text);
     }

@@ -11,7 +11,8 @@ mod shape;
 use super::Plan;
 use super::problem::{Path, Problem, Problems};
 use crate::strategy::{Timeline, compile};
-use fields::Fields;
+pub(crate) use fields::Fields;
+pub(crate) use rules::{check_duplicates, check_useless, no_rules};
 use serde_json::Value;
 
 /// A plan in which nothing is wrong.
@@ -83,17 +84,22 @@ impl Plan {
 
 /// What a check has found so far.
 #[derive(Default)]
-struct Findings {
+pub(crate) struct Findings {
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
 impl Findings {
-    fn problem(&mut self, problem: Problem) {
+    pub(crate) fn problem(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
 
-    fn warning(&mut self, warning: Problem) {
+    /// Whether something was found wrong there.
+    pub(crate) fn is_reported(&self, path: &Path) -> bool {
+        self.problems.iter().any(|problem| problem.path == *path)
+    }
+
+    pub(crate) fn warning(&mut self, warning: Problem) {
         self.warnings.push(warning);
     }
 }

@@ -32,7 +32,7 @@ fn check_version(text: &str) -> Result<(), Invalid> {
 
 /// Refuses what is empty, too long, begins with punctuation, or has a character that is neither alphanumeric nor one
 /// of `punctuation`.
-pub(super) fn check(text: &str, longest: usize, punctuation: &str, allowed: &str) -> Result<(), Invalid> {
+pub(crate) fn check(text: &str, longest: usize, punctuation: &str, allowed: &str) -> Result<(), Invalid> {
     let remedy = || format!("Write 1 to {longest} {allowed}, beginning with a letter or digit");
     let invalid = |reason: String| Err(Invalid::new(reason, remedy()));
     let Some(first) = text.chars().next() else {

@@ -1,6 +1,6 @@
 //! Where stack templates find the weights.
 
-use crate::route::{Destination, FunctionAlias, PartRef};
+use crate::route::{Destination, PartRef};
 use crate::units::{Invalid, text_newtype};
 
 text_newtype! {
@@ -24,27 +24,20 @@ impl ParameterPath {
     /// The parameters of a part of a route: the weights of a pair, or the version that an alias is to name.
     #[must_use]
     pub fn parameters(&self, part: &PartRef, serving: &Destination, idle: &Destination) -> Vec<WeightParameter> {
-        match (part, serving) {
-            (PartRef::Alias(alias), Destination::FunctionVersion(version)) => {
-                vec![WeightParameter { name: self.of_alias(alias), value: version.number().to_owned() }]
-            }
-            // The one with the traffic comes first: between the two writes an update may read both, and no weight at all would be worse
-            // than twice the whole.
-            _ => [(serving, "100"), (idle, "0")]
-                .map(|(destination, value)| WeightParameter { name: self.of(destination), value: value.to_owned() })
-                .into(),
+        if let Some((name, value)) = part.parameter(serving) {
+            return vec![WeightParameter { name: format!("{self}/{name}"), value }];
         }
+        // The one with the traffic comes first: between the two writes an update may read both, and no weight at all would be worse than
+        // twice the whole.
+        [(serving, "100"), (idle, "0")]
+            .map(|(destination, value)| WeightParameter { name: self.of(destination), value: value.to_owned() })
+            .into()
     }
 
     /// The name of the parameter that has a target group's weight.
     #[must_use]
     pub fn of(&self, destination: &Destination) -> String {
         format!("{self}/{}", destination.name())
-    }
-
-    /// The name of the parameter that has the version which an alias sends all its traffic to.
-    fn of_alias(&self, alias: &FunctionAlias) -> String {
-        format!("{self}/{}/{}", alias.function(), alias.alias())
     }
 }
 

@@ -49,7 +49,7 @@ impl Path {
     }
 
     /// The path of fields that the text names, with dots between them.
-    pub(super) fn of(dotted: &str) -> Self {
+    pub(crate) fn of(dotted: &str) -> Self {
         Self(dotted.split('.').map(|name| Segment::Field(name.to_owned())).collect())
     }
 
@@ -110,13 +110,13 @@ impl Problem {
     }
 
     /// The same problem with what stands there.
-    pub(super) fn showing(mut self, value: impl fmt::Display) -> Self {
+    pub(crate) fn showing(mut self, value: impl fmt::Display) -> Self {
         self.value = Some(Value::String(value.to_string()));
         self
     }
 
     /// The same problem with what stands there, if that is a single value.
-    pub(super) fn showing_scalar(mut self, value: &Value) -> Self {
+    pub(crate) fn showing_scalar(mut self, value: &Value) -> Self {
         self.value = Some(value).filter(|value| !value.is_object() && !value.is_array()).cloned();
         self
     }

@@ -1,6 +1,7 @@
 //! Where a plan is kept, and what may be changed in it by whoever starts a release from it.
 
 use crate::deployment::DeploymentId;
+use crate::fleet::Green;
 use crate::pipeline::PipelineExecutionId;
 use crate::units::Invalid;
 use serde_json::{Map, Value};
@@ -130,7 +131,9 @@ pub struct StoredStart {
 }
 
 /// What of `green.<kind>` changes from release to release.
-const CHANGEABLE_OF_GREEN: &[&str] = &["taskDefinition", "launchTemplateVersion", "functionVersion", "versionLabel"];
+fn changeable_of_green() -> impl Iterator<Item = &'static str> {
+    Green::KINDS.iter().filter_map(|fleet| fleet.version)
+}
 
 impl StoredStart {
     /// The field that names the plan.
@@ -161,7 +164,7 @@ impl StoredStart {
             let kinds = green.as_object().ok_or_else(|| not_changeable("green"))?;
             for (kind, fields) in kinds {
                 let fields = fields.as_object().ok_or_else(|| not_changeable(&format!("green.{kind}")))?;
-                if let Some(name) = fields.keys().find(|name| !CHANGEABLE_OF_GREEN.contains(&name.as_str())) {
+                if let Some(name) = fields.keys().find(|name| !changeable_of_green().any(|known| known == *name)) {
                     return Err(not_changeable(&format!("green.{kind}.{name}")));
                 }
             }
@@ -200,9 +203,12 @@ impl StoredStart {
 }
 
 fn not_changeable(field: &str) -> Invalid {
+    let of_green = changeable_of_green().collect::<Vec<_>>().join(" or ");
     Invalid::new(
         format!("{field} is given beside planRef, where it cannot be"),
-        "Change it in the plan itself. Beside planRef there can be version, green with its taskDefinition, launchTemplateVersion, functionVersion or versionLabel, where a deployment moves the traffic deployment or appSpec, and in a pipeline pipelineExecutionId",
+        format!(
+            "Change it in the plan itself. Beside planRef there can be version, green with its {of_green}, where a deployment moves the traffic deployment or appSpec, and in a pipeline pipelineExecutionId"
+        ),
     )
 }
 

@@ -1,18 +1,19 @@
-//! The values of a plan that are written as one string, by their names in the JSON Schema.
+//! The values of a plan that are written as one string, by their names in the JSON Schema. Those of a kind of fleet or route are in its
+//! facts.
 
 use super::{
-    AlarmName, AliasName, AppConfigId, AutoScalingGroupName, BaseUrl, CheckPath, CloudWatchName, Cluster,
-    CodeDeployName, ColouredName, CountStatistic, EcsServiceName, EnvironmentDomain, EnvironmentName, ExternalId,
-    FlagKey, FunctionName, FunctionVersionNumber, HeaderName, HeaderValue, LambdaFunctionName, LaunchTemplateVersion,
-    ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression, MathId, MetricName, ParameterPath,
-    Percentile, ProjectName, ReleaseRoleArn, RuleArn, ServiceName, TargetGroupArn, TaskDefinition, VariableName,
-    VariableValue, Version, VersionLabel,
+    AlarmName, BaseUrl, CheckPath, CloudWatchName, CodeDeployName, ColouredName, CountStatistic, ExternalId,
+    FunctionName, HeaderName, HeaderValue, ListenerArn, LogCommands, LogField, LogGroup, LogText, MathExpression,
+    MathId, MetricName, ParameterPath, Percentile, ProjectName, ReleaseRoleArn, RuleArn, ServiceName, TargetGroupArn,
+    VariableName, VariableValue, Version,
 };
+use crate::fleet::Green;
+use crate::route::RouteKind;
 use crate::strategy::GateName;
 use crate::units::{Invalid, Latency, Percent, Share, Span, Text};
 
 /// A kind of value that is written as one string.
-pub(super) struct TextKind {
+pub(crate) struct TextKind {
     pub(super) name: &'static str,
     pub(super) noun: &'static str,
     pub(super) pattern: &'static str,
@@ -23,7 +24,7 @@ pub(super) struct TextKind {
     pub(super) check: fn(&str) -> Result<(), Invalid>,
 }
 
-const fn kind<T: Text>() -> TextKind {
+pub(crate) const fn kind<T: Text>() -> TextKind {
     TextKind {
         name: T::NAME,
         noun: T::NOUN,
@@ -35,31 +36,21 @@ const fn kind<T: Text>() -> TextKind {
     }
 }
 
-const KINDS: [TextKind; 47] = [
+/// Those that belong to no kind of fleet or route.
+const KINDS: [TextKind; 34] = [
     kind::<AlarmName>(),
-    kind::<AliasName>(),
-    kind::<AppConfigId>(),
     kind::<BaseUrl>(),
     kind::<CheckPath>(),
     kind::<CloudWatchName>(),
-    kind::<Cluster>(),
     kind::<CodeDeployName>(),
     kind::<CountStatistic>(),
     kind::<ColouredName>(),
-    kind::<AutoScalingGroupName>(),
-    kind::<LaunchTemplateVersion>(),
-    kind::<EcsServiceName>(),
     kind::<ExternalId>(),
-    kind::<FlagKey>(),
-    kind::<EnvironmentDomain>(),
-    kind::<EnvironmentName>(),
     kind::<FunctionName>(),
-    kind::<FunctionVersionNumber>(),
     kind::<GateName>(),
     kind::<HeaderName>(),
     // Somebody will put a token there.
     TextKind { may_be_shown: false, ..kind::<HeaderValue>() },
-    kind::<LambdaFunctionName>(),
     kind::<Latency>(),
     kind::<ListenerArn>(),
     kind::<LogCommands>(),
@@ -79,19 +70,23 @@ const KINDS: [TextKind; 47] = [
     kind::<Share>(),
     kind::<Span>(),
     kind::<TargetGroupArn>(),
-    kind::<TaskDefinition>(),
     kind::<VariableName>(),
     TextKind { may_be_shown: false, ..kind::<VariableValue>() },
     kind::<Version>(),
-    kind::<VersionLabel>(),
 ];
+
+fn all() -> impl Iterator<Item = &'static TextKind> {
+    let of_fleets = Green::KINDS.iter().flat_map(|fleet| fleet.texts);
+    let of_routes = RouteKind::ALL.iter().flat_map(|route| route.facts().texts);
+    KINDS.iter().chain(of_fleets).chain(of_routes)
+}
 
 /// The kind with this name in the JSON Schema.
 pub(super) fn by_name(name: &str) -> Option<&'static TextKind> {
-    KINDS.iter().find(|kind| kind.name == name)
+    all().find(|kind| kind.name == name)
 }
 
 /// The kind with this pattern: schemars describes the keys of a map by their pattern alone.
 pub(super) fn by_pattern(pattern: &str) -> Option<&'static TextKind> {
-    KINDS.iter().find(|kind| kind.pattern == pattern)
+    all().find(|kind| kind.pattern == pattern)
 }

@@ -56,7 +56,7 @@ pub struct Entrance {
 }
 
 /// A destination as it is set up.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DestinationReading {
     /// Whether it keeps the clients that it answered once, whatever the weights say.
     pub sticky: bool,

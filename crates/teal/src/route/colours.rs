@@ -172,7 +172,7 @@ fn kinds(actions: &[Action]) -> String {
 #[must_use]
 pub fn attach(part: &PartRef, actions: &[Action], colours: &Colours) -> Vec<Action> {
     let mut actions = actions.to_vec();
-    if !part.kind().lists_idle() {
+    if !part.facts().lists_idle {
         return actions;
     }
     for action in &mut actions {

@@ -1,9 +1,148 @@
-//! A feature flag as a place where traffic is split: between two behaviours of one version, by user.
+//! A feature flag of AWS AppConfig as a place where traffic is split: between two behaviours of one version, by user.
+//! <https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-type-reference-feature-flags.html>
 
-use crate::plan::{AppConfigId, FlagKey};
+use super::kind::{Granularity, GreenReached, MovedBy, PlannedRoute, RouteFacts, SplitsTraffic, TakesTraffic};
+use super::meter::{DimensionOf, Meter};
+use super::{Destination, DestinationKind, Named, PartRef, RouteKind};
+use crate::fleet::Green;
+use crate::plan::check::{Fields, Findings, check_useless};
+use crate::plan::problem::Path;
+use crate::plan::texts::kind;
+use crate::units::{Invalid, Span, text_newtype};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+
+/// A feature flag of AWS AppConfig that decides for each user which of two behaviours of one version they get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FlagRoute {
+    /// The application's id.
+    pub application: AppConfigId,
+    /// The environment's id.
+    pub environment: AppConfigId,
+    /// The id of the configuration profile, of type AWS.AppConfig.FeatureFlags in the hosted configuration store.
+    pub profile: AppConfigId,
+    /// The flag's key. It has an attribute `percentage` (a number), and may have `users` (a list of texts) and `salt` (a text).
+    pub flag: FlagKey,
+    /// What the release does with it: `on` in steps for everybody, or `off`.
+    #[serde(default)]
+    pub turn: Turn,
+}
+
+/// Which way a flag is turned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Turn {
+    /// Off is blue, on is green.
+    #[default]
+    On,
+    /// On is blue, off is green.
+    Off,
+}
+
+impl FlagRoute {
+    /// The place where the flag's percentage is set.
+    #[must_use]
+    pub fn part(&self) -> FlagRef {
+        FlagRef::new([self.application.as_str(), self.environment.as_str(), self.profile.as_str(), self.flag.as_str()])
+    }
+
+    /// The behaviour that is released.
+    #[must_use]
+    pub fn green(&self) -> FlagState {
+        self.part().state(self.turn == Turn::On)
+    }
+}
+
+/// Clients poll: AppConfig's agent every 45 s unless it is told otherwise.
+/// <https://docs.aws.amazon.com/appconfig/latest/userguide/appconfig-integration-lambda-extensions-config.html>
+const PROPAGATION: Span = Span::minutes(1);
+
+impl Meter {
+    /// It hands flags out and sees no requests: the service counts its own.
+    pub const APP_CONFIG: Self = Self {
+        namespace: "AWS/AppConfig",
+        of_requests: None,
+        counts: "counts no requests: AppConfig hands out the flag and does not see who is served",
+        counts_unrouted: false,
+        knows_zones: false,
+        is_greens_own: false,
+        dimensions: &[("Flag", DimensionOf::Route), ("Variant", DimensionOf::Destination)],
+    };
+}
+
+impl PlannedRoute for FlagRoute {
+    const FACTS: RouteFacts = RouteFacts {
+        sends_to: DestinationKind::Flag,
+        granularity: Granularity::Permille,
+        meter: Meter::APP_CONFIG,
+        propagation: PROPAGATION,
+        given_back_within: PROPAGATION,
+        may_take_no_http: false,
+        // It is its owners' to turn at any time.
+        is_kept_between_releases: false,
+        lists_idle: true,
+        green_reached: GreenReached::OnlyByTest,
+        moved_by: MovedBy::NOBODY,
+        texts: &[kind::<AppConfigId>(), kind::<FlagKey>()],
+        check,
+    };
+
+    fn parts(&self) -> Vec<PartRef> {
+        vec![PartRef::Flag(self.part())]
+    }
+
+    fn named(&self, _green: &Green) -> Named {
+        Named::Green(Destination::Flag(self.green()))
+    }
+}
+
+/// Reports what a flag has no use for: it has neither targets nor an address, and no stack template sets its percentage.
+fn check(_flag: &Path, fields: &Fields<'_>, findings: &mut Findings) {
+    let useless = [
+        ("green.external.minHealthy", "a flag has no targets"),
+        ("traffic.test.listener", "no listener leads to one state of a flag"),
+        ("traffic.test.rule", "no rule leads to one state of a flag"),
+        ("traffic.weightParameters", "a flag's percentage is in its configuration, which no stack template reads"),
+    ];
+    for (place, why) in useless {
+        check_useless(place, why, "Leave it out", fields, findings);
+    }
+}
+
+impl SplitsTraffic for FlagRef {
+    fn noun(&self) -> &'static str {
+        "flag"
+    }
+
+    fn kind(&self) -> RouteKind {
+        RouteKind::Flag
+    }
+
+    fn key(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl TakesTraffic for FlagState {
+    const NOUN: &'static str = "flag";
+    const PLURAL: &'static str = "behaviours of the version that runs already";
+
+    fn full_name(&self) -> &str {
+        self.as_str()
+    }
+
+    fn name(&self) -> &str {
+        self.word()
+    }
+
+    /// Both behaviours are in every unit of the version that runs.
+    fn has_units(&self) -> bool {
+        false
+    }
+}
 
 /// What the name of a flag begins with.
 const SYSTEM: &str = "appconfig:";
@@ -118,6 +257,48 @@ impl FromStr for FlagState {
 
 const fn word(on: bool) -> &'static str {
     if on { "on" } else { "off" }
+}
+
+text_newtype! {
+    /// An id of AWS AppConfig: 4 to 7 lower-case letters and digits.
+    AppConfigId {
+        noun: "an id of AWS AppConfig",
+        pattern: r"^[a-z0-9]{4,7}$",
+        examples: &["abc1234"],
+        check: check_id,
+    }
+}
+
+text_newtype! {
+    /// A feature flag's key: a lower-case letter, then up to 63 letters, digits, underscores and hyphens.
+    FlagKey {
+        noun: "a feature flag's key",
+        pattern: r"^[a-z][a-zA-Z0-9_-]{0,63}$",
+        examples: &["new-checkout"],
+        check: check_key,
+    }
+}
+
+fn check_id(text: &str) -> Result<(), Invalid> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if (4..=7).contains(&text.len()) && text.chars().all(is_part) {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        "it is not 4 to 7 lower-case letters and digits",
+        "Write the id, not the name: the console and `aws appconfig list-applications` show it",
+    ))
+}
+
+fn check_key(text: &str) -> Result<(), Invalid> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.len() <= 64 && text.chars().all(is_part) {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        "it is not a lower-case letter followed by at most 63 letters, digits, underscores and hyphens",
+        "Write the flag's key, such as \"new-checkout\"",
+    ))
 }
 
 #[cfg(test)]

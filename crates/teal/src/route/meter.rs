@@ -2,19 +2,30 @@
 
 /// Who publishes metrics about a route's traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meter {
-    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
-    ApplicationLoadBalancer,
-    /// It counts flows; the metrics of a target group are about its targets' health.
-    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html>
-    NetworkLoadBalancer,
-    /// It hands flags out and sees no requests: the service counts its own.
-    AppConfig,
-    /// The Application Load Balancer that green alone is behind: an environment's own. What metrics call it is known when it is there.
-    OwnLoadBalancer,
-    /// It counts the invocations of an alias by the version that was executed.
-    /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
-    Lambda,
+pub struct Meter {
+    /// CloudWatch's namespace.
+    pub(crate) namespace: &'static str,
+    /// What tells how a colour's requests went; `None` where the metrics do not tell the colours apart, or know no requests.
+    pub(crate) of_requests: Option<RequestMetrics>,
+    /// What it counts, or in place of a colour's requests, in words.
+    pub(crate) counts: &'static str,
+    /// Whether it counts what failed before any destination was chosen, for the route as a whole.
+    pub(crate) counts_unrouted: bool,
+    /// Whether it tells Availability Zones apart.
+    pub(crate) knows_zones: bool,
+    /// Whether it is green's alone, so that what metrics call it is known only when green is there.
+    pub(crate) is_greens_own: bool,
+    /// The dimensions that name a destination's part of a route's traffic.
+    pub(crate) dimensions: &'static [(&'static str, DimensionOf)],
+}
+
+/// Whose name in metrics is a dimension's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DimensionOf {
+    Route,
+    /// What stands before the first colon of the route's.
+    Function,
+    Destination,
 }
 
 /// The metrics that tell how a colour's requests went.
@@ -27,7 +38,7 @@ pub struct RequestMetrics {
     /// How long they took.
     pub duration: &'static str,
     /// How many of its units are a second.
-    units_per_second: u32,
+    pub(crate) units_per_second: u32,
 }
 
 /// The metrics that tell good requests from bad ones (`Sum` of each).
@@ -55,83 +66,14 @@ impl RequestMetrics {
 }
 
 impl Meter {
-    /// CloudWatch's namespace.
-    #[must_use]
-    pub const fn namespace(self) -> &'static str {
-        match self {
-            Meter::ApplicationLoadBalancer | Meter::OwnLoadBalancer => "AWS/ApplicationELB",
-            Meter::NetworkLoadBalancer => "AWS/NetworkELB",
-            Meter::AppConfig => "AWS/AppConfig",
-            Meter::Lambda => "AWS/Lambda",
-        }
-    }
-
-    /// What tells how a colour's requests went; `None` where the metrics do not tell the colours apart, or know no requests.
-    #[must_use]
-    pub const fn of_requests(self) -> Option<RequestMetrics> {
-        match self {
-            Meter::ApplicationLoadBalancer | Meter::OwnLoadBalancer => Some(RequestMetrics {
-                requests: "RequestCount",
-                outcome: Outcome::Good([
-                    "HTTPCode_Target_2XX_Count",
-                    "HTTPCode_Target_3XX_Count",
-                    "HTTPCode_Target_4XX_Count",
-                ]),
-                duration: "TargetResponseTime",
-                units_per_second: 1,
-            }),
-            Meter::NetworkLoadBalancer | Meter::AppConfig => None,
-            Meter::Lambda => Some(RequestMetrics {
-                requests: "Invocations",
-                outcome: Outcome::Bad("Errors"),
-                duration: "Duration",
-                units_per_second: 1000,
-            }),
-        }
-    }
-
-    /// What it counts in place of a colour's requests, in words.
-    #[must_use]
-    pub const fn counts(self) -> &'static str {
-        match self {
-            Meter::ApplicationLoadBalancer => "counts requests by colour",
-            Meter::OwnLoadBalancer => "counts green's requests",
-            Meter::NetworkLoadBalancer => "counts flows, which have no status, and not by colour",
-            Meter::AppConfig => "counts no requests: AppConfig hands out the flag and does not see who is served",
-            Meter::Lambda => "counts invocations by colour",
-        }
-    }
-
-    /// Whether it counts what failed before any destination was chosen, for the route as a whole.
-    #[must_use]
-    pub const fn counts_unrouted(self) -> bool {
-        match self {
-            Meter::ApplicationLoadBalancer | Meter::OwnLoadBalancer => true,
-            Meter::NetworkLoadBalancer | Meter::AppConfig | Meter::Lambda => false,
-        }
-    }
-
-    /// Whether it tells Availability Zones apart.
-    #[must_use]
-    pub const fn knows_zones(self) -> bool {
-        match self {
-            Meter::ApplicationLoadBalancer | Meter::OwnLoadBalancer | Meter::NetworkLoadBalancer => true,
-            Meter::AppConfig | Meter::Lambda => false,
-        }
-    }
-
     /// The dimensions that name a destination's part of a route's traffic: `route` and `destination` are their names in metrics.
     #[must_use]
-    pub fn dimensions(self, route: &str, destination: &str) -> Vec<(String, String)> {
-        let function = route.split(':').next().unwrap_or_default();
-        let dimensions = match self {
-            Meter::ApplicationLoadBalancer | Meter::NetworkLoadBalancer => {
-                vec![("LoadBalancer", route), ("TargetGroup", destination)]
-            }
-            Meter::OwnLoadBalancer => vec![("LoadBalancer", route)],
-            Meter::AppConfig => vec![("Flag", route), ("Variant", destination)],
-            Meter::Lambda => vec![("FunctionName", function), ("Resource", route), ("ExecutedVersion", destination)],
+    pub fn dimensions(&self, route: &str, destination: &str) -> Vec<(String, String)> {
+        let value = |of| match of {
+            DimensionOf::Route => route,
+            DimensionOf::Function => route.split(':').next().unwrap_or_default(),
+            DimensionOf::Destination => destination,
         };
-        dimensions.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        self.dimensions.iter().map(|(name, of)| ((*name).to_owned(), value(*of).to_owned())).collect()
     }
 }

@@ -12,7 +12,7 @@ use crate::fleet::GreenOrder;
 use crate::plan::{Plan, TestRoute};
 use crate::ports::{Fleet, Opening, PortError, Router, World};
 use crate::release::{Event, Judged, Phase, RECORD_FORMAT, Release, ReleaseId, Setback};
-use crate::route::{Colours, Destination, Meter, Named, NotShiftable, PartRef, RoutePart, attach, discover};
+use crate::route::{Colours, Destination, Named, NotShiftable, PartRef, RoutePart, attach, discover};
 use crate::state::State;
 use crate::story::{Announcement, Fact};
 use crate::time::after;
@@ -245,7 +245,7 @@ impl<W: World> Step<'_, W> {
 
 /// What metrics call the route: where every destination has a load balancer of its own, blue's.
 async fn load_balancer(side: &impl Router, plan: &Plan, colours: &Colours, route: &[RoutePart]) -> TealResult<String> {
-    if plan.traffic.route.kind().meter() != Meter::OwnLoadBalancer {
+    if !plan.traffic.route.kind().facts().meter.is_greens_own {
         return Ok(route.first().map(|part| part.part.name_in_metrics().to_owned()).unwrap_or_default());
     }
     let entrance = side.entrance(&colours.blue).await?;
@@ -318,7 +318,7 @@ async fn read_route(side: &impl Router, plan: &Plan) -> TealResult<(Colours, Vec
 
 /// Green is tested by an address that begins with http: a listener that takes only UDP has none.
 async fn require_endpoint(side: &impl Router, plan: &Plan, test_part: &PartRef) -> TealResult<()> {
-    if !test_part.kind().may_take_no_http() || !plan.validate.tests_anything() {
+    if !test_part.facts().may_take_no_http || !plan.validate.tests_anything() {
         return Ok(());
     }
     match side.endpoint(test_part).await {

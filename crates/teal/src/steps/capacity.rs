@@ -70,7 +70,7 @@ impl<W: World> Step<'_, W> {
     pub(super) fn note_held(&mut self, release: &Release, colour: Colour, error: &PortError) {
         let Some(hold) = &release.green.hold else { return };
         let runner = release.green.runner(colour);
-        let units = runner.units();
+        let units = runner.facts().units;
         let note = format!(
             "automatic scaling still takes no {units} from {} (at least {}): {error}. Resume its scaling in, with at least {} {units}",
             runner.name(),
@@ -155,7 +155,7 @@ impl<W: World> Step<'_, W> {
     pub(super) async fn wait_for_blue(&mut self, release: &mut Release, why: String) -> TealResult<Answer> {
         self.keep_on_green(release, &why);
         let order = release.green.clone();
-        let ordered = match order.blue.is_sized_by_teal() {
+        let ordered = match order.blue.facts().is_sized_by_teal {
             true => match self.side(release).await {
                 Ok(side) => side.scale_out(&order.blue, order.desired).await,
                 Err(error) => Err(error),
@@ -178,7 +178,7 @@ impl<W: World> Step<'_, W> {
                 problem.map_or(String::new(), |problem| format!("; blue cannot be brought up: {problem}")),
                 order.blue,
                 order.desired,
-                order.blue.units(),
+                order.blue.facts().units,
                 release.id,
             );
             return self.call_for_help(release, todo).await;

@@ -5,7 +5,7 @@ use crate::error::{ErrorName, TealError, TealResult};
 use crate::ports::{Fleet, Router, Target, TargetHealth, World};
 use crate::release::{Act, Event, Phase, Release};
 use crate::request::Ask;
-use crate::route::{Meter, RoutePart};
+use crate::route::RoutePart;
 use crate::state::State;
 use crate::story::Fact;
 use crate::strategy::READY_POLL;
@@ -66,7 +66,7 @@ impl<W: World> Step<'_, W> {
         if let Some(failure) = progress.failed {
             return Err(TealError::new(
                 ErrorName::GreenNotHealthy,
-                format!("{} gave up on green: {failure}", release.green.green.system()),
+                format!("{} gave up on green: {failure}", release.green.green.facts().system),
             ));
         }
         let targets = side.targets(&release.colours.green).await?;
@@ -113,7 +113,7 @@ impl<W: World> Step<'_, W> {
 
     /// Does what of the order had to wait until green is there.
     async fn bring_green_on(&mut self, release: &mut Release) -> TealResult<()> {
-        if !release.green.green.comes_in_stages() {
+        if !release.green.green.facts().comes_in_stages {
             return Ok(());
         }
         let side = self.side(release).await?;
@@ -125,7 +125,7 @@ impl<W: World> Step<'_, W> {
 
     /// Finds out what metrics call green's own load balancer, where that is the route's meter.
     async fn measure_green(&self, release: &mut Release) -> TealResult<()> {
-        if release.plan.traffic.route.kind().meter() != Meter::OwnLoadBalancer {
+        if !release.plan.traffic.route.kind().facts().meter.is_greens_own {
             return Ok(());
         }
         let side = self.side(release).await?;
@@ -173,7 +173,7 @@ impl<W: World> Step<'_, W> {
                 ErrorName::GreenNotHealthy,
                 format!(
                     "{healthy} of {desired} green targets were healthy when {}.readyWithin ({}) was over; {detail}",
-                    release.plan.green.field(),
+                    release.plan.green.path(),
                     release.plan.green.ready_within()
                 ),
             ));
@@ -198,6 +198,6 @@ fn why_not_ready(release: &Release, targets: &[Target], events: &[String]) -> St
     if targets.is_empty() {
         parts.push(format!("green's {} has no targets yet", release.colours.green.noun()));
     }
-    parts.extend(events.first().map(|event| format!("{} says: {event}", release.green.green.system())));
+    parts.extend(events.first().map(|event| format!("{} says: {event}", release.green.green.facts().system)));
     parts.join("; ")
 }

@@ -30,10 +30,10 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     }
     step.require_healthy(&release, Colour::Green).await?;
     let order = release.green.clone();
-    if !order.blue.has_units() {
+    if !order.blue.facts().has_units {
         return step.finish_promoted(&mut release).await;
     }
-    if let Some(why) = order.blue.left_because() {
+    if let Some(why) = order.blue.facts().left_because {
         let note = format!("blue's {} stays as it is: {why}", order.blue);
         step.note(Fact::Noted { note });
         step.free(&release, Colour::Blue).await?;
@@ -112,7 +112,7 @@ impl<W: World> Step<'_, W> {
             None => return true,
         };
         let blue = release.place(Colour::Blue);
-        let Some(metrics) = blue.meter.of_requests() else { return true };
+        let Some(metrics) = blue.meter.of_requests else { return true };
         let requests = blue.statistic(metrics.requests, "Sum");
         let mut wanted = Wanted::default();
         let key = wanted.statistic(requests, METRIC_PERIOD.as_seconds());
@@ -155,7 +155,7 @@ impl<W: World> Step<'_, W> {
         if let Err(held) = self.let_go_of_both(release).await {
             return self.wait_with_end(release, held).await.map(for_this);
         }
-        let (blue, units) = (&release.green.blue, release.green.blue.units());
+        let (blue, units) = (&release.green.blue, release.green.blue.facts().units);
         if error.name == ErrorName::RouteChanged {
             // It may serve again.
             self.note(Fact::Noted {

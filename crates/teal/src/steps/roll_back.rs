@@ -150,7 +150,7 @@ impl<W: World> Step<'_, W> {
         // Until the weights are in force everywhere, green is still asked for by some.
         let given_back_at =
             release.restored_at.filter(|_| release.first_shift_at.is_some()).max(release.moved_beside_until);
-        let within = release.propagation().max(release.plan.traffic.route.kind().given_back_within());
+        let within = release.propagation().max(release.plan.traffic.route.kind().facts().given_back_within);
         let converged_at = given_back_at.map(|at| after(at, within.as_seconds().into()));
         let moment = self.moment();
         // An act that could still come when this run began may have come after it had read the route.
@@ -160,7 +160,7 @@ impl<W: World> Step<'_, W> {
             let seconds = seconds_until(moment, ready_at);
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
         }
-        if release.green.green.has_units() {
+        if release.green.green.facts().has_units {
             // Whoever else acts on the release has written its record since this run read it: what green is not asked for any more was
             // given back just now, maybe.
             self.intend(release, Act::Restore).await?;
@@ -210,7 +210,7 @@ impl<W: World> Step<'_, W> {
 
     async fn take_green_in(&mut self, release: &Release, on_green: bool) -> TealResult<()> {
         let order = &release.green;
-        if !order.green.has_units() {
+        if !order.green.facts().has_units {
             return Ok(());
         }
         if on_green {
@@ -219,7 +219,7 @@ impl<W: World> Step<'_, W> {
             self.note(Fact::Noted { note });
             return self.free(release, Colour::Green).await;
         }
-        if let Some(why) = order.green.left_because() {
+        if let Some(why) = order.green.facts().left_because {
             let note = format!("green's {} stays, without traffic: {why}", order.green);
             self.note(Fact::Noted { note });
             return match release.green_ordered_at {
@@ -241,7 +241,7 @@ impl<W: World> Step<'_, W> {
                 let note = format!(
                     "green's {} may still have {}: {error}. Scale it in by hand",
                     order.green,
-                    order.green.units()
+                    order.green.facts().units
                 );
                 self.note(Fact::Noted { note });
             }

@@ -72,7 +72,7 @@ pub fn compile(plan: &Plan) -> Timeline {
         ready_within: plan.green.ready_within().plus(plan.validate.patience()),
         keep_blue: plan.afterwards.keep_blue,
         deadline: plan.deadline,
-        propagation: plan.traffic.route.kind().propagation(),
+        propagation: plan.traffic.route.kind().facts().propagation,
         by_deployment: plan.traffic.shifted_by.is_some(),
     };
     Timeline::new(&plan.strategy, plan.afterwards.bake, pace)

@@ -31,7 +31,7 @@ fn moments(now: i64, shifted_at: i64, step: u32) -> Moments {
 fn place<'a>(colour: Colour, target_group: &'a str, service: &'a str) -> Place<'a> {
     Place {
         colour,
-        meter: Meter::ApplicationLoadBalancer,
+        meter: Meter::APPLICATION_LOAD_BALANCER,
         load_balancer: "app/shop/1",
         target_group,
         service,

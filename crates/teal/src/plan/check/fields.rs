@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The fields of a document, read one by one.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     document: &'a Value,
 }
 
@@ -20,12 +20,12 @@ enum Found<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) const fn new(document: &'a Value) -> Self {
+    pub(crate) const fn new(document: &'a Value) -> Self {
         Self { document }
     }
 
     /// The value at the path, if there is one and it is well-formed.
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {
         match self.find(path) {
             Found::Value(value) => T::deserialize(value).ok(),
             Found::Nothing | Found::Unknown => None,
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The value at the path, or the default if there is none; nothing if there is one that is malformed.
-    pub(super) fn get_or<T: DeserializeOwned>(&self, path: &Path, default: T) -> Option<T> {
+    pub(crate) fn get_or<T: DeserializeOwned>(&self, path: &Path, default: T) -> Option<T> {
         match self.find(path) {
             Found::Value(value) => T::deserialize(value).ok(),
             Found::Nothing => Some(default),
@@ -42,17 +42,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether nothing at all is said at the path, or null.
-    pub(super) fn is_absent(&self, path: &Path) -> bool {
+    pub(crate) fn is_absent(&self, path: &Path) -> bool {
         matches!(self.find(path), Found::Nothing | Found::Value(Value::Null))
     }
 
     /// Whether something is said at the path, well-formed or not.
-    pub(super) fn is_present(&self, path: &Path) -> bool {
+    pub(crate) fn is_present(&self, path: &Path) -> bool {
         matches!(self.find(path), Found::Value(value) if !value.is_null())
     }
 
     /// How many items the list at the path has; none where there is no list.
-    pub(super) fn len(&self, path: &Path) -> usize {
+    pub(crate) fn len(&self, path: &Path) -> usize {
         match self.find(path) {
             Found::Value(Value::Array(items)) => items.len(),
             _ => 0,
@@ -60,7 +60,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The well-formed items of the list at the path, with their paths.
-    pub(super) fn items<T: DeserializeOwned>(&self, path: &Path) -> Vec<(Path, T)> {
+    pub(crate) fn items<T: DeserializeOwned>(&self, path: &Path) -> Vec<(Path, T)> {
         (0..self.len(path))
             .map(|index| path.item(index))
             .filter_map(|path| Some((path.clone(), self.get(&path)?)))
@@ -68,11 +68,32 @@ impl<'a> Fields<'a> {
     }
 
     /// The names of the fields of the object at the path.
-    pub(super) fn names(&self, path: &Path) -> Vec<&'a str> {
+    pub(crate) fn names(&self, path: &Path) -> Vec<&'a str> {
         match self.find(path) {
             Found::Value(Value::Object(fields)) => fields.keys().map(String::as_str).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Every text at the path and below it.
+    pub(crate) fn texts_below(&self, path: &Path) -> Vec<(Path, &'a str)> {
+        let Found::Value(value) = self.find(path) else { return Vec::new() };
+        let mut open = vec![(path.clone(), value)];
+        let mut found = Vec::new();
+        while let Some((path, value)) = open.pop() {
+            match value {
+                Value::String(text) => found.push((path, text.as_str())),
+                // The last is taken first.
+                Value::Array(items) => {
+                    open.extend(items.iter().enumerate().rev().map(|(index, item)| (path.item(index), item)));
+                }
+                Value::Object(fields) => {
+                    open.extend(fields.iter().rev().map(|(name, field)| (path.field(name), field)));
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+        found
     }
 
     fn find(&self, path: &Path) -> Found<'a> {

@@ -37,7 +37,7 @@ fn check_span(fields: &Fields<'_>, path: &Path, (least, most): (Span, Span), why
 }
 
 /// Reports every item that was there before.
-fn check_duplicates<T: PartialEq + Display>(items: &[(Path, T)], findings: &mut Findings) {
+pub(crate) fn check_duplicates<T: PartialEq + Display>(items: &[(Path, T)], findings: &mut Findings) {
     for (index, (path, item)) in items.iter().enumerate() {
         if let Some((first, _)) = items[..index].iter().find(|(_, other)| other == item) {
             let reason = format!("it stands at {first} already");
@@ -45,3 +45,14 @@ fn check_duplicates<T: PartialEq + Display>(items: &[(Path, T)], findings: &mut 
         }
     }
 }
+
+/// Reports a field that does not go with what the plan says elsewhere.
+pub(crate) fn check_useless(place: &str, why: &str, remedy: &str, fields: &Fields<'_>, findings: &mut Findings) {
+    let path = Path::of(place);
+    if fields.is_present(&path) {
+        findings.problem(Problem::new(path, why, remedy));
+    }
+}
+
+/// What a kind of fleet or of route has where its fields can say nothing wrong together.
+pub(crate) const fn no_rules(_path: &Path, _fields: &Fields<'_>, _findings: &mut Findings) {}

@@ -24,7 +24,7 @@ impl<W: World> Step<'_, W> {
         if let Err(error) = self.calibrate(release, history, &mut compared).await {
             self.note(Fact::Noted { note: format!("blue's history could not be read: {error}") });
         }
-        let has_zones = release.place(Colour::Blue).meter.knows_zones();
+        let has_zones = release.place(Colour::Blue).meter.knows_zones;
         for metric in &compared {
             let calibration = metric.calibration;
             let remedy = match calibration.basis() {
@@ -72,7 +72,7 @@ impl<W: World> Step<'_, W> {
     /// Measures the noise of what the load balancer publishes by Availability Zone.
     async fn calibrate(&self, release: &Release, history: History, compared: &mut [Compared]) -> PortResult<()> {
         let Some(part) = release.route.first().map(|part| &part.part) else { return Ok(()) };
-        if !part.kind().meter().knows_zones() || !compared.iter().any(Compared::learns_by_zone) {
+        if !part.facts().meter.knows_zones || !compared.iter().any(Compared::learns_by_zone) {
             return Ok(());
         }
         let side = self.side(release).await?;

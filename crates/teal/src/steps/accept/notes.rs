@@ -64,9 +64,9 @@ fn on_off(found: &DestinationReading) -> &'static str {
 /// Every difference between blue and green besides the version, in words.
 fn unlike(survey: &Survey) -> Vec<String> {
     let runner = &survey.green;
-    let mut list = unlike_settings(runner.version_noun(), &survey.blue_version, &survey.green_version);
+    let mut list = unlike_settings(runner.facts().version_noun, &survey.blue_version, &survey.green_version);
     if let Some(green) = &survey.present {
-        list.extend(unlike_settings(runner.noun(), &survey.blue.settings, &green.settings));
+        list.extend(unlike_settings(runner.facts().noun, &survey.blue.settings, &green.settings));
     }
     list
 }

@@ -272,7 +272,7 @@ impl Standing {
     fn lacking_blue(&self, release: &Release) -> Vec<RoutePart> {
         let colours = &release.colours;
         let lacks_blue = |part: &&RoutePart| {
-            part.part.kind().lists_idle()
+            part.part.facts().lists_idle
                 && !is_among(self.lost_parts(), part)
                 && pair_share(&part.expected, colours) != Some(Share::NONE)
                 && weight_in(&part.expected, &colours.blue).is_none()

@@ -69,7 +69,7 @@ enum LimitKeys {
 pub(super) fn want(wanted: &mut Wanted, limits: &Limits, green: &Place<'_>) -> Vec<WantedLimit> {
     let mut list = Vec::new();
     // Where there is nothing to limit, a plan with limits is refused.
-    let Some(metrics) = green.meter.of_requests() else { return list };
+    let Some(metrics) = green.meter.of_requests else { return list };
     let period = METRIC_PERIOD.as_seconds();
     if let Some(limit) = &limits.bad_share {
         let mut sum = |metric: &str| wanted.statistic(green.statistic(metric, "Sum"), period);

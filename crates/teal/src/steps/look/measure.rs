@@ -38,7 +38,7 @@ impl Release {
     pub(in crate::steps) fn place(&self, colour: Colour) -> Place<'_> {
         Place {
             colour,
-            meter: self.plan.traffic.route.kind().meter(),
+            meter: self.plan.traffic.route.kind().facts().meter,
             load_balancer: &self.load_balancer,
             target_group: self.colours.of(colour).name_in_metrics(),
             service: self.green.runner(colour).name(),

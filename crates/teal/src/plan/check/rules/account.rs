@@ -1,11 +1,9 @@
 //! The account: everything that the plan names by its ARN is in it, and what is different there is said.
 
 use super::super::{Fields, Findings};
+use super::route;
 use crate::plan::problem::{Path, Problem};
-use crate::plan::{
-    AppConfigId, Cluster, FlagRoute, FunctionName, ListenerArn, ReleaseRoleArn, RuleArn, TargetGroupArn,
-    TaskDefinition, home_of,
-};
+use crate::plan::{AppConfigId, FlagRoute, FunctionName, ReleaseRoleArn, home_of};
 use crate::route::RouteKind;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
@@ -15,8 +13,12 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     }
     let role_path = account.field("role");
     if let Some(role) = fields.get::<ReleaseRoleArn>(&role_path) {
-        for (path, arn) in arns(fields) {
-            if home_of(&arn).is_some_and(|home| home.is_elsewhere(&role.home())) {
+        let function = fields.get::<FunctionName>(&Path::of("validate.lambda.function"));
+        let function = function.as_ref().map(FunctionName::as_str);
+        let function = function.and_then(|arn| Some((Path::of("validate.lambda.function"), arn, home_of(arn)?)));
+        for (path, arn, home) in route::arns(fields).into_iter().chain(function) {
+            // What is malformed was reported.
+            if home.is_elsewhere(&role.home()) && !findings.is_reported(&path) {
                 let reason = format!("it is not in account {}, which `{role_path}` belongs to", role.account());
                 let remedy = "Name what belongs to the service's account, or a role of the account that this is in";
                 findings.problem(Problem::new(path, reason, remedy).showing(arn));
@@ -36,35 +38,6 @@ fn check_deployment(fields: &Fields<'_>, findings: &mut Findings) {
         let remedy = "Install Teal in the deployment's account and leave `account` out, or let Teal move the traffic";
         findings.problem(Problem::new(path, reason, remedy));
     }
-}
-
-/// Every ARN in the plan of something that is the service's, and names in their places.
-fn arns(fields: &Fields<'_>) -> Vec<(Path, String)> {
-    let mut found: Vec<(Path, String)> = Vec::new();
-    for kind in RouteKind::ALL.into_iter().map(RouteKind::path) {
-        found.extend(texts(fields.items::<ListenerArn>(&kind.field("listeners"))));
-        found.extend(texts(fields.items::<TargetGroupArn>(&kind.field("targetGroups"))));
-        found.extend(texts(fields.items::<RuleArn>(&kind.field("rules"))));
-    }
-    let (test, ecs) = (Path::of("traffic.test"), Path::of("green.ecs"));
-    let single = [
-        text::<ListenerArn>(fields, test.field("listener")),
-        text::<RuleArn>(fields, test.field("rule")),
-        text::<Cluster>(fields, ecs.field("cluster")),
-        text::<TaskDefinition>(fields, ecs.field("taskDefinition")),
-        text::<FunctionName>(fields, Path::of("validate.lambda.function")),
-    ];
-    found.extend(single.into_iter().flatten());
-    found
-}
-
-fn texts<T: ToString>(items: Vec<(Path, T)>) -> impl Iterator<Item = (Path, String)> {
-    items.into_iter().map(|(path, item)| (path, item.to_string()))
-}
-
-fn text<T: serde::de::DeserializeOwned + ToString>(fields: &Fields<'_>, path: Path) -> Option<(Path, String)> {
-    let value = fields.get::<T>(&path)?.to_string();
-    Some((path, value))
 }
 
 /// Reports flags without the strategy by which they are turned: the one of Teal's stack is in Teal's account.

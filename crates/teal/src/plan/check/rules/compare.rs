@@ -53,9 +53,9 @@ const OF_LOG_LINES: &str = "Let metric filters count the bad lines and all reque
 
 /// Reports metrics of requests on a route whose metrics do not tell the colours apart.
 fn check_measured(fields: &Fields<'_>, metrics: &Path, findings: &mut Findings) {
-    let blind = |kind: &RouteKind| kind.meter().of_requests().is_none();
+    let blind = |kind: &RouteKind| kind.facts().meter.of_requests.is_none();
     let Some(kind) = route::kinds(fields).into_iter().find(blind) else { return };
-    let why = format!("`{}` {}", kind.path(), kind.meter().counts());
+    let why = format!("`{}` {}", kind.path(), kind.facts().meter.counts);
     let remedy = "Compare what the services count themselves (`cloudWatch`, `xray`), or write `judge.metrics: []` to compare nothing";
     if fields.is_absent(metrics) {
         let reason = format!("without this field green is compared by failed requests, but {why}");

@@ -2,19 +2,18 @@
 
 use super::super::{Fields, Findings};
 use super::{check_span, route};
-use crate::plan::defaults;
 use crate::plan::limits::{
     MAX_HISTORY_EVENTS, MAX_LOOK_INTERVAL, MAX_READY_WITHIN, MAX_RELEASE, MIN_LOOK_INTERVAL, MIN_READY_WITHIN,
 };
 use crate::plan::problem::{Path, Problem};
+use crate::plan::{Green, defaults};
 use crate::strategy::{Pace, Strategy, Timeline};
 use crate::units::Span;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     // One of them is there; where none is, that was reported.
-    let kinds = ["green.ecs", "green.autoScaling", "green.beanstalk", "green.external", "green.lambda"].map(Path::of);
-    let green = kinds.iter().find(|kind| fields.is_present(kind)).unwrap_or(&kinds[0]);
-    let ready = green.field("readyWithin");
+    let green = route::fleets(fields).next().unwrap_or(&Green::KINDS[0]);
+    let ready = green.path().field("readyWithin");
     let why = "what runs it needs time to start, and does not need longer";
     check_span(fields, &ready, (MIN_READY_WITHIN, MAX_READY_WITHIN), why, findings);
 
@@ -54,7 +53,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
         return;
     };
     let (Some(every), Some(hold_for), Some(ready_within)) = (every, hold_for, ready_within) else { return };
-    let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.propagation());
+    let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.facts().propagation);
     let by_deployment = fields.is_present(&Path::of("traffic.shiftedBy"));
     let pace = Pace { every, hold_for, ready_within, keep_blue, deadline, propagation, by_deployment };
     let timeline = Timeline::new(&strategy, after_bake, pace);

@@ -2,91 +2,39 @@
 
 use super::super::{Fields, Findings};
 use super::check_duplicates;
-use crate::plan::limits::MAX_ROUTE_PARTS;
+use crate::fleet::FleetFacts;
 use crate::plan::problem::{Path, Problem};
-use crate::plan::{
-    AutoScalingGroupName, Cluster, EcsServiceName, EnvironmentName, FlagRoute, Home, ListenerArn, RuleArn,
-    TargetGroupArn, TaskDefinition, TestRoute,
-};
+use crate::plan::{FlagRoute, Green, Home, ListenerArn, RuleArn, TestRoute, home_of};
 use crate::route::{FlagRef, RouteKind};
 use serde_json::{Map, Value};
-use std::fmt::Display;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_kind(fields, findings);
-    check_flag(fields, findings);
-    check_green(fields, findings);
-    check_flags(fields, findings);
-    let alb = RouteKind::Alb.path();
-    let listeners: Vec<(Path, ListenerArn)> = [RouteKind::Alb, RouteKind::Nlb]
-        .into_iter()
-        .flat_map(|kind| {
-            let mut listeners = fields.items::<ListenerArn>(&kind.path().field("listeners"));
-            listeners.retain(|(path, listener)| check_family(kind, path, listener, findings));
-            listeners
-        })
-        .collect();
-    let rules = fields.items::<RuleArn>(&alb.field("rules"));
-    let groups: Vec<(Path, TargetGroupArn)> =
-        RouteKind::ALL.into_iter().flat_map(|kind| fields.items(&kind.path().field("targetGroups"))).collect();
-    let services = fields.items::<EcsServiceName>(&Path::of("green.ecs.services"));
-
-    if fields.is_present(&alb) {
-        check_number(fields, &alb, findings);
+    for kind in kinds(fields) {
+        (kind.facts().check)(&kind.path(), fields, findings);
     }
-    check_duplicates(&listeners, findings);
-    check_duplicates(&rules, findings);
-    check_duplicates(&groups, findings);
-    check_duplicates(&services, findings);
-    check_duplicates(&fields.items::<AutoScalingGroupName>(&Path::of("green.autoScaling.groups")), findings);
-    check_environments(fields, findings);
-
+    for fleet in fleets(fields) {
+        check_behind(fleet, fields, findings);
+        (fleet.check)(&fleet.path(), fields, findings);
+    }
+    check_flags(fields, findings);
     let test_path = Path::of("traffic.test");
     let test = fields.get::<TestRoute>(&test_path);
-    check_test_of_alias(test.as_ref(), &test_path, fields, findings);
     check_test_in_place(test.as_ref(), &test_path, fields, findings);
     if let Some(test) = &test {
-        check_test_apart(test, &test_path, &listeners, &rules, findings);
+        check_test_apart(test, &test_path, fields, findings);
     }
+    check_one_place(fields, findings);
+}
 
-    let mut parts = Parts::default();
-    for (path, listener) in &listeners {
-        parts.add(path, listener, listener.home(), Some(listener.load_balancer()));
-    }
-    for (path, rule) in &rules {
-        parts.add(path, rule, rule.home(), Some(rule.load_balancer()));
-    }
-    for (path, group) in &groups {
-        parts.add(path, group, group.home(), None);
-    }
-    let test_part = |name: &str| test_path.field(name);
-    match &test {
-        Some(TestRoute::Listener(arn)) => parts.add(&test_part("listener"), arn, arn.home(), Some(arn.load_balancer())),
-        Some(TestRoute::Rule(arn)) => parts.add(&test_part("rule"), arn, arn.home(), Some(arn.load_balancer())),
-        Some(TestRoute::Url(_) | TestRoute::Instance(_)) | None => {}
-    }
-    let ecs = Path::of("green.ecs");
-    let cluster = fields.get::<Cluster>(&ecs.field("cluster"));
-    if let Some((cluster, home)) = cluster.as_ref().and_then(|cluster| Some((cluster, cluster.home()?))) {
-        parts.add(&ecs.field("cluster"), cluster, home, None);
-    }
-    let task = fields.get::<TaskDefinition>(&ecs.field("taskDefinition"));
-    if let Some((task, home)) = task.as_ref().and_then(|task| Some((task, task.home()?))) {
-        parts.add(&ecs.field("taskDefinition"), task, home, None);
-    }
-    parts.report(findings);
+/// The kinds of fleets that the plan names: one, where it is right.
+pub(super) fn fleets(fields: &Fields<'_>) -> impl Iterator<Item = &'static FleetFacts> {
+    Green::KINDS.iter().filter(|fleet| fields.is_present(&fleet.path()))
 }
 
 /// The kinds of routes that the plan names: one, where it is right.
 pub(super) fn kinds(fields: &Fields<'_>) -> Vec<RouteKind> {
-    RouteKind::ALL.into_iter().filter(|kind| fields.is_present(&kind.path())).collect()
-}
-
-impl RouteKind {
-    /// Where a plan has it.
-    pub(super) fn path(self) -> Path {
-        Path::of("traffic").field(self.field())
-    }
+    RouteKind::ALL.iter().copied().filter(|kind| fields.is_present(&kind.path())).collect()
 }
 
 /// Whether traffic has a field of this name.
@@ -119,110 +67,32 @@ fn check_kind(fields: &Fields<'_>, findings: &mut Findings) {
     }
 }
 
-/// Reports what a flag has no use for: it has neither targets nor an address, and no stack template sets its percentage.
-fn check_flag(fields: &Fields<'_>, findings: &mut Findings) {
-    let flag = RouteKind::Flag.path();
-    if !fields.is_present(&flag) {
-        return;
-    }
-    for fleet in ["ecs", "autoScaling", "beanstalk"] {
-        let path = Path::of("green").field(fleet);
-        if fields.is_present(&path) {
-            findings.problem(Problem::new(
-                path,
-                format!("`{flag}` releases a behaviour that the running version has already, and nothing is brought up for it"),
-                "Write `green: {external: {}}`",
-            ));
+/// Reports green that is brought up behind other destinations than those that the route sends traffic to.
+fn check_behind(fleet: &FleetFacts, fields: &Fields<'_>, findings: &mut Findings) {
+    for route in kinds(fields) {
+        let sends_to = route.facts().sends_to;
+        if fleet.behind.contains(&sends_to) {
+            continue;
         }
-    }
-    let useless = [
-        ("green.external.minHealthy", "a flag has no targets"),
-        ("traffic.test.listener", "no listener leads to one state of a flag"),
-        ("traffic.test.rule", "no rule leads to one state of a flag"),
-        ("traffic.weightParameters", "a flag's percentage is in its configuration, which no stack template reads"),
-    ];
-    for (path, why) in useless.map(|(path, why)| (Path::of(path), why)) {
-        if fields.is_present(&path) {
-            findings.problem(Problem::new(path, why, "Leave it out"));
-        }
-    }
-}
-
-/// Reports environments that stand in the wrong place, and what does not go with the domain name that they swap.
-fn check_environments(fields: &Fields<'_>, findings: &mut Findings) {
-    let cname = RouteKind::Cname.path();
-    let beanstalk = Path::of("green.beanstalk");
-    let of_green = beanstalk.field("environments");
-    for list in [&of_green, &cname.field("environments")] {
-        check_duplicates(&fields.items::<EnvironmentName>(list), findings);
-    }
-    if !fields.is_present(&cname) {
-        if fields.is_present(&beanstalk) && fields.is_absent(&of_green) {
-            let reason = "nothing says which environments stand behind the load balancer";
-            findings.problem(Problem::new(of_green, reason, "Name both, in any order"));
-        }
-        return;
-    }
-    if fields.is_present(&of_green) {
-        let reason = format!("`{cname}` names the environments, of which one is green");
-        findings.problem(Problem::new(of_green, reason, "Leave it out"));
-    }
-    for other in ["green.ecs", "green.autoScaling"].map(Path::of).into_iter().filter(|path| fields.is_present(path)) {
-        let reason = format!("`{cname}` sends traffic to environments of Elastic Beanstalk, which it does not run");
+        let fleets = Green::KINDS.iter().filter(|other| other.behind.contains(&sends_to));
+        let routes = RouteKind::ALL.iter().filter(|other| fleet.behind.contains(&other.facts().sends_to));
         findings.problem(Problem::new(
-            other,
-            reason,
-            "Write `green.beanstalk`, or `green.external` if somebody else deploys",
-        ));
-    }
-    for field in ["listener", "rule"] {
-        let path = Path::of("traffic.test").field(field);
-        if fields.is_present(&path) {
-            let reason = "a domain name has no second one for tests: green answers at its own address";
-            findings.problem(Problem::new(path, reason, "Leave `test` out, or write a `url` that reaches green"));
-        }
-    }
-    let parameters = Path::of("traffic.weightParameters");
-    if fields.is_present(&parameters) {
-        let reason = "stack templates set no weights of a domain name";
-        findings.problem(Problem::new(parameters, reason, "Leave it out"));
-    }
-}
-
-/// Reports green that cannot take its traffic from what splits it: a version of a function from anything but an alias, and the other way round.
-fn check_green(fields: &Fields<'_>, findings: &mut Findings) {
-    let (green, route) = (Path::of("green.lambda"), RouteKind::Lambda.path());
-    let others = fields.names(&Path::of("green")).iter().any(|name| *name != "lambda");
-    let other_routes = kinds(fields).into_iter().any(|kind| kind != RouteKind::Lambda);
-    if fields.is_present(&green) && other_routes {
-        findings.problem(Problem::new(
-            green,
-            "a version of a function takes its traffic from an alias of that function",
-            format!("Write `{route}: {{function: ..., alias: ...}}` for what splits the traffic"),
-        ));
-    } else if fields.is_present(&route) && others {
-        findings.problem(Problem::new(
-            route,
-            "an alias splits traffic between versions of its function, and `green` names none",
-            format!("Write `{green}: {{functionVersion: \"42\"}}`"),
+            fleet.path(),
+            format!("`{}` sends traffic to {}, and green would be none of them", route.path(), sends_to.plural()),
+            format!(
+                "Write {}, or split the traffic by {}",
+                either(fleets.map(FleetFacts::path)),
+                either(routes.map(|other| other.path()))
+            ),
         ));
     }
 }
 
-/// Reports a test route behind a load balancer where there is none.
-fn check_test_of_alias(test: Option<&TestRoute>, path: &Path, fields: &Fields<'_>, findings: &mut Findings) {
-    let field = match test {
-        Some(TestRoute::Listener(_)) => "listener",
-        Some(TestRoute::Rule(_)) => "rule",
-        Some(TestRoute::Url(_) | TestRoute::Instance(_)) | None => return,
-    };
-    if fields.is_present(&RouteKind::Lambda.path()) {
-        findings.problem(Problem::new(
-            path.field(field),
-            "it forwards to target groups, and green is a version of a function",
-            "Leave it out: `validate.lambda` is told the version and invokes it; or give the `url` of an alias that is only for tests",
-        ));
-    }
+/// Several places of which one is to be chosen.
+fn either(paths: impl Iterator<Item = Path>) -> String {
+    let mut names: Vec<String> = paths.map(|path| format!("`{path}`")).collect();
+    let last = names.pop().unwrap_or_default();
+    if names.is_empty() { last } else { format!("{} or {last}", names.join(", ")) }
 }
 
 /// Reports an instance to be tested where a deployment brings up others beside it.
@@ -251,56 +121,14 @@ fn check_flags(fields: &Fields<'_>, findings: &mut Findings) {
     }
 }
 
-/// Reports a listener of another kind of load balancer. Gives whether it is one of this kind.
-fn check_family(kind: RouteKind, path: &Path, listener: &ListenerArn, findings: &mut Findings) -> bool {
-    let (other, name) = match (kind, listener.is_of_network_load_balancer()) {
-        (RouteKind::Alb, true) => (RouteKind::Nlb, "a Network Load Balancer"),
-        (RouteKind::Nlb, false) => (RouteKind::Alb, "an Application Load Balancer"),
-        (RouteKind::Alb, false)
-        | (RouteKind::Nlb, true)
-        | (RouteKind::Flag | RouteKind::Cname | RouteKind::Lambda, _) => return true,
+fn check_test_apart(test: &TestRoute, path: &Path, fields: &Fields<'_>, findings: &mut Findings) {
+    let (kind, arn) = match test {
+        TestRoute::Listener(arn) => ("listener", arn.as_str()),
+        TestRoute::Rule(arn) => ("rule", arn.as_str()),
+        TestRoute::Url(_) | TestRoute::Instance(_) => return,
     };
-    let problem =
-        Problem::new(path.clone(), format!("it belongs to {name}"), format!("Write it under `{}`", other.path()));
-    findings.problem(problem.showing(listener));
-    false
-}
-
-fn check_number(fields: &Fields<'_>, alb: &Path, findings: &mut Findings) {
-    let lists = [alb.field("listeners"), alb.field("rules")];
-    // A list that is not a list was reported as such.
-    if lists.iter().any(|list| fields.is_present(list) && fields.get::<Vec<Value>>(list).is_none()) {
-        return;
-    }
-    let number: usize = lists.iter().map(|list| fields.len(list)).sum();
-    if number == 0 {
-        findings.problem(Problem::new(
-            alb.clone(),
-            "it names nothing that splits traffic",
-            "Add at least one listener to `listeners` or one rule to `rules`",
-        ));
-    } else if number > MAX_ROUTE_PARTS {
-        findings.problem(Problem::new(
-            alb.clone(),
-            format!("it names {number} listeners and rules; Elastic Load Balancing takes {MAX_ROUTE_PARTS} changes at once, and rolling back must not queue"),
-            format!("Name at most {MAX_ROUTE_PARTS}"),
-        ));
-    }
-}
-
-fn check_test_apart(
-    test: &TestRoute,
-    path: &Path,
-    listeners: &[(Path, ListenerArn)],
-    rules: &[(Path, RuleArn)],
-    findings: &mut Findings,
-) {
-    let shared = match test {
-        TestRoute::Listener(arn) => listeners.iter().find(|(_, other)| other == arn).map(|(at, _)| ("listener", at)),
-        TestRoute::Rule(arn) => rules.iter().find(|(_, other)| other == arn).map(|(at, _)| ("rule", at)),
-        TestRoute::Url(_) | TestRoute::Instance(_) => None,
-    };
-    if let Some((kind, production)) = shared {
+    let production = kinds(fields).into_iter().flat_map(|kind| fields.texts_below(&kind.path()));
+    if let Some((production, _)) = production.into_iter().find(|(_, text)| *text == arn) {
         findings.problem(Problem::new(
             path.field(kind),
             format!("{production} takes production traffic through the same {kind}, so a test would not reach green"),
@@ -309,52 +137,42 @@ fn check_test_apart(
     }
 }
 
-/// What must be in one place: everything in one account and region, what splits traffic on one load balancer.
-#[derive(Default)]
-struct Parts<'a> {
-    all: Vec<Part<'a>>,
+/// What the plan names by an ARN of what is the service's: what splits its traffic, what tests it, and what runs green.
+pub(super) fn arns<'a>(fields: &Fields<'a>) -> Vec<(Path, &'a str, Home<'a>)> {
+    let routes = RouteKind::ALL.iter().map(|kind| kind.path());
+    let places = routes.chain(["traffic.test", "green"].map(Path::of));
+    let texts = places.flat_map(|place| fields.texts_below(&place));
+    texts.filter_map(|(path, text)| Some((path, text, home_of(text)?))).collect()
 }
 
-struct Part<'a> {
-    path: Path,
-    arn: String,
-    home: Home<'a>,
-    load_balancer: Option<&'a str>,
+/// `app/name/id` of a listener's or a rule's ARN.
+fn load_balancer(arn: &str) -> Option<String> {
+    let listener = arn.parse().map(|arn: ListenerArn| arn.load_balancer().to_owned());
+    listener.or_else(|_| arn.parse().map(|arn: RuleArn| arn.load_balancer().to_owned())).ok()
 }
 
-impl<'a> Parts<'a> {
-    fn add(&mut self, path: &Path, arn: &impl Display, home: Home<'a>, load_balancer: Option<&'a str>) {
-        self.all.push(Part { path: path.clone(), arn: arn.to_string(), home, load_balancer });
-    }
-
-    fn report(&self, findings: &mut Findings) {
-        let Some(first) = self.all.first() else { return };
-        let balanced = self.all.iter().find_map(|part| Some((part, part.load_balancer?)));
-        for part in &self.all {
-            if part.home != first.home {
-                findings.problem(
-                    Problem::new(
-                        part.path.clone(),
-                        format!("it is in {}, but {} is in {}", part.home, first.path, first.home),
-                        "Name resources of one account and region",
-                    )
-                    .showing(&part.arn),
-                );
-            } else if let (Some(own), Some((other, expected))) = (part.load_balancer, balanced)
-                && own != expected
-            {
-                findings.problem(
-                    Problem::new(
-                        part.path.clone(),
-                        format!(
-                            "it belongs to the load balancer {own}, but {} to {expected}; a target group has only one",
-                            other.path
-                        ),
-                        "Name listeners and rules of one load balancer",
-                    )
-                    .showing(&part.arn),
-                );
-            }
-        }
+/// Reports what is not in the account and region of the first, and what splits traffic on another load balancer. What is malformed, or of
+/// another kind of load balancer, was reported.
+fn check_one_place(fields: &Fields<'_>, findings: &mut Findings) {
+    let mut arns = arns(fields);
+    arns.retain(|(path, ..)| !findings.is_reported(path));
+    let balanced: Vec<Option<String>> = arns.iter().map(|(_, arn, _)| load_balancer(arn)).collect();
+    let Some((first_path, _, first)) = arns.first() else { return };
+    let first_balanced = arns.iter().zip(&balanced).find_map(|((path, ..), own)| Some((path, own.as_ref()?)));
+    for ((path, arn, home), own) in arns.iter().zip(&balanced) {
+        let (reason, remedy) = if home != first {
+            let reason = format!("it is in {home}, but {first_path} is in {first}");
+            (reason, "Name resources of one account and region")
+        } else if let (Some(own), Some((other, expected))) = (own, first_balanced)
+            && own != expected
+        {
+            let reason = format!(
+                "it belongs to the load balancer {own}, but {other} to {expected}; a target group has only one"
+            );
+            (reason, "Name listeners and rules of one load balancer")
+        } else {
+            continue;
+        };
+        findings.problem(Problem::new(path.clone(), reason, remedy).showing(arn));
     }
 }

@@ -5,7 +5,7 @@ use super::route;
 use crate::plan::defaults;
 use crate::plan::limits::MAX_HOOK_WAIT;
 use crate::plan::problem::{Path, Problem};
-use crate::route::RouteKind;
+use crate::route::{DestinationKind, RouteKind};
 use crate::units::Span;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
@@ -44,11 +44,8 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 /// Reports what the deployment cannot move, and a pair that nobody names: between deployments a listener may forward to one of them only.
 fn check_kind(kind: RouteKind, code_deploy: bool, shifted_by: &Path, fields: &Fields<'_>, findings: &mut Findings) {
     let system = if code_deploy { "CodeDeploy" } else { "ECS" };
-    let fits = match kind {
-        RouteKind::Alb | RouteKind::Nlb => true,
-        RouteKind::Lambda => code_deploy,
-        RouteKind::Flag | RouteKind::Cname => false,
-    };
+    let moved_by = kind.facts().moved_by;
+    let fits = if code_deploy { moved_by.code_deploy } else { moved_by.ecs };
     if !fits {
         findings.problem(Problem::new(
             shifted_by.clone(),
@@ -58,7 +55,7 @@ fn check_kind(kind: RouteKind, code_deploy: bool, shifted_by: &Path, fields: &Fi
         return;
     }
     let pair = kind.path().field("targetGroups");
-    if kind != RouteKind::Lambda && fields.is_absent(&pair) {
+    if kind.facts().sends_to == DestinationKind::TargetGroup && fields.is_absent(&pair) {
         findings.problem(Problem::new(
             pair,
             format!("{system} may leave only one of the two target groups on a listener, and then nothing says which is the other"),
@@ -104,7 +101,7 @@ fn check_bake(fields: &Fields<'_>, findings: &mut Findings) {
     let bake = fields.get_or(&path, defaults::after_bake());
     let hold_for = fields.get_or(&hold_for, defaults::on_insufficient().hold_for);
     let (Some(bake), Some(hold_for)) = (bake, hold_for) else { return };
-    let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.propagation());
+    let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.facts().propagation);
     let longest = bake.plus(hold_for).plus(propagation);
     if longest > MAX_HOOK_WAIT {
         findings.problem(

@@ -11,7 +11,7 @@ use crate::units::{Share, Span};
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     for kind in route::kinds(fields) {
-        check_granularity(kind.field(), kind.granularity(), fields, findings);
+        check_granularity(kind.field(), kind.facts().granularity, fields, findings);
     }
     check_steps(fields, &Path::of("strategy.steps"), findings);
 

@@ -7,7 +7,7 @@ use crate::plan::limits::{
 };
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{Expectation, Method, defaults};
-use crate::route::RouteKind;
+use crate::route::GreenReached;
 use crate::units::Latency;
 use std::time::Duration;
 
@@ -36,10 +36,9 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let checks = fields.len(&http);
     let test = Path::of("traffic.test");
     let by_others = [&build, &function].into_iter().find(|path| fields.is_present(path));
-    // A version of a function is reached by its number.
-    let is_invoked = route::kinds(fields).contains(&RouteKind::Lambda);
-    // Environments that swap a domain name have one each besides, by which green is tested.
-    let answers_itself = is_invoked || route::kinds(fields).contains(&RouteKind::Cname);
+    let reached = |how| route::kinds(fields).iter().any(|kind| kind.facts().green_reached == how);
+    let is_invoked = reached(GreenReached::ByInvocation);
+    let answers_itself = is_invoked || reached(GreenReached::AtItsAddress);
     if checks > 0 && is_invoked && fields.is_absent(&test) {
         findings.problem(Problem::new(
             http.clone(),

@@ -46,15 +46,15 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 
 /// Reports limits on a route whose metrics do not tell the colours apart.
 fn check_measured(fields: &Fields<'_>, limits: &Path, findings: &mut Findings) {
-    for kind in route::kinds(fields).into_iter().filter(|kind| kind.meter().of_requests().is_none()) {
+    for kind in route::kinds(fields).into_iter().filter(|kind| kind.facts().meter.of_requests.is_none()) {
         findings.problem(Problem::new(
             limits.clone(),
-            format!("`{}` {}: there is nothing to limit", kind.path(), kind.meter().counts()),
+            format!("`{}` {}: there is nothing to limit", kind.path(), kind.facts().meter.counts),
             "Leave it out; write `alarms` on what the service itself counts",
         ));
     }
     let unrouted = limits.field("loadBalancer5xx");
-    let uncounted = |kind: &RouteKind| kind.meter().of_requests().is_some() && !kind.meter().counts_unrouted();
+    let uncounted = |kind: &RouteKind| kind.facts().meter.of_requests.is_some() && !kind.facts().meter.counts_unrouted;
     if let Some(kind) = route::kinds(fields).into_iter().find(uncounted)
         && fields.is_present(&unrouted)
     {

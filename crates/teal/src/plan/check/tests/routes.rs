@@ -175,7 +175,11 @@ fn what_a_flag_has_no_use_for_is_refused() {
         let found = problems(&plan);
         assert!(found.iter().any(|problem| problem.starts_with(begins)), "{begins}: {found:#?}");
     };
-    refused("/green", full()["green"].clone(), "green.ecs: `traffic.flag` releases a behaviour");
+    refused(
+        "/green",
+        full()["green"].clone(),
+        "green.ecs: `traffic.flag` sends traffic to behaviours of the version that runs already",
+    );
     refused("/green/external", json!({"minHealthy": 2}), "green.external.minHealthy: a flag has no targets");
     refused("/traffic/test", json!({"rule": RULE}), "traffic.test.rule: no rule leads");
     refused("/traffic/weightParameters", json!("/teal/weights"), "traffic.weightParameters: a flag's percentage");
@@ -220,11 +224,15 @@ fn an_alias_splits_invocations_between_versions() {
         ("/traffic/lambda/function", json!("checkout:live"), "traffic.lambda.function: there is a version or an alias"),
         ("/traffic/lambda/alias", json!("42"), "traffic.lambda.alias: it is a version"),
         ("/traffic/lambda/alias", json!("li ve"), "traffic.lambda.alias: an alias's name has"),
-        ("/green", json!({"external": {}}), "traffic.lambda: an alias splits traffic between versions"),
+        (
+            "/green",
+            json!({"external": {}}),
+            "green.external: `traffic.lambda` sends traffic to published versions of a function, and green would be none of them. Write `green.lambda`",
+        ),
         (
             "/traffic",
             json!({"alb": {"listeners": [LISTENER]}}),
-            "green.lambda: a version of a function takes its traffic from an alias",
+            "green.lambda: `traffic.alb` sends traffic to target groups, and green would be none of them",
         ),
         ("/validate", json!({"http": [{"path": "/health"}]}), "validate.http: a version of a function has no address"),
         (

@@ -29,7 +29,7 @@ fn limit(limits: serde_json::Value, data: &[(&str, &str, &[f64])]) -> (WantedLim
     let limits: Limits = serde_json::from_value(limits).unwrap();
     let green = Place {
         colour: Colour::Green,
-        meter: Meter::ApplicationLoadBalancer,
+        meter: Meter::APPLICATION_LOAD_BALANCER,
         load_balancer: "app/shop/1",
         target_group: "targetgroup/b/2",
         service: "b",

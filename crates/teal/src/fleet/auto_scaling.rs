@@ -1,6 +1,11 @@
-//! Groups of EC2 Auto Scaling as what runs the new version.
+//! A group of EC2 Auto Scaling.
 
+use super::{FleetFacts, PlannedGreen, RunnerFacts, RunsColour};
+use crate::plan::check::{Fields, Findings, check_duplicates};
 use crate::plan::defaults;
+use crate::plan::problem::Path;
+use crate::plan::texts::kind;
+use crate::route::DestinationKind;
 use crate::units::{Invalid, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +21,50 @@ pub struct AutoScalingGreen {
     /// How long green may take until all its targets are healthy. From 30s to 2h.
     #[serde(default = "defaults::ready_within")]
     pub ready_within: Span,
+}
+
+/// A group of EC2 Auto Scaling.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoScalingGroup {
+    pub group: String,
+}
+
+impl PlannedGreen for AutoScalingGreen {
+    const FACTS: FleetFacts = FleetFacts {
+        field: "autoScaling",
+        version: Some("launchTemplateVersion"),
+        texts: &[kind::<AutoScalingGroupName>(), kind::<LaunchTemplateVersion>()],
+        behind: &[DestinationKind::TargetGroup],
+        check,
+    };
+
+    fn ready_within(&self) -> Span {
+        self.ready_within
+    }
+}
+
+impl RunsColour for AutoScalingGroup {
+    fn name(&self) -> &str {
+        &self.group
+    }
+
+    fn facts(&self) -> RunnerFacts {
+        RunnerFacts {
+            noun: "group",
+            units: "instances",
+            version_noun: "launch template version",
+            system: "EC2 Auto Scaling",
+            has_units: true,
+            is_sized_by_teal: true,
+            left_because: None,
+            comes_in_stages: false,
+        }
+    }
+}
+
+fn check(green: &Path, fields: &Fields<'_>, findings: &mut Findings) {
+    check_duplicates(&fields.items::<AutoScalingGroupName>(&green.field("groups")), findings);
 }
 
 text_newtype! {

@@ -1,7 +1,12 @@
-//! Environments of AWS Elastic Beanstalk as what runs the new version.
+//! An environment of Elastic Beanstalk.
 
+use super::{FleetFacts, PlannedGreen, RunnerFacts, RunsColour};
+use crate::plan::check::{Fields, Findings, check_duplicates};
 use crate::plan::defaults;
 use crate::plan::name::check as check_name;
+use crate::plan::problem::{Path, Problem};
+use crate::plan::texts::kind;
+use crate::route::{DestinationKind, RouteKind};
 use crate::units::{Invalid, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +36,62 @@ pub enum FormerBlue {
     Terminate,
     /// It stays as it is, and the next release gives it the version after this one.
     Keep,
+}
+
+/// An environment of Elastic Beanstalk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BeanstalkEnvironment {
+    pub environment: String,
+    /// Whether it is left when it has no traffic any more: blue where the plan says so, green where it was there before the release.
+    pub kept: bool,
+}
+
+impl PlannedGreen for BeanstalkGreen {
+    const FACTS: FleetFacts = FleetFacts {
+        field: "beanstalk",
+        version: Some("versionLabel"),
+        texts: &[kind::<EnvironmentDomain>(), kind::<EnvironmentName>(), kind::<VersionLabel>()],
+        behind: &[DestinationKind::TargetGroup, DestinationKind::Environment],
+        check,
+    };
+
+    fn ready_within(&self) -> Span {
+        self.ready_within
+    }
+}
+
+impl RunsColour for BeanstalkEnvironment {
+    fn name(&self) -> &str {
+        &self.environment
+    }
+
+    fn facts(&self) -> RunnerFacts {
+        RunnerFacts {
+            noun: "environment",
+            units: "instances",
+            version_noun: "application version",
+            system: "Elastic Beanstalk",
+            has_units: true,
+            is_sized_by_teal: true,
+            left_because: self.kept.then_some("it is to stay"),
+            comes_in_stages: true,
+        }
+    }
+}
+
+/// The environments are named once: here, or by the domain name that they swap.
+fn check(green: &Path, fields: &Fields<'_>, findings: &mut Findings) {
+    let environments = green.field("environments");
+    check_duplicates(&fields.items::<EnvironmentName>(&environments), findings);
+    let cname = RouteKind::Cname.path();
+    if fields.is_absent(&cname) && fields.is_absent(&environments) {
+        let reason = "nothing says which environments stand behind the load balancer";
+        findings.problem(Problem::new(environments, reason, "Name both, in any order"));
+    } else if fields.is_present(&cname) && fields.is_present(&environments) {
+        let reason = format!("`{cname}` names the environments, of which one is green");
+        findings.problem(Problem::new(environments, reason, "Leave it out"));
+    }
 }
 
 text_newtype! {

@@ -1,6 +1,10 @@
-//! A published version of a Lambda function as what runs the new version.
+//! A published version of a Lambda function.
 
+use super::{FleetFacts, PlannedGreen, RunnerFacts, RunsColour};
+use crate::plan::check::no_rules;
 use crate::plan::defaults;
+use crate::plan::texts::kind;
+use crate::route::{DestinationKind, FunctionVersion};
 use crate::units::{Invalid, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +19,43 @@ pub struct LambdaGreen {
     /// How long it may take until Lambda can invoke it. From 30s to 2h.
     #[serde(default = "defaults::ready_within")]
     pub ready_within: Span,
+}
+
+impl PlannedGreen for LambdaGreen {
+    const FACTS: FleetFacts = FleetFacts {
+        field: "lambda",
+        version: Some("functionVersion"),
+        texts: &[kind::<FunctionVersionNumber>()],
+        behind: &[DestinationKind::FunctionVersion],
+        check: no_rules,
+    };
+
+    fn ready_within(&self) -> Span {
+        self.ready_within
+    }
+}
+
+impl RunsColour for FunctionVersion {
+    fn name(&self) -> &str {
+        self.as_str()
+    }
+
+    fn facts(&self) -> RunnerFacts {
+        RunnerFacts {
+            noun: "function version",
+            units: "execution environments",
+            version_noun: "function version",
+            system: "Lambda",
+            has_units: true,
+            is_sized_by_teal: false,
+            left_because: Some("without traffic it costs nothing"),
+            comes_in_stages: false,
+        }
+    }
+
+    fn comes_by_itself(&self, _desired: u32) -> Option<String> {
+        Some(format!("green is function version {self}, which Lambda runs on demand"))
+    }
 }
 
 text_newtype! {
