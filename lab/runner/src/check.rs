@@ -84,9 +84,6 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
             passed,
         ));
     }
-    if let Some(expected) = &expected.pipeline {
-        checks.extend(check_pipeline(expected, result.pipeline.as_ref()));
-    }
     if let Some(expected) = &expected.deployment {
         checks.push(check_deployment(expected, result.deployment.as_ref()));
     }

@@ -5,6 +5,7 @@
 
 use crate::binaries::Binaries;
 use crate::cloudformation::{Resource, Template};
+use crate::pipeline::ARTIFACT_BUCKET;
 use crate::{Aws, LabError, Places, Progress, revision};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -76,7 +77,7 @@ pub(crate) async fn deploy(
     let file = places.repository.join("template.yaml");
     let text = std::fs::read_to_string(&file).map_err(LabError::io(format!("reading {}", file.display())))?;
     let mut template = crate::yaml::parse(&text).map_err(|problem| LabError::document(&file, problem))?;
-    for bucket in [BUCKET, PLAN_BUCKET, revision::BUCKET] {
+    for bucket in [BUCKET, PLAN_BUCKET, ARTIFACT_BUCKET, revision::BUCKET] {
         aws.put_s3(bucket, Bytes::new()).await?;
     }
     let functions = package(aws, places, binaries, &file, &mut template).await?;

@@ -9,7 +9,7 @@ use crate::function_logs::FunctionLogs;
 use crate::instances::{DeployedInstances, Machine};
 use crate::ledger::Ledger;
 use crate::ministack::{Ministack, MinistackOptions, free_address};
-use crate::pipeline::{Action, PipelineSpec};
+use crate::pipeline::{Action, Artifact, PipelineSpec};
 use crate::scenario::Scenario;
 use crate::user_functions::UserFunctions;
 use crate::watch::Watcher;
@@ -266,20 +266,30 @@ impl Lab {
         &self.emulators.gateway
     }
 
-    /// Runs a pipeline's release action. Its execution is named after the scenario.
-    pub(crate) fn release_by(&self, pipeline: &PipelineSpec, scenario: &str, input: Value) -> Action {
+    /// Runs a pipeline's release action, behind a stage that has put out the plan. Its execution is named after the scenario.
+    ///
+    /// # Errors
+    /// If the artifact cannot be stored.
+    pub(crate) async fn release_by(
+        &self,
+        pipeline: &PipelineSpec,
+        scenario: &str,
+        plan: &Value,
+    ) -> Result<Action, LabError> {
         let (aws, clock) = (self.aws.clone(), self.clock.clone());
-        match pipeline {
+        Ok(match pipeline {
             PipelineSpec::Lambda { user_parameters } => {
                 let function = self.function("on-pipeline-job");
                 let service = Arc::clone(&self.emulators.codepipeline);
                 Action::lambda(aws, clock, service, function, user_parameters.to_string())
             }
-            PipelineSpec::StepFunctions => {
+            PipelineSpec::StepFunctions(configured) => {
                 let name = format!("{scenario}-3c0d8a6e-0000-4000-8000-000000000001");
-                Action::step_functions(aws, clock, self.deployment.state_machine.clone(), name, input)
+                let artifact = Artifact::store(&aws, scenario, &[("plan.json", &plan.to_string())]).await?;
+                let state_machine = self.deployment.state_machine.clone();
+                Action::step_functions(aws, clock, state_machine, name, artifact, configured.clone())
             }
-        }
+        })
     }
 
     /// Makes a job of a pipeline's Lambda action that no function is invoked with, and gives its id: for who wants to answer it.

@@ -1,5 +1,9 @@
 //! The release action of a pipeline, as CodePipeline runs it.
 
+mod artifact;
+
+pub(crate) use artifact::{ARTIFACT_BUCKET, Artifact};
+
 use crate::{Aws, LabError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,8 +29,25 @@ const RETRIES: u32 = 2;
 pub enum PipelineSpec {
     /// A Lambda action that invokes on-pipeline-job with these UserParameters.
     Lambda { user_parameters: Value },
-    /// A Step Functions action whose input is a file of an artifact: the plan, or the release's `input`.
-    StepFunctions,
+    /// A Step Functions action. Its input artifact has the plan in a file, `plan.json`.
+    StepFunctions(StepFunctionsInput),
+}
+
+/// The input of a Step Functions action, as the action's configuration has it.
+/// <https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-StepFunctions.html>
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepFunctionsInput {
+    pub input_type: InputType,
+    /// Where the input is in the artifact, or the input itself.
+    pub input: String,
+}
+
+/// What the input of a Step Functions action is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum InputType {
+    Literal,
+    FilePath,
 }
 
 /// How an action ended.
@@ -104,11 +125,26 @@ impl Action {
 
     /// Starts an execution under the action's own name and looks at it until it has ended.
     /// <https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-StepFunctions.html>
-    pub(crate) fn step_functions(aws: Aws, clock: LabClock, state_machine: String, name: String, input: Value) -> Self {
+    pub(crate) fn step_functions(
+        aws: Aws,
+        clock: LabClock,
+        state_machine: String,
+        name: String,
+        artifact: Artifact,
+        configured: StepFunctionsInput,
+    ) -> Self {
         let (started, execution) = watch::channel(None);
         let ended = tokio::spawn(async move {
             let mut result = ActionResult::new();
-            let parameters = json!({"stateMachineArn": state_machine, "name": name, "input": input.to_string()});
+            let input = match configured.input_type {
+                InputType::Literal => Ok(configured.input),
+                InputType::FilePath => artifact.input(&aws, &configured.input).await,
+            };
+            let input = match input {
+                Ok(input) => input,
+                Err(message) => return Ok(ActionResult { message: Some(message), ..result }),
+            };
+            let parameters = json!({"stateMachineArn": state_machine, "name": name, "input": input});
             let answer = aws.call("states", "StartExecution", parameters).await?;
             let execution = answer["executionArn"].as_str().unwrap_or_default().to_owned();
             started.send_replace(Some(name));

@@ -17,7 +17,7 @@ use crate::check::{PartActions, check_release, check_scenario};
 use crate::lab::Lab;
 use crate::load::{Load, Tally};
 use crate::observe::{Observer, Timeline};
-use crate::pipeline::{Action, PipelineSpec};
+use crate::pipeline::{Action, PipelineSpec, StepFunctionsInput};
 use crate::result::{Check, ScenarioResult};
 use crate::scenario::{Expectation, Scenario};
 use crate::stage::Stage;
@@ -155,9 +155,7 @@ impl<'a> Run<'a> {
         if let Some(expected) = &scenario.expect.alarms_on_teal {
             result.alarms_on_teal = run.alarms_on_teal(expected).await?;
         }
-        if let Some(action) = run.action.take() {
-            result.pipeline = action.result().await?;
-        }
+        result.pipeline = run.end_action().await?;
         result.later_actions = run.end_later_actions().await?;
         result.deployment = run.deployment_result().await?;
         result.expectations = run.checks(&result);
@@ -216,9 +214,13 @@ impl<'a> Run<'a> {
                 PipelineSpec::Lambda { user_parameters } => {
                     PipelineSpec::Lambda { user_parameters: self.stage.filled(user_parameters).map_err(problem)? }
                 }
-                PipelineSpec::StepFunctions => PipelineSpec::StepFunctions,
+                PipelineSpec::StepFunctions(configured) => {
+                    let input = self.stage.filled(&json!(configured.input)).map_err(problem)?;
+                    let input = input.as_str().unwrap_or_default().to_owned();
+                    PipelineSpec::StepFunctions(StepFunctionsInput { input, ..configured.clone() })
+                }
             };
-            self.action = Some(self.lab.release_by(&pipeline, &self.scenario.name, input));
+            self.action = Some(self.lab.release_by(&pipeline, &self.scenario.name, &input).await?);
             self.watcher.event(self.timeline.now(), "event", "the pipeline's release action starts");
             return Ok(());
         };

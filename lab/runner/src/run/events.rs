@@ -103,7 +103,7 @@ impl Run<'_> {
             Action::Check(check) => self.check_answer(check).await?,
             Action::PipelineAction { user_parameters, expect } => {
                 let user_parameters = self.filled(user_parameters).await?;
-                self.begin_later_action(user_parameters, expect)
+                self.begin_later_action(user_parameters, expect).await?
             }
             Action::StartRelease { plan_changes, expect } => {
                 let mut plan = self.plan.clone();
@@ -116,7 +116,7 @@ impl Run<'_> {
     }
 
     /// With what exists once the release has started, too.
-    async fn filled(&self, value: &Value) -> Result<Value, LabError> {
+    pub(super) async fn filled(&self, value: &Value) -> Result<Value, LabError> {
         let mut names = self.stage.names.clone();
         let deployment = self.lab.deployment();
         names.insert("stateMachine".into(), deployment.state_machine.clone());

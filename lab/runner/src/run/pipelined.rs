@@ -5,7 +5,7 @@ use crate::LabError;
 use crate::check::check_pipeline;
 use crate::pipeline::{Action, ActionResult, PipelineSpec};
 use crate::scenario::PipelineExpectation;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An action under way, and how it is to end.
 #[derive(Debug)]
@@ -15,12 +15,36 @@ pub(super) struct LaterAction {
 }
 
 impl Run<'_> {
+    /// What came of the action that starts the release, checked; nothing if it has not ended.
+    pub(super) async fn end_action(&mut self) -> Result<Option<ActionResult>, LabError> {
+        let Some(action) = self.action.take() else { return Ok(None) };
+        let result = action.result().await?;
+        if let Some(expected) = &self.scenario.expect.pipeline {
+            let mut expected = expected.clone();
+            for value in expected.variables.values_mut() {
+                if let Value::String(filled) = self.filled(&json!(value)).await? {
+                    *value = filled;
+                }
+            }
+            self.checked.extend(check_pipeline(&expected, result.as_ref()));
+        }
+        Ok(result)
+    }
+
     /// Begins a Lambda action, and gives a line about it.
-    pub(super) fn begin_later_action(&mut self, user_parameters: Value, expected: &PipelineExpectation) -> String {
+    ///
+    /// # Errors
+    /// If it cannot begin.
+    pub(super) async fn begin_later_action(
+        &mut self,
+        user_parameters: Value,
+        expected: &PipelineExpectation,
+    ) -> Result<String, LabError> {
         let line = format!("another action of a pipeline begins: {user_parameters}");
-        let action = self.lab.release_by(&PipelineSpec::Lambda { user_parameters }, &self.scenario.name, Value::Null);
+        let pipeline = PipelineSpec::Lambda { user_parameters };
+        let action = self.lab.release_by(&pipeline, &self.scenario.name, &Value::Null).await?;
         self.later_actions.push(LaterAction { action, expected: expected.clone() });
-        line
+        Ok(line)
     }
 
     pub(super) fn later_actions_go_on(&self) -> bool {
