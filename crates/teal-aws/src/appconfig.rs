@@ -18,8 +18,8 @@ use deployments::{Deployment, Progress};
 use document::Document;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use teal::ports::{Endpoint, PortError, PortResult, Target, TargetHealth};
-use teal::route::{Action, FlagRef, FlagState};
+use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Target, TargetHealth};
+use teal::route::{Action, FlagRef, FlagState, PartReading};
 
 pub(crate) const APPCONFIG: json::Service =
     json::Service { name: "appconfig", target: "", version: "", id: "appconfig" };
@@ -45,6 +45,15 @@ impl PartOnAws for FlagRef {
         aws.flag_document(self, &serving.version).await?.actions(self).map_err(|message| unusable(self, &message))
     }
 
+    /// Nothing decides before a flag does.
+    async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
+        Ok(PartReading { actions: self.actions(aws).await?, ..PartReading::default() })
+    }
+
+    async fn zones(&self, _aws: &Aws) -> PortResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Has the flag's percentage deployed. What others have under way in the environment stands in its way.
     async fn set_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<()> {
         aws.deploy_flag(self, actions, false).await.map(drop)
@@ -60,12 +69,20 @@ impl PartOnAws for FlagRef {
     }
 }
 
-/// The rule that deals users keeps them by their key, which is no stickiness beyond the weights.
 impl DestinationOnAws for FlagState {
+    /// The rule that deals users keeps them by their key, which is no stickiness beyond the weights.
+    async fn destination(&self, _aws: &Aws) -> PortResult<DestinationReading> {
+        Ok(DestinationReading::default())
+    }
+
     /// Whatever serves the one state serves the other.
     async fn targets(&self, _aws: &Aws) -> PortResult<Vec<Target>> {
         let target = Target { id: self.word().to_owned(), port: None, health: TargetHealth::Healthy, reason: None };
         Ok(vec![target])
+    }
+
+    async fn entrance(&self, _aws: &Aws) -> PortResult<Option<Entrance>> {
+        Ok(None)
     }
 }
 

@@ -16,7 +16,7 @@ use environment::{Environment, Resources};
 use serde_json::{Value, json};
 use teal::fleet::AutoScalingGroup;
 use teal::plan::EnvironmentName;
-use teal::ports::{Entrance, PortError, PortResult, Target};
+use teal::ports::{DestinationReading, Entrance, PortError, PortResult, Target};
 
 pub(crate) const BEANSTALK: query::Service = query::Service {
     endpoint: json::Service { name: "elasticbeanstalk", target: "", version: "", id: "elastic-beanstalk" },
@@ -30,6 +30,11 @@ const DESCRIBE: &str = "elasticbeanstalk:DescribeEnvironments";
 pub(crate) struct Beanstalk<'a>(pub(crate) &'a Aws);
 
 impl DestinationOnAws for EnvironmentName {
+    /// It has no settings of its own: they are those of what runs there.
+    async fn destination(&self, _aws: &Aws) -> PortResult<DestinationReading> {
+        Ok(DestinationReading::default())
+    }
+
     /// The instances of an environment, each as well as the whole is; none where there is no such environment.
     async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>> {
         let (beanstalk, name) = (Beanstalk(aws), self.as_str());

@@ -34,7 +34,7 @@ const EVENTS: u32 = 3;
 /// How many instances one call protects. Source: API Reference, SetInstanceProtection.
 const PROTECTED_AT_ONCE: usize = 50;
 
-/// Pairs of Auto Scaling groups as what runs the colours.
+/// Reads and changes groups by their names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScalingGroups<'a>(pub(crate) &'a Aws);
 
@@ -113,6 +113,10 @@ impl RunnerOnAws for AutoScalingGroup {
             }
         }
         groups.scale_like_blue(order, green_name).await
+    }
+
+    async fn bring_on(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
+        Ok(())
     }
 
     async fn progress_of_green(&self, aws: &Aws, order: &GreenOrder) -> PortResult<Progress> {

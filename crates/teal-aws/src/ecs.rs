@@ -129,6 +129,10 @@ impl RunnerOnAws for EcsService {
         aws.scale_like_blue(order).await
     }
 
+    async fn bring_on(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
+        Ok(())
+    }
+
     async fn progress_of_green(&self, aws: &Aws, order: &GreenOrder) -> PortResult<Progress> {
         let order = ServiceOrder::new(order, self);
         let found = aws.services(order.cluster, &[order.green_service]).await?.into_iter().find(Service::is_active);

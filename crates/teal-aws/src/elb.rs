@@ -16,7 +16,7 @@ use crate::router::{DestinationOnAws, PartOnAws};
 use aws_sdk_elasticloadbalancingv2::types::{self as sdk, TargetHealthStateEnum};
 use std::fmt;
 use teal::plan::{ListenerArn, RuleArn, TargetGroupArn};
-use teal::ports::{DestinationReading, Endpoint, PortError, PortResult, Target, TargetHealth};
+use teal::ports::{DestinationReading, Endpoint, Entrance, PortError, PortResult, Target, TargetHealth};
 use teal::route::{Action, PartReading};
 
 const DESCRIBE_LISTENERS: &str = "elasticloadbalancing:DescribeListeners";
@@ -105,6 +105,10 @@ impl DestinationOnAws for TargetGroupArn {
         })
         .await?;
         Ok(answer.target_health_descriptions.unwrap_or_default().iter().filter_map(read_target).collect())
+    }
+
+    async fn entrance(&self, _aws: &Aws) -> PortResult<Option<Entrance>> {
+        Ok(None)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::Aws;
 use crate::fleet::{GreenOnAws, RunnerOnAws};
 use teal::fleet::{External, GreenOrder};
 use teal::plan::ExternalGreen;
-use teal::ports::{PortResult, Progress, Survey};
+use teal::ports::{CapacityHold, PortResult, Progress, Scaling, Survey};
 use teal::route::{Colours, Destination};
 
 impl GreenOnAws for ExternalGreen {
@@ -14,8 +14,28 @@ impl GreenOnAws for ExternalGreen {
 }
 
 impl RunnerOnAws for Destination {
+    async fn scaling(&self, _aws: &Aws) -> PortResult<Option<Scaling>> {
+        Ok(None)
+    }
+
+    async fn hold_capacity(&self, _aws: &Aws, _hold: &CapacityHold) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn free_capacity(&self, _aws: &Aws, _hold: &CapacityHold) -> PortResult<()> {
+        Ok(())
+    }
+
     async fn bring_up(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
         Ok(())
+    }
+
+    async fn bring_on(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn progress_of_green(&self, aws: &Aws, _order: &GreenOrder) -> PortResult<Progress> {
+        self.progress(aws).await
     }
 
     async fn progress(&self, aws: &Aws) -> PortResult<Progress> {

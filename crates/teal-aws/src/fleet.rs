@@ -12,33 +12,22 @@ pub(crate) trait GreenOnAws {
     async fn survey(&self, aws: &Aws, colours: &Colours) -> PortResult<Survey>;
 }
 
-/// What runs a colour, of one kind of fleet: see the methods of [`Fleet`]. Those that are given here are right for one that Teal neither
-/// sizes nor brings on.
+/// What runs a colour, of one kind of fleet: see the methods of [`Fleet`]. None has a default: what a kind does not need, it says.
 pub(crate) trait RunnerOnAws {
-    async fn scaling(&self, _aws: &Aws) -> PortResult<Option<Scaling>> {
-        Ok(None)
-    }
+    async fn scaling(&self, aws: &Aws) -> PortResult<Option<Scaling>>;
 
-    async fn hold_capacity(&self, _aws: &Aws, _hold: &CapacityHold) -> PortResult<()> {
-        Ok(())
-    }
+    async fn hold_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()>;
 
-    async fn free_capacity(&self, _aws: &Aws, _hold: &CapacityHold) -> PortResult<()> {
-        Ok(())
-    }
+    async fn free_capacity(&self, aws: &Aws, hold: &CapacityHold) -> PortResult<()>;
 
     /// Of green.
     async fn bring_up(&self, aws: &Aws, order: &GreenOrder) -> PortResult<()>;
 
     /// Of green.
-    async fn bring_on(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
-        Ok(())
-    }
+    async fn bring_on(&self, aws: &Aws, order: &GreenOrder) -> PortResult<()>;
 
     /// Of green.
-    async fn progress_of_green(&self, aws: &Aws, _order: &GreenOrder) -> PortResult<Progress> {
-        self.progress(aws).await
-    }
+    async fn progress_of_green(&self, aws: &Aws, order: &GreenOrder) -> PortResult<Progress>;
 
     async fn progress(&self, aws: &Aws) -> PortResult<Progress>;
 

@@ -13,8 +13,13 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use teal::fleet::{GreenOrder, Runner};
 use teal::plan::LambdaGreen;
-use teal::ports::{Endpoint, PortError, PortResult, Progress, RunnerReading, Survey, Target};
-use teal::route::{Action, ActionKind, Colours, Destination, FunctionAlias, FunctionVersion, WeightedDestination};
+use teal::ports::{
+    CapacityHold, DestinationReading, Endpoint, Entrance, PortError, PortResult, Progress, RunnerReading, Scaling,
+    Survey, Target,
+};
+use teal::route::{
+    Action, ActionKind, Colours, Destination, FunctionAlias, FunctionVersion, PartReading, WeightedDestination,
+};
 
 pub(crate) const LAMBDA: json::Service = json::Service { name: "lambda", target: "", version: "", id: "lambda" };
 
@@ -65,6 +70,15 @@ impl PartOnAws for FunctionAlias {
         Ok(())
     }
 
+    /// Nothing decides before an alias does.
+    async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
+        Ok(PartReading { actions: self.actions(aws).await?, ..PartReading::default() })
+    }
+
+    async fn zones(&self, _aws: &Aws) -> PortResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// An alias has no address: it is invoked by its name.
     async fn endpoint(&self, _aws: &Aws) -> PortResult<Endpoint> {
         Err(PortError::NotFound { what: format!("an address of alias {self}") })
@@ -72,14 +86,23 @@ impl PartOnAws for FunctionAlias {
 }
 
 impl DestinationOnAws for FunctionVersion {
+    /// What may differ between two versions is in the survey of the fleet.
+    async fn destination(&self, _aws: &Aws) -> PortResult<DestinationReading> {
+        Ok(DestinationReading::default())
+    }
+
     /// The version as its one target: healthy once Lambda can invoke it.
     async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>> {
         let (health, reason) = version::health(&Functions(aws).version_configuration(self).await?);
         Ok(vec![Target { id: self.to_string(), port: None, health, reason }])
     }
+
+    async fn entrance(&self, _aws: &Aws) -> PortResult<Option<Entrance>> {
+        Ok(None)
+    }
 }
 
-/// Aliases and versions as the places and destinations of a route, and as what runs its colours.
+/// Reads what Lambda says of versions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Functions<'a>(pub(crate) &'a Aws);
 
@@ -120,9 +143,29 @@ impl GreenOnAws for LambdaGreen {
 }
 
 impl RunnerOnAws for FunctionVersion {
+    async fn scaling(&self, _aws: &Aws) -> PortResult<Option<Scaling>> {
+        Ok(None)
+    }
+
+    async fn hold_capacity(&self, _aws: &Aws, _hold: &CapacityHold) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn free_capacity(&self, _aws: &Aws, _hold: &CapacityHold) -> PortResult<()> {
+        Ok(())
+    }
+
     /// Lambda runs it on demand.
     async fn bring_up(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
         Ok(())
+    }
+
+    async fn bring_on(&self, _aws: &Aws, _order: &GreenOrder) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn progress_of_green(&self, aws: &Aws, _order: &GreenOrder) -> PortResult<Progress> {
+        self.progress(aws).await
     }
 
     async fn progress(&self, aws: &Aws) -> PortResult<Progress> {

@@ -5,40 +5,31 @@ use teal::ports::{DestinationReading, Endpoint, Entrance, PortResult, Router, Ta
 use teal::route::{Action, Destination, PartReading, PartRef};
 use teal::{for_destination, for_part};
 
-/// One kind of place where weights are set: see the methods of [`Router`]. Those that are given here are right for one before which nothing
-/// decides, and which no metrics tell apart by zone.
+/// One kind of place where weights are set: see the methods of [`Router`].
 pub(crate) trait PartOnAws {
     async fn actions(&self, aws: &Aws) -> PortResult<Vec<Action>>;
 
-    async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
-        Ok(PartReading { actions: self.actions(aws).await?, ..PartReading::default() })
-    }
+    async fn reading(&self, aws: &Aws) -> PortResult<PartReading>;
 
     async fn set_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<()>;
 
+    /// As any other write, unless something of other people's stands in its way.
     async fn restore_actions(&self, aws: &Aws, actions: &[Action]) -> PortResult<Option<String>> {
         self.set_actions(aws, actions).await.map(|()| None)
     }
 
-    async fn zones(&self, _aws: &Aws) -> PortResult<Vec<String>> {
-        Ok(Vec::new())
-    }
+    async fn zones(&self, aws: &Aws) -> PortResult<Vec<String>>;
 
     async fn endpoint(&self, aws: &Aws) -> PortResult<Endpoint>;
 }
 
-/// One kind of what traffic can be sent to: see the methods of [`Router`]. Those that are given here are right for one without settings of
-/// its own, to which the route is the only way.
+/// One kind of what traffic can be sent to: see the methods of [`Router`].
 pub(crate) trait DestinationOnAws {
-    async fn destination(&self, _aws: &Aws) -> PortResult<DestinationReading> {
-        Ok(DestinationReading::default())
-    }
+    async fn destination(&self, aws: &Aws) -> PortResult<DestinationReading>;
 
     async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>>;
 
-    async fn entrance(&self, _aws: &Aws) -> PortResult<Option<Entrance>> {
-        Ok(None)
-    }
+    async fn entrance(&self, aws: &Aws) -> PortResult<Option<Entrance>>;
 }
 
 impl Router for Aws {

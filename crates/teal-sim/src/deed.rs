@@ -61,7 +61,7 @@ impl World {
                 }
                 let actions = match part {
                     PartRef::Cname(_) => state.parts.get(part.key()).map(|found| swapped(found)).unwrap_or_default(),
-                    PartRef::Listener(_) | PartRef::Rule(_) | PartRef::Flag(_) | PartRef::Alias(_) => actions.clone(),
+                    _ => actions.clone(),
                 };
                 let written = state.write_part(part.key(), actions.clone(), now);
                 written.ok_or_else(|| PortError::NotFound { what: part.to_string() })?;

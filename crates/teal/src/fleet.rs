@@ -10,13 +10,11 @@ mod kind;
 mod lambda;
 
 pub use auto_scaling::{AutoScalingGreen, AutoScalingGroup, AutoScalingGroupName, LaunchTemplateVersion};
-pub use beanstalk::{
-    BeanstalkEnvironment, BeanstalkGreen, EnvironmentDomain, EnvironmentName, FormerBlue, VersionLabel,
-};
+pub use beanstalk::{BeanstalkEnvironment, BeanstalkGreen, EnvironmentName, FormerBlue, VersionLabel};
 pub use ecs::{Cluster, EcsGreen, EcsService, EcsServiceName, TaskDefinition};
 pub use external::{External, ExternalGreen};
-pub(crate) use kind::{FleetFacts, PlannedGreen};
-pub use kind::{RunnerFacts, RunsColour};
+pub use kind::RunnerFacts;
+pub(crate) use kind::{FleetFacts, PlannedGreen, RunsColour};
 pub use lambda::{FunctionVersionNumber, LambdaGreen};
 
 use crate::ports::CapacityHold;

@@ -50,12 +50,13 @@ pub use validate::{
 };
 
 pub use crate::fleet::{
-    AutoScalingGreen, AutoScalingGroupName, BeanstalkGreen, Cluster, EcsGreen, EcsServiceName, EnvironmentDomain,
-    EnvironmentName, ExternalGreen, FormerBlue, FunctionVersionNumber, Green, LambdaGreen, LaunchTemplateVersion,
-    TaskDefinition, VersionLabel,
+    AutoScalingGreen, AutoScalingGroupName, BeanstalkGreen, Cluster, EcsGreen, EcsServiceName, EnvironmentName,
+    ExternalGreen, FormerBlue, FunctionVersionNumber, Green, LambdaGreen, LaunchTemplateVersion, TaskDefinition,
+    VersionLabel,
 };
 pub use crate::route::{
-    AlbRoute, AliasName, AliasRoute, AppConfigId, CnameRoute, FlagKey, FlagRoute, LambdaFunctionName, NlbRoute, Turn,
+    AlbRoute, AliasName, AliasRoute, AppConfigId, CnameRoute, EnvironmentDomain, FlagKey, FlagRoute,
+    LambdaFunctionName, NlbRoute, Turn,
 };
 
 use crate::route::Named;

@@ -17,7 +17,7 @@ pub(crate) mod pattern;
 pub use action::{Action, ActionKind, Stickiness, WeightedDestination};
 pub use ahead::{Condition, PartReading, RuleAhead};
 pub use alb::{AlbRoute, WEIGHTS_KNOWN_WITHIN};
-pub use cname::{CnamePart, CnameRoute};
+pub use cname::{CnamePart, CnameRoute, EnvironmentDomain};
 pub use colours::{Colour, Colours, Named, NotShiftable, attach, attach_blue, discover};
 pub use destination::{Destination, DestinationKind};
 pub use difference::{Difference, differences, differences_beside_pair};

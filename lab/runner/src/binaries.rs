@@ -1,7 +1,7 @@
 //! The programs a lab needs: Teal's functions and the demo service, built by cargo.
 
 use crate::setup::{lock, run};
-use crate::{LabError, Places, Progress, zip};
+use crate::{LabError, Places, Progress, archive};
 use bytes::Bytes;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,11 +96,8 @@ impl Binaries {
     pub(crate) async fn package(&self, function: &str) -> Result<Bytes, LabError> {
         let program = self.path(function);
         let content = self.stripped(function, &program).await?;
-        let package = zip::bootstrap_package(&content);
-        package.map(Bytes::from).ok_or_else(|| LabError::Missing {
-            missing: format!("{} is larger than a zip can hold", program.display()),
-            remedy: "Build it without debug information".into(),
-        })
+        let package = archive::bootstrap_package(&content);
+        package.map(Bytes::from).map_err(|problem| LabError::document(&program, problem.to_string()))
     }
 
     /// A development build is mostly debug information. Where the `strip` of the C tool chain is at hand, what is

@@ -9,7 +9,6 @@ use crate::function_logs::FunctionLogs;
 use crate::instances::{DeployedInstances, Machine};
 use crate::ledger::Ledger;
 use crate::ministack::{Ministack, MinistackOptions, free_address};
-use crate::pipeline::{Action, Artifact, PipelineSpec};
 use crate::scenario::Scenario;
 use crate::user_functions::UserFunctions;
 use crate::watch::Watcher;
@@ -25,7 +24,7 @@ use teal_lab_appconfig::FlagChange;
 use teal_lab_ecs::TaskView;
 use teal_lab_elb::WeightChange;
 use teal_lab_gateway::{CallKey, Gateway, Violation, execution_access_key};
-use teal_lab_pipeline::CodeBuild;
+use teal_lab_pipeline::{CodeBuild, CodePipeline};
 use teal_lab_wire::{LabClock, MetricSink, Millis, REGION};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -266,30 +265,9 @@ impl Lab {
         &self.emulators.gateway
     }
 
-    /// Runs a pipeline's release action, behind a stage that has put out the plan. Its execution is named after the scenario.
-    ///
-    /// # Errors
-    /// If the artifact cannot be stored.
-    pub(crate) async fn release_by(
-        &self,
-        pipeline: &PipelineSpec,
-        scenario: &str,
-        plan: &Value,
-    ) -> Result<Action, LabError> {
-        let (aws, clock) = (self.aws.clone(), self.clock.clone());
-        Ok(match pipeline {
-            PipelineSpec::Lambda { user_parameters } => {
-                let function = self.function("on-pipeline-job");
-                let service = Arc::clone(&self.emulators.codepipeline);
-                Action::lambda(aws, clock, service, function, user_parameters.to_string())
-            }
-            PipelineSpec::StepFunctions(configured) => {
-                let name = format!("{scenario}-3c0d8a6e-0000-4000-8000-000000000001");
-                let artifact = Artifact::store(&aws, scenario, &[("plan.json", &plan.to_string())]).await?;
-                let state_machine = self.deployment.state_machine.clone();
-                Action::step_functions(aws, clock, state_machine, name, artifact, configured.clone())
-            }
-        })
+    /// AWS CodePipeline.
+    pub(crate) fn codepipeline(&self) -> Arc<CodePipeline> {
+        Arc::clone(&self.emulators.codepipeline)
     }
 
     /// Makes a job of a pipeline's Lambda action that no function is invoked with, and gives its id: for who wants to answer it.

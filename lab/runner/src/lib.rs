@@ -1,6 +1,7 @@
 //! The whole of Teal on one machine: what `cargo lab` runs and what the workflow tests use.
 
 mod account;
+mod archive;
 mod aws;
 mod binaries;
 pub mod chaos;
@@ -43,7 +44,6 @@ mod user_functions;
 mod watch;
 mod weights;
 pub mod yaml;
-mod zip;
 
 pub use aws::Aws;
 pub use deploy::{Deployment, Function};

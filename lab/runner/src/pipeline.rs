@@ -2,9 +2,10 @@
 
 mod artifact;
 
-pub(crate) use artifact::{ARTIFACT_BUCKET, Artifact};
+pub(crate) use artifact::ARTIFACT_BUCKET;
+use artifact::Artifact;
 
-use crate::{Aws, LabError};
+use crate::{Aws, Lab, LabError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -80,8 +81,28 @@ pub(crate) struct Action {
 }
 
 impl Action {
+    /// Runs a pipeline's action, behind a stage that has put out the plan. Its execution is named after the scenario.
+    ///
+    /// # Errors
+    /// If the artifact cannot be stored.
+    pub(crate) async fn begin(lab: &Lab, spec: &PipelineSpec, scenario: &str, plan: &Value) -> Result<Self, LabError> {
+        let (aws, clock) = (lab.aws().clone(), lab.clock().clone());
+        Ok(match spec {
+            PipelineSpec::Lambda { user_parameters } => {
+                let function = lab.function("on-pipeline-job");
+                Self::lambda(aws, clock, lab.codepipeline(), function, user_parameters.to_string())
+            }
+            PipelineSpec::StepFunctions(configured) => {
+                let name = format!("{scenario}-3c0d8a6e-0000-4000-8000-000000000001");
+                let artifact = Artifact::store(&aws, scenario, &[("plan.json", &plan.to_string())]).await?;
+                let state_machine = lab.deployment().state_machine.clone();
+                Self::step_functions(aws, clock, state_machine, name, artifact, configured.clone())
+            }
+        })
+    }
+
     /// Invokes a function with a job, and again with each token that it hands back.
-    pub(crate) fn lambda(
+    fn lambda(
         aws: Aws,
         clock: LabClock,
         service: Arc<CodePipeline>,
@@ -125,7 +146,7 @@ impl Action {
 
     /// Starts an execution under the action's own name and looks at it until it has ended.
     /// <https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-StepFunctions.html>
-    pub(crate) fn step_functions(
+    fn step_functions(
         aws: Aws,
         clock: LabClock,
         state_machine: String,

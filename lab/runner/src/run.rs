@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
                     PipelineSpec::StepFunctions(StepFunctionsInput { input, ..configured.clone() })
                 }
             };
-            self.action = Some(self.lab.release_by(&pipeline, &self.scenario.name, &input).await?);
+            self.action = Some(Action::begin(self.lab, &pipeline, &self.scenario.name, &input).await?);
             self.watcher.event(self.timeline.now(), "event", "the pipeline's release action starts");
             return Ok(());
         };

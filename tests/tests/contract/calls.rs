@@ -175,7 +175,11 @@ fn calls(body: &str) -> Vec<Call<'_>> {
         }
         found.push(match (before.strip_suffix('.'), before.strip_suffix("::")) {
             // A newtype made for the call: `Functions(aws).version_configuration(`.
-            (Some(before), _) if before.ends_with("(self)") || before.ends_with("(aws)") => {
+            (Some(before), _) if ["(self)", "(aws)", "(self.0)"].iter().any(|world| before.ends_with(world)) => {
+                Call::Method { receiver: "self", name }
+            }
+            // Whatever is handed the world: `group.hold_capacity(aws, hold)`.
+            (Some(_), _) if ["(aws,", "(aws)"].iter().any(|given| body[at..].starts_with(given)) => {
                 Call::Method { receiver: "self", name }
             }
             (Some(before), _) => Call::Method { receiver: last_word(before).1, name },

@@ -73,7 +73,7 @@ scenarios! {
     started_in_the_console: "console-start", "console-start-bad", "console-start-refused";
     pipeline_lambda_action: "pipeline-lambda-action", "pipeline-lambda-action-bad";
     pipeline_native_action: "pipeline-native-action", "pipeline-native-action-bad";
-    pipeline_later_stage: "pipeline-later-stage-fails";
+    pipeline_later_stage: "pipeline-later-stage", "pipeline-later-stage-fails", "pipeline-later-abort";
     codebuild_validation: "codebuild-validation", "codebuild-validation-bad";
     function_validation: "function-validation", "function-validation-bad";
     green_that_somebody_else_brought_up: "external", "external-bad";
@@ -102,7 +102,7 @@ scenarios! {
     alarms_of_one_name_in_several_accounts: "cross-account-alarms", "alarm-elsewhere";
     routes_by_rules_and_listeners: "rule-route", "two-listeners";
     routes_with_settings_of_their_own: "sticky-and-auth", "bad-special-routes";
-    updates_of_the_users_stack: "stack-update", "stack-update-old", "stack-update-midway";
+    updates_of_the_users_stack: "stack-update", "stack-update-old", "stack-update-midway", "stack-update-back";
     judge_regression: "judge-regression";
     judge_same_errors_and_bursts: "judge-same-errors", "judge-shared-burst";
     judge_crash_and_never_fails: "judge-crash", "judge-never-fails";
@@ -114,7 +114,7 @@ scenarios! {
     heavy_load: "heavy-load";
     heavy_load_on_the_way_back: "heavy-load-back";
     requests_that_take_long: "long-requests", "long-requests-back";
-    alarm_before_and_between_shifts: "alarm-preparing", "preparing-alarm-lost", "alarm-validating", "alarm-at-gate", "alarm-lost";
+    alarm_before_and_between_shifts: "alarm-preparing", "lost-alarm-preparing", "alarm-validating", "alarm-at-gate", "alarm-lost";
     alarm_after_the_last_shift: "alarm-after-100", "alarm-retiring", "alarm-repeated", "alarm-late";
     alarms_of_other_kinds: "composite-alarm", "firing-at-start", "alarm-passed-over", "alarm-silent", "alarm-unreadable";
     route_changed_by_somebody_else: "weights-changed", "group-added", "rule-added", "rule-before-test", "weights-reset", "weights-reset-green", "drift-after";

@@ -13,7 +13,7 @@ use crate::Aws;
 use crate::router::PartOnAws;
 use std::time::{Duration, Instant};
 use teal::ports::{Endpoint, PortError, PortResult};
-use teal::route::{Action, ActionKind, CnamePart, Destination, WeightedDestination};
+use teal::route::{Action, ActionKind, CnamePart, Destination, PartReading, WeightedDestination};
 use teal::units::Span;
 
 const SWAP: &str = "elasticbeanstalk:SwapEnvironmentCNAMEs";
@@ -54,6 +54,15 @@ impl PartOnAws for CnamePart {
         });
         aws.beanstalk_once().call(SWAP, &what(wanted), &input).await?;
         beanstalk.wait_for_swap(part, wanted).await
+    }
+
+    /// Nothing decides before a name does.
+    async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
+        Ok(PartReading { actions: self.actions(aws).await?, ..PartReading::default() })
+    }
+
+    async fn zones(&self, _aws: &Aws) -> PortResult<Vec<String>> {
+        Ok(Vec::new())
     }
 
     /// Where clients come in.

@@ -83,7 +83,7 @@ impl Fleet for Link<'_> {
 
     async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
         if !order.green.facts().is_sized_by_teal {
-            return External(self).progress_of_green(order).await;
+            return External(self).progress(&order.colours.green).await;
         }
         self.call(Op::other("DescribeServices"), |_| {
             let (state, now) = (self.world.state(), self.world.now());

@@ -79,13 +79,9 @@ impl Router for Link<'_> {
 
     async fn entrance(&self, destination: &Destination) -> PortResult<Option<Entrance>> {
         self.call(Op::other("DescribeEnvironmentResources"), |_| {
-            Ok(match destination {
-                Destination::TargetGroup(_) | Destination::Flag(_) | Destination::FunctionVersion(_) => None,
-                Destination::Environment(name) => Some(Entrance {
-                    url: format!("http://{name}.internal"),
-                    load_balancer: Some(format!("app/{name}/1")),
-                }),
-            })
+            let Destination::Environment(name) = destination else { return Ok(None) };
+            let load_balancer = Some(format!("app/{name}/1"));
+            Ok(Some(Entrance { url: format!("http://{name}.internal"), load_balancer }))
         })
         .await
     }

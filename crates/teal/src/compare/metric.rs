@@ -2,6 +2,7 @@
 
 use super::CountSource;
 use super::messages::Messages;
+use super::source::Place;
 use crate::judge::{
     Calibration, CalibrationBasis, ConfigError, EDGE_PERCENTILES, Evidence, JudgeConfig, MetricState, Reading, Weight,
 };
@@ -30,8 +31,9 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// A metric of the plan as the judge compares it: latency is three, one for each edge, which share its weight.
-    pub(crate) fn of(metric: &Metric, edges: [f64; 3]) -> Vec<Self> {
+    /// A metric of the plan as the judge compares it: latency is three, one for each edge, which share its weight. What the route counts is
+    /// named as it is for either colour, of which `place` is one.
+    pub(crate) fn of(metric: &Metric, edges: [f64; 3], place: &Place<'_>) -> Vec<Self> {
         let weight = f64::from(metric.weight);
         // A checked plan's noise is within its ranges.
         let calibration = metric
@@ -59,7 +61,10 @@ impl Compared {
                 vec![Self { messages, ..one(name, "left such a line in the log", weight, source) }]
             }
             MetricSource::Logs(LogSource::Filter(metric)) => {
-                let pair = CloudWatchPair::of_log(metric);
+                // A plan that counts lines where the route counts no requests is refused.
+                let requests = place.meter.of_requests.map_or("", |metrics| metrics.requests);
+                let dimensions = place.meter.dimensions(place.load_balancer, "${targetGroup}");
+                let pair = CloudWatchPair::of_log(metric, place.meter.namespace, requests, &dimensions);
                 vec![one(name, "left such a line in the log", weight, CountSource::CloudWatch(Box::new(pair)))]
             }
             MetricSource::XRay(groups) => {
@@ -111,11 +116,20 @@ pub fn evidence(config: &JudgeConfig, compared: &[Compared]) -> Vec<(Evidence, C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::{Colour, Meter};
     use serde_json::json;
 
     #[test]
     fn noise_set_by_hand_is_not_learnt() {
-        let compared = |metric| Compared::of(&serde_json::from_value(metric).unwrap(), [0.1, 0.2, 0.3]);
+        let place = Place {
+            colour: Colour::Blue,
+            meter: Meter::APPLICATION_LOAD_BALANCER,
+            load_balancer: "app/shop/1",
+            target_group: "targetgroup/a/1",
+            service: "checkout-a",
+            zone: None,
+        };
+        let compared = |metric| Compared::of(&serde_json::from_value(metric).unwrap(), [0.1, 0.2, 0.3], &place);
         let by_hand = compared(json!({"latency": {}, "noise": {"phi": 1.5, "cv": 0.2}}));
         let given = Calibration::given(1.5, 0.2).unwrap();
         assert!(by_hand.iter().all(|metric| metric.calibration == given && !metric.learns_by_zone()));

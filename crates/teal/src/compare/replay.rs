@@ -169,8 +169,12 @@ pub async fn replay<W: Router + Signals>(
     } else {
         None
     };
-    let all: Vec<Compared> =
-        plan.judge.metrics.iter().flat_map(|metric| Compared::of(metric, found.unwrap_or_else(usual_edges))).collect();
+    let all: Vec<Compared> = plan
+        .judge
+        .metrics
+        .iter()
+        .flat_map(|metric| Compared::of(metric, found.unwrap_or_else(usual_edges), &blue))
+        .collect();
     let (compared, left_out): (Vec<Compared>, Vec<Compared>) =
         all.into_iter().partition(|metric| metric.source.is_of_load_balancer());
     if compared.is_empty() {

@@ -232,7 +232,7 @@ mod tests {
     fn queries_of(metric: serde_json::Value, green: &Place<'_>) -> Vec<String> {
         let metric: Metric = serde_json::from_value(metric).unwrap();
         let mut wanted = Wanted::default();
-        for compared in Compared::of(&metric, [0.02, 0.25, 1.5]) {
+        for compared in Compared::of(&metric, [0.02, 0.25, 1.5], green) {
             compared.source.want(&mut wanted, green, (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));
         }
         let line = |reads: &Reads| match reads {
@@ -274,14 +274,18 @@ mod tests {
     fn an_alias_counts_invocations_by_the_version_that_was_executed() {
         let green = Place { meter: Meter::LAMBDA, load_balancer: "shop:live", target_group: "42", ..GREEN };
         let line = |id: &str, metric: &str, statistic: &str| {
-            format!("{id}: AWS/Lambda {metric} shop shop:live 42 {statistic}")
+            format!("{id}: AWS/Lambda {metric} 42 shop shop:live {statistic}")
         };
         let requests = line("s0", "Invocations", "Sum");
         assert_eq!(queries_of(json!("errors"), &green), [requests.clone(), line("s1", "Errors", "Sum")]);
         let edge = |id, edge| line(id, "Duration", &format!("TC({edge}:)"));
         assert_eq!(
             queries_of(json!("latency"), &green),
-            [requests, edge("s1", "20"), edge("s2", "250"), edge("s3", "1500")]
+            [requests.clone(), edge("s1", "20"), edge("s2", "250"), edge("s3", "1500")]
+        );
+        assert_eq!(
+            queries_of(json!({"logs": {"namespace": "Shop", "metric": "Errors-${variant}"}}), &green),
+            [requests, "s1: Shop Errors-42  Sum".to_owned()]
         );
     }
 

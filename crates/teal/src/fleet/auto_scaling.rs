@@ -35,6 +35,7 @@ impl PlannedGreen for AutoScalingGreen {
         field: "autoScaling",
         version: Some("launchTemplateVersion"),
         texts: &[kind::<AutoScalingGroupName>(), kind::<LaunchTemplateVersion>()],
+        is_brought_up: true,
         behind: &[DestinationKind::TargetGroup],
         check,
     };

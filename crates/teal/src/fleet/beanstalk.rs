@@ -51,7 +51,8 @@ impl PlannedGreen for BeanstalkGreen {
     const FACTS: FleetFacts = FleetFacts {
         field: "beanstalk",
         version: Some("versionLabel"),
-        texts: &[kind::<EnvironmentDomain>(), kind::<EnvironmentName>(), kind::<VersionLabel>()],
+        texts: &[kind::<EnvironmentName>(), kind::<VersionLabel>()],
+        is_brought_up: true,
         behind: &[DestinationKind::TargetGroup, DestinationKind::Environment],
         check,
     };
@@ -85,7 +86,7 @@ fn check(green: &Path, fields: &Fields<'_>, findings: &mut Findings) {
     let environments = green.field("environments");
     check_duplicates(&fields.items::<EnvironmentName>(&environments), findings);
     let cname = RouteKind::Cname.path();
-    if fields.is_absent(&cname) && fields.is_absent(&environments) {
+    if !fields.is_present(&cname) && fields.is_absent(&environments) {
         let reason = "nothing says which environments stand behind the load balancer";
         findings.problem(Problem::new(environments, reason, "Name both, in any order"));
     } else if fields.is_present(&cname) && fields.is_present(&environments) {
@@ -114,16 +115,6 @@ text_newtype! {
     }
 }
 
-text_newtype! {
-    /// A domain name of an Elastic Beanstalk environment, in lower case.
-    EnvironmentDomain {
-        noun: "a domain name of an environment",
-        pattern: r"^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){2,9}$",
-        examples: &["checkout.eu-central-1.elasticbeanstalk.com"],
-        check: check_domain,
-    }
-}
-
 fn check_environment(text: &str) -> Result<(), Invalid> {
     check_name(text, 40, "-", "letters, digits and hyphens")?;
     let remedy = "Write 4 to 40 letters, digits and hyphens, neither beginning nor ending with a hyphen";
@@ -143,15 +134,4 @@ fn check_label(text: &str) -> Result<(), Invalid> {
     }
     let reason = "it must have 1 to 100 printable characters, and no slash";
     Err(Invalid::new(reason, "Write the label as Elastic Beanstalk shows it"))
-}
-
-fn check_domain(text: &str) -> Result<(), Invalid> {
-    let labels: Vec<&str> = text.split('.').collect();
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let is_label = |label: &&str| (1..=63).contains(&label.len()) && label.chars().all(allowed);
-    if (3..=10).contains(&labels.len()) && labels.iter().all(is_label) {
-        return Ok(());
-    }
-    let remedy = "Write the whole name that clients use, such as \"checkout.eu-central-1.elasticbeanstalk.com\"";
-    Err(Invalid::new("it is not a domain name as Elastic Beanstalk gives them", remedy))
 }

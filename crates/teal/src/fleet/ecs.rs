@@ -41,6 +41,7 @@ impl PlannedGreen for EcsGreen {
         field: "ecs",
         version: Some("taskDefinition"),
         texts: &[kind::<Cluster>(), kind::<EcsServiceName>(), kind::<TaskDefinition>()],
+        is_brought_up: true,
         behind: &[DestinationKind::TargetGroup],
         check,
     };

@@ -1,6 +1,6 @@
 //! Green that somebody else brings up: Teal only watches the targets of the two destinations.
 
-use super::{FleetFacts, GreenOrder, PlannedGreen, Runner, RunnerFacts, RunsColour};
+use super::{FleetFacts, PlannedGreen, Runner, RunnerFacts, RunsColour};
 use crate::plan::check::no_rules;
 use crate::plan::defaults;
 use crate::ports::{PortError, PortResult, Progress, Router, RunnerReading, Survey, TargetHealth};
@@ -31,6 +31,7 @@ impl PlannedGreen for ExternalGreen {
         field: "external",
         version: None,
         texts: &[],
+        is_brought_up: false,
         behind: &[DestinationKind::TargetGroup, DestinationKind::Flag, DestinationKind::Environment],
         check: no_rules,
     };
@@ -93,14 +94,6 @@ impl<R: Router> External<'_, R> {
             green_version: BTreeMap::new(),
             blue_version: BTreeMap::new(),
         })
-    }
-
-    /// How many targets of green are healthy.
-    ///
-    /// # Errors
-    /// Those of [`Router::targets`].
-    pub async fn progress_of_green(&self, order: &GreenOrder) -> PortResult<Progress> {
-        self.progress(&order.colours.green).await
     }
 
     /// How many targets of a destination are healthy.

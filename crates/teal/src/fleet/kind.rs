@@ -14,6 +14,8 @@ pub(crate) struct FleetFacts {
     pub(crate) version: Option<&'static str>,
     /// What of it is written as one string in a plan.
     pub(crate) texts: &'static [TextKind],
+    /// Whether Teal brings it up, and does not merely wait for it.
+    pub(crate) is_brought_up: bool,
     /// The destinations behind which it brings something up.
     pub(crate) behind: &'static [DestinationKind],
     /// Reports what its fields must not say together, where a plan has it: the first argument is its place.
@@ -36,7 +38,7 @@ pub(crate) trait PlannedGreen {
 }
 
 /// What runs a colour, of one kind of fleet.
-pub trait RunsColour {
+pub(crate) trait RunsColour {
     /// What people call it, and metrics that have it as a dimension.
     fn name(&self) -> &str;
 

@@ -26,6 +26,7 @@ impl PlannedGreen for LambdaGreen {
         field: "lambda",
         version: Some("functionVersion"),
         texts: &[kind::<FunctionVersionNumber>()],
+        is_brought_up: false,
         behind: &[DestinationKind::FunctionVersion],
         check: no_rules,
     };

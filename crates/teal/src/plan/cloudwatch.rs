@@ -78,17 +78,22 @@ impl CloudWatchPair {
         Self { bad: count(&groups.faults), total: count(&groups.traces), period: usual_period() }
     }
 
-    /// What a metric filter counts in a colour's log, among the requests of the colour's target group.
+    /// What a metric filter counts in a colour's log, among the requests that the route's meter counts: `requests` in the namespace, with the
+    /// dimensions that name the colour's part.
     #[must_use]
-    pub fn of_log(filtered: &CountMetric) -> Self {
-        let dimensions = [("LoadBalancer", LOAD_BALANCER_PLACEHOLDER), ("TargetGroup", "${targetGroup}")];
-        let requests = CountMetric::named("AWS/ApplicationELB", "RequestCount", dimensions);
+    pub fn of_log(filtered: &CountMetric, namespace: &str, requests: &str, dimensions: &[(String, String)]) -> Self {
+        let dimensions = dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let requests = CountMetric::named(namespace, requests, dimensions);
         Self { bad: CountSeries::Metric(filtered.clone()), total: requests, period: usual_period() }
     }
 }
 
 impl CountMetric {
-    fn named<const N: usize>(namespace: &str, metric: &str, dimensions: [(&str, &str); N]) -> CountSeries {
+    fn named<'a>(
+        namespace: &str,
+        metric: &str,
+        dimensions: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> CountSeries {
         let dimension = |(name, value): (&str, &str)| (CloudWatchName(name.to_owned()), ColouredName(value.to_owned()));
         CountSeries::Metric(Self {
             namespace: ColouredName(namespace.to_owned()),

@@ -164,7 +164,10 @@ impl StoredStart {
             let kinds = green.as_object().ok_or_else(|| not_changeable("green"))?;
             for (kind, fields) in kinds {
                 let fields = fields.as_object().ok_or_else(|| not_changeable(&format!("green.{kind}")))?;
-                if let Some(name) = fields.keys().find(|name| !changeable_of_green().any(|known| known == *name)) {
+                let is_version = |name: &&String| {
+                    Green::KINDS.iter().any(|fleet| fleet.field == kind && fleet.version == Some(name.as_str()))
+                };
+                if let Some(name) = fields.keys().find(|name| !is_version(name)) {
                     return Err(not_changeable(&format!("green.{kind}.{name}")));
                 }
             }
@@ -269,7 +272,7 @@ mod tests {
             plan,
             json!({"version": "2", "green": {"ecs": {"cluster": "prod", "taskDefinition": "checkout:2"}}})
         );
-        let other = json!({"planRef": "ssm:/p", "green": {"lambda": {"taskDefinition": "checkout:2"}}});
+        let other = json!({"planRef": "ssm:/p", "green": {"lambda": {"functionVersion": "2"}}});
         assert!(start(&other).unwrap().apply(&mut plan).unwrap_err().reason.contains("green.lambda"));
     }
 
@@ -306,6 +309,10 @@ mod tests {
             (json!({"planRef": "ssm:/p", "strategy": {}}), "strategy"),
             (json!({"planRef": "ssm:/p", "plan": {}}), "plan"),
             (json!({"planRef": "ssm:/p", "green": {"ecs": {"cluster": "other"}}}), "green.ecs.cluster"),
+            (
+                json!({"planRef": "ssm:/p", "green": {"lambda": {"taskDefinition": "a:2"}}}),
+                "green.lambda.taskDefinition",
+            ),
             (json!({"planRef": "ssm:/p", "green": "checkout:2"}), "green"),
             (json!({"planRef": "ssm:/p", "green": {"ecs": []}}), "green.ecs"),
             (json!({"planRef": "ssm:/p", "deployment": "checkout"}), "deployment"),

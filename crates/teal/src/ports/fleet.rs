@@ -28,7 +28,7 @@ pub trait Fleet {
     async fn bring_up(&self, order: &GreenOrder) -> PortResult<()>;
 
     /// Does what of the order can only be done once green is there; called again and again until it is ready, where
-    /// [`Runner::comes_in_stages`]. Done twice it changes nothing.
+    /// [`RunnerFacts::comes_in_stages`](crate::fleet::RunnerFacts::comes_in_stages). Done twice it changes nothing.
     async fn bring_on(&self, order: &GreenOrder) -> PortResult<()>;
 
     /// How far green has come to what was ordered. A runner that cannot be seen yet has come nowhere: what was created a moment

@@ -65,7 +65,7 @@ impl PlannedRoute for AlbRoute {
         is_kept_between_releases: true,
         lists_idle: true,
         green_reached: GreenReached::OnlyByTest,
-        moved_by: MovedBy { code_deploy: true, ecs: true },
+        moved_by: MovedBy { code_deploy: Some(Granularity::Permille), ecs: true },
         texts: &[],
         check,
     };
@@ -94,7 +94,9 @@ fn check(alb: &Path, fields: &Fields<'_>, findings: &mut Findings) {
 /// Reports listeners of another kind of load balancer, and what stands twice among listeners and target groups.
 pub(super) fn check_listeners(kind: RouteKind, route: &Path, fields: &Fields<'_>, findings: &mut Findings) {
     let listeners = fields.items::<ListenerArn>(&route.field("listeners"));
-    for (path, listener) in listeners.iter().filter(|(_, listener)| listener.kind() != kind) {
+    let (listeners, others): (Vec<_>, Vec<_>) =
+        listeners.into_iter().partition(|(_, listener)| listener.kind() == kind);
+    for (path, listener) in &others {
         let balancer = match listener.is_of_network_load_balancer() {
             true => "a Network Load Balancer",
             false => "an Application Load Balancer",

@@ -3,10 +3,11 @@
 use super::kind::{Granularity, GreenReached, MovedBy, PlannedRoute, RouteFacts, SplitsTraffic, TakesTraffic};
 use super::meter::{DimensionOf, Meter};
 use super::{Destination, DestinationKind, Named, PartRef, RouteKind};
-use crate::fleet::{EnvironmentDomain, EnvironmentName, Green};
+use crate::fleet::{EnvironmentName, Green};
 use crate::plan::check::{Fields, Findings, check_duplicates, check_useless};
 use crate::plan::problem::Path;
-use crate::units::Span;
+use crate::plan::texts::kind;
+use crate::units::{Invalid, Span, text_newtype};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +56,7 @@ impl PlannedRoute for CnameRoute {
         // The environments have an address each besides.
         green_reached: GreenReached::AtItsAddress,
         moved_by: MovedBy::NOBODY,
-        texts: &[],
+        texts: &[kind::<EnvironmentDomain>()],
         check,
     };
 
@@ -100,4 +101,25 @@ impl TakesTraffic for EnvironmentName {
     fn full_name(&self) -> &str {
         self.as_str()
     }
+}
+
+text_newtype! {
+    /// A domain name of an Elastic Beanstalk environment, in lower case.
+    EnvironmentDomain {
+        noun: "a domain name of an environment",
+        pattern: r"^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){2,9}$",
+        examples: &["checkout.eu-central-1.elasticbeanstalk.com"],
+        check: check_domain,
+    }
+}
+
+fn check_domain(text: &str) -> Result<(), Invalid> {
+    let labels: Vec<&str> = text.split('.').collect();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_label = |label: &&str| (1..=63).contains(&label.len()) && label.chars().all(allowed);
+    if (3..=10).contains(&labels.len()) && labels.iter().all(is_label) {
+        return Ok(());
+    }
+    let remedy = "Write the whole name that clients use, such as \"checkout.eu-central-1.elasticbeanstalk.com\"";
+    Err(Invalid::new("it is not a domain name as Elastic Beanstalk gives them", remedy))
 }

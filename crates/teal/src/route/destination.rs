@@ -7,6 +7,7 @@ use crate::plan::TargetGroupArn;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+// Destinations are sorted in this order, too.
 kind::destinations! { ($)
     /// The behaviour of those for whom a feature flag is on, or off.
     Flag(FlagState);

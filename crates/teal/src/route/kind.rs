@@ -59,13 +59,15 @@ pub enum GreenReached {
 /// Whose deployments can move a route's traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MovedBy {
-    pub code_deploy: bool,
+    /// In which portions CodeDeploy's do; `None` where they cannot.
+    pub code_deploy: Option<Granularity>,
+    /// Whether ECS's own do.
     pub ecs: bool,
 }
 
 impl MovedBy {
     /// Nobody's.
-    pub(super) const NOBODY: Self = Self { code_deploy: false, ecs: false };
+    pub(super) const NOBODY: Self = Self { code_deploy: None, ecs: false };
 }
 
 /// One kind of route, as a plan has it.

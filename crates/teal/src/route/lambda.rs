@@ -40,9 +40,9 @@ impl Meter {
         knows_zones: false,
         is_greens_own: false,
         dimensions: &[
+            ("ExecutedVersion", DimensionOf::Destination),
             ("FunctionName", DimensionOf::Function),
             ("Resource", DimensionOf::Route),
-            ("ExecutedVersion", DimensionOf::Destination),
         ],
     };
 }
@@ -58,7 +58,7 @@ impl PlannedRoute for AliasRoute {
         is_kept_between_releases: true,
         lists_idle: false,
         green_reached: GreenReached::ByInvocation,
-        moved_by: MovedBy { code_deploy: true, ecs: false },
+        moved_by: MovedBy { code_deploy: Some(Granularity::Permille), ecs: false },
         texts: &[kind::<AliasName>(), kind::<LambdaFunctionName>()],
         check,
     };

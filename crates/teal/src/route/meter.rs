@@ -7,7 +7,7 @@ pub struct Meter {
     pub(crate) namespace: &'static str,
     /// What tells how a colour's requests went; `None` where the metrics do not tell the colours apart, or know no requests.
     pub(crate) of_requests: Option<RequestMetrics>,
-    /// What it counts, or in place of a colour's requests, in words.
+    /// What it counts: a colour's requests, or what stands in their place.
     pub(crate) counts: &'static str,
     /// Whether it counts what failed before any destination was chosen, for the route as a whole.
     pub(crate) counts_unrouted: bool,
@@ -15,7 +15,8 @@ pub struct Meter {
     pub(crate) knows_zones: bool,
     /// Whether it is green's alone, so that what metrics call it is known only when green is there.
     pub(crate) is_greens_own: bool,
-    /// The dimensions that name a destination's part of a route's traffic.
+    /// The dimensions that name a destination's part of a route's traffic, by their names in order: a plan's own are sorted, and what is the
+    /// same is read once.
     pub(crate) dimensions: &'static [(&'static str, DimensionOf)],
 }
 

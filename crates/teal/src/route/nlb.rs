@@ -53,7 +53,9 @@ impl PlannedRoute for NlbRoute {
         is_kept_between_releases: true,
         lists_idle: true,
         green_reached: GreenReached::OnlyByTest,
-        moved_by: MovedBy { code_deploy: true, ecs: true },
+        // CodeDeploy has no canary there.
+        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-bluegreen.html
+        moved_by: MovedBy { code_deploy: Some(Granularity::Whole), ecs: true },
         texts: &[],
         check,
     };

@@ -8,13 +8,13 @@ use crate::result::{Check, FlagStep};
 use crate::scenario::{FlagSpec, Scenario};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use teal::route::FlagRef;
+use teal::route::{FlagRef, RouteKind};
 use teal_flag::Flag;
 use teal_lab_appconfig::FlagChange;
 use teal_lab_wire::Millis;
 
-/// By then all clients have what was deployed, as a release takes it, too: they ask every 15 s, but 15 s may be less than one of real time.
-const POLLED_AFTER: Millis = 60_000;
+/// By then all clients have what was deployed, as a release takes it, too: they ask every 15 s, but that may be less than one of real time.
+const POLLED_AFTER: Millis = RouteKind::Flag.facts().propagation.as_seconds() as Millis * 1000;
 
 /// Requests that were answered so shortly before a change was recorded may have met it (lab time).
 const UNCERTAIN: Millis = 3_000;

@@ -187,7 +187,8 @@ fn logged() -> Compared {
         "settle": "3m",
         "newMessages": {"atLeast": 2, "then": "rollBack"},
     }});
-    Compared::of(&serde_json::from_value(metric).unwrap(), [0.1, 0.2, 0.3]).remove(0)
+    let blue = place(Colour::Blue, "a", "checkout-a");
+    Compared::of(&serde_json::from_value(metric).unwrap(), [0.1, 0.2, 0.3], &blue).remove(0)
 }
 
 /// What one look searches for.

@@ -19,6 +19,11 @@ enum Found<'a> {
     Unknown,
 }
 
+/// From its text, as records are read: a function carries the code for one of both.
+fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    serde_json::from_str(&value.to_string()).ok()
+}
+
 impl<'a> Fields<'a> {
     pub(crate) const fn new(document: &'a Value) -> Self {
         Self { document }
@@ -27,7 +32,7 @@ impl<'a> Fields<'a> {
     /// The value at the path, if there is one and it is well-formed.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {
         match self.find(path) {
-            Found::Value(value) => T::deserialize(value).ok(),
+            Found::Value(value) => read(value),
             Found::Nothing | Found::Unknown => None,
         }
     }
@@ -35,7 +40,7 @@ impl<'a> Fields<'a> {
     /// The value at the path, or the default if there is none; nothing if there is one that is malformed.
     pub(crate) fn get_or<T: DeserializeOwned>(&self, path: &Path, default: T) -> Option<T> {
         match self.find(path) {
-            Found::Value(value) => T::deserialize(value).ok(),
+            Found::Value(value) => read(value),
             Found::Nothing => Some(default),
             Found::Unknown => None,
         }

@@ -363,3 +363,23 @@ fn the_schema_uses_only_what_the_check_understands() {
         assert_eq!(crate::plan::texts::by_name(name).is_some(), is_text, "{name}");
     }
 }
+
+/// What kinds of fleets and routes say of their fields is what plans have.
+#[test]
+fn kinds_are_named_as_the_schema_names_them() {
+    let schema = Plan::schema();
+    let definitions = &schema["$defs"];
+    let green = definitions["Green"]["oneOf"].as_array().unwrap();
+    let named = |field: &str| green.iter().find(|one| one["properties"][field].is_object());
+    for fleet in super::super::Green::KINDS {
+        let own = named(fleet.field).unwrap_or_else(|| panic!("{} is no field of green", fleet.field));
+        let Some(version) = fleet.version else { continue };
+        let of = own["properties"][fleet.field]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        assert!(definitions[of]["properties"][version].is_object(), "{of} has no {version}");
+    }
+    let traffic =
+        definitions.as_object().unwrap().values().find(|one| one["properties"]["weightParameters"].is_object());
+    for route in crate::route::RouteKind::ALL {
+        assert!(traffic.unwrap()["properties"][route.field()].is_object(), "{} is no field of traffic", route.field());
+    }
+}

@@ -19,12 +19,13 @@ impl<W: World> Step<'_, W> {
         }
         let history = History::before(self.now(), release.plan.judge.settle.as_seconds().into());
         let edges = self.latency_edges(release, history).await;
-        let mut compared: Vec<Compared> =
-            release.plan.judge.metrics.iter().flat_map(|metric| Compared::of(metric, edges)).collect();
+        let place = release.place(Colour::Blue);
+        let metrics = release.plan.judge.metrics.iter();
+        let mut compared: Vec<Compared> = metrics.flat_map(|metric| Compared::of(metric, edges, &place)).collect();
         if let Err(error) = self.calibrate(release, history, &mut compared).await {
             self.note(Fact::Noted { note: format!("blue's history could not be read: {error}") });
         }
-        let has_zones = release.place(Colour::Blue).meter.knows_zones;
+        let has_zones = place.meter.knows_zones;
         for metric in &compared {
             let calibration = metric.calibration;
             let remedy = match calibration.basis() {

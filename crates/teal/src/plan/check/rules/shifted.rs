@@ -1,11 +1,12 @@
 //! A deployment that moves the traffic: what it can move, and what it waits for.
 
 use super::super::{Fields, Findings};
-use super::route;
+use super::strategy::STEPPED;
+use super::{check_useless, route};
 use crate::plan::defaults;
 use crate::plan::limits::MAX_HOOK_WAIT;
 use crate::plan::problem::{Path, Problem};
-use crate::route::{DestinationKind, RouteKind};
+use crate::route::{DestinationKind, Granularity, RouteKind};
 use crate::units::Span;
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
@@ -17,15 +18,12 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     for kind in route::kinds(fields) {
         check_kind(kind, code_deploy, &shifted_by, fields, findings);
     }
-    for fleet in ["ecs", "autoScaling", "beanstalk"] {
-        let path = Path::of("green").field(fleet);
-        if fields.is_present(&path) {
-            findings.problem(Problem::new(
-                path,
-                format!("`{shifted_by}` names whose deployment brings green up, and Teal brings up nothing beside it"),
-                "Write `green: {external: {}}`, or leave `shiftedBy` out and let Teal deploy",
-            ));
-        }
+    for fleet in route::fleets(fields).filter(|fleet| fleet.is_brought_up) {
+        findings.problem(Problem::new(
+            fleet.path(),
+            format!("`{shifted_by}` names whose deployment brings green up, and Teal brings up nothing beside it"),
+            "Write `green: {external: {}}`, or leave `shiftedBy` out and let Teal deploy",
+        ));
     }
     let flags = Path::of("flags");
     if fields.len(&flags) > 0 {
@@ -45,7 +43,7 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
 fn check_kind(kind: RouteKind, code_deploy: bool, shifted_by: &Path, fields: &Fields<'_>, findings: &mut Findings) {
     let system = if code_deploy { "CodeDeploy" } else { "ECS" };
     let moved_by = kind.facts().moved_by;
-    let fits = if code_deploy { moved_by.code_deploy } else { moved_by.ecs };
+    let fits = if code_deploy { moved_by.code_deploy.is_some() } else { moved_by.ecs };
     if !fits {
         findings.problem(Problem::new(
             shifted_by.clone(),
@@ -54,6 +52,9 @@ fn check_kind(kind: RouteKind, code_deploy: bool, shifted_by: &Path, fields: &Fi
         ));
         return;
     }
+    if code_deploy && moved_by.code_deploy == Some(Granularity::Whole) {
+        check_whole(kind, fields, findings);
+    }
     let pair = kind.path().field("targetGroups");
     if kind.facts().sends_to == DestinationKind::TargetGroup && fields.is_absent(&pair) {
         findings.problem(Problem::new(
@@ -61,6 +62,15 @@ fn check_kind(kind: RouteKind, code_deploy: bool, shifted_by: &Path, fields: &Fi
             format!("{system} may leave only one of the two target groups on a listener, and then nothing says which is the other"),
             "Name both, in any order",
         ));
+    }
+}
+
+/// Reports steps where CodeDeploy moves everything at once.
+fn check_whole(kind: RouteKind, fields: &Fields<'_>, findings: &mut Findings) {
+    for form in STEPPED {
+        let why = format!("CodeDeploy moves the traffic of `{}` all at once", kind.path());
+        let remedy = "Write `allAtOnce: {}` and judge green in `afterwards.bake`, or let Teal move the traffic";
+        check_useless(&format!("strategy.{form}"), &why, remedy, fields, findings);
     }
 }
 

@@ -25,13 +25,16 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     check_number(fields, &linear.field("by"), findings);
 }
 
+/// The forms of a strategy in which green takes a part of the traffic first.
+pub(super) const STEPPED: [&str; 3] = ["steps", "canary", "linear"];
+
 /// Reports steps of a route that gives one side everything or nothing.
 fn check_granularity(name: &str, granularity: Granularity, fields: &Fields<'_>, findings: &mut Findings) {
     if granularity == Granularity::Permille {
         return;
     }
     let strategy = Path::of("strategy");
-    for form in ["steps", "canary", "linear"] {
+    for form in STEPPED {
         let path = strategy.field(form);
         if fields.is_present(&path) {
             findings.problem(Problem::new(

@@ -395,3 +395,26 @@ fn what_no_deployment_moves_is_left_to_teal() {
     let found = lambda(json!({"ecs": {"cluster": "prod", "service": "checkout"}}));
     assert!(found[0].starts_with("traffic.shiftedBy: no deployment of ECS moves"), "{found:?}");
 }
+
+#[test]
+fn code_deploy_moves_flows_all_at_once() {
+    let mut plan = full();
+    plan["green"] = json!({"external": {}});
+    plan["traffic"] = json!({
+        "nlb": {"listeners": [LISTENER.replace("app/", "net/")], "targetGroups": [GROUP_A, GROUP_B]},
+        "shiftedBy": {"codeDeploy": {"application": "shop", "deploymentGroup": "checkout"}},
+    });
+    plan["judge"] = json!({"metrics": []});
+    plan["validate"] = json!({});
+    plan["afterwards"] = json!({"bake": "5m", "keepBlue": "30m"});
+    plan["strategy"] = json!({"canary": {"weight": "10%", "bake": "10m"}});
+    let found = problems(&plan);
+    assert!(
+        found
+            .iter()
+            .any(|one| one.starts_with("strategy.canary: CodeDeploy moves the traffic of `traffic.nlb` all at once")),
+        "{found:#?}"
+    );
+    plan["strategy"] = json!({"allAtOnce": {}});
+    assert_eq!(problems(&plan), Vec::<String>::new());
+}
