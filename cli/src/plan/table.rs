@@ -27,7 +27,11 @@ pub(super) fn timeline(checked: &CheckedPlan) -> String {
             Some(earliest) => format!("{earliest} to {}", at(row.lasts)),
             None => at(row.lasts),
         };
-        rows.push(cells(name(row), at(row.starts), lasts, row.weight.to_string(), row.usage));
+        let weight = match row.flags {
+            Some(flags) => format!("{}, flags {flags}", row.weight),
+            None => row.weight.to_string(),
+        };
+        rows.push(cells(name(row), at(row.starts), lasts, weight, row.usage));
     }
     let usual: Usage = schedule.iter().map(|row| row.usage).sum();
     rows.push(cells("in all".to_owned(), String::new(), String::new(), String::new(), usual));

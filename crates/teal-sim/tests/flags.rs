@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use teal::error::ErrorName;
 use teal::ports::AlarmState;
 use teal::state::State;
-use teal_sim::{ALARM, Fault, FaultKind, GROUP_B, LISTENER, Machine, World, forward, plan};
+use teal_sim::{ALARM, Fault, FaultKind, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
 
 const FLAG: &str = "appconfig:shop123/prod123/flag123/new-checkout";
 const OFF: &str = "appconfig:shop123/prod123/flag123/new-checkout#off";
@@ -49,6 +50,74 @@ fn a_flag_that_goes_with_a_version_is_turned_once_green_has_everything() {
     assert_eq!((green(&world), on(&world)), (100, 1000), "within the bake after it");
     assert_eq!(machine.finish().state, State::Promoted);
     assert_eq!(on(&world), 1000);
+}
+
+/// The same, for a tenth of the users first and then for half of them.
+fn version_with_flag_in_steps() -> Value {
+    let mut plan = version_with_flag();
+    plan["flagSteps"] = json!([{"weight": "10%", "bake": "3m"}, {"weight": "50%", "bake": "3m"}]);
+    plan
+}
+
+#[test]
+fn a_flag_in_steps_is_turned_behind_the_version() {
+    let world = with_flag(0);
+    let mut machine = Machine::new(&world, "r-1", version_with_flag_in_steps());
+    let seen = RefCell::new(Vec::new());
+    let ending = machine.run_until(|_| {
+        let now = (green(&world), on(&world));
+        let is_new = now.0 == 100 && seen.borrow().last() != Some(&now);
+        if is_new {
+            seen.borrow_mut().push(now);
+        }
+        false
+    });
+    assert_eq!(seen.into_inner(), [(100, 0), (100, 100), (100, 500), (100, 1000)]);
+    assert_eq!(ending.state, State::Promoted);
+}
+
+#[test]
+fn a_flag_in_steps_goes_off_first_from_any_step() {
+    for wanted in [100, 500, 1000] {
+        let world = with_flag(0);
+        let mut machine = Machine::new(&world, "r-1", version_with_flag_in_steps());
+        machine.run_until(|_| on(&world) == wanted);
+        machine.run_until(|state| state == State::EvaluateHealth);
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        while !matches!(machine.state(), State::RolledBack) {
+            machine.enter();
+            assert!(green(&world) > 0 || on(&world) == 0, "blue serves and the flag is on from {wanted}");
+        }
+        assert_eq!((green(&world), on(&world)), (0, 0), "from {wanted}");
+        assert_eq!(machine.finish().error, Some(ErrorName::AlarmRaised));
+    }
+}
+
+#[test]
+fn a_step_of_a_flag_that_is_killed_anywhere_is_done_by_its_next_run() {
+    for call in 0..20 {
+        for kind in [FaultKind::CrashBefore, FaultKind::CrashAfter] {
+            let world = with_flag(0);
+            let mut machine = Machine::new(&world, "r-1", version_with_flag_in_steps());
+            machine.run_until(|_| on(&world) == 100);
+            machine.run_until(|state| state == State::ShiftTraffic);
+            world.inject(Fault { at_call: world.calls() + call, kind });
+            assert_eq!(machine.finish().state, State::Promoted, "killed at call {call}");
+            assert_eq!((green(&world), on(&world)), (100, 1000));
+        }
+    }
+}
+
+#[test]
+fn traffic_that_somebody_moves_keeps_the_next_step_of_a_flag_from_being_turned() {
+    let world = with_flag(0);
+    let mut machine = Machine::new(&world, "r-1", version_with_flag_in_steps());
+    machine.run_until(|_| on(&world) == 100);
+    machine.run_until(|state| state == State::ShiftTraffic);
+    world.state().parts.insert(LISTENER.to_owned(), vec![forward(&[(GROUP_A, 50), (GROUP_B, 50)])]);
+    let ending = machine.finish();
+    assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::RouteChanged)));
+    assert_eq!(on(&world), 0);
 }
 
 #[test]

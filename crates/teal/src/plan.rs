@@ -25,7 +25,7 @@ mod url;
 mod validate;
 
 pub use account::{Account, ExternalId, ReleaseRoleArn};
-pub use afterwards::Afterwards;
+pub use afterwards::{Afterwards, FlagStep};
 pub use arn::{ListenerArn, RuleArn, TargetGroupArn};
 pub use check::CheckedPlan;
 pub use cloudwatch::{
@@ -81,11 +81,16 @@ pub struct Plan {
     pub green: Green,
     /// What splits the traffic between blue and green.
     pub traffic: Traffic,
-    /// Feature flags that are turned with the version, at most 5: for everybody once green has all the traffic, and back before blue gets
-    /// it back.
+    /// Feature flags that are turned with the version, at most 5: for everybody once green has all the traffic, unless `flagSteps` says
+    /// otherwise, and back before blue gets it back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub flags: Vec<FlagRoute>,
+    /// In which steps these flags are turned, at most 20: to rising shares of the users, once the version has baked without them. Without this
+    /// they are turned for everybody at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub flag_steps: Vec<FlagStep>,
     /// In which steps the traffic moves to green.
     pub strategy: Strategy,
     /// What is tested on green before any production request reaches it.

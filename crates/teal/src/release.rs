@@ -198,7 +198,7 @@ pub struct Summary {
 }
 
 impl Release {
-    /// The stage that gives green everything.
+    /// The stage after which green has everything, its flags, too.
     #[must_use]
     pub fn last_stage(&self) -> usize {
         self.timeline.stages().len().saturating_sub(1)

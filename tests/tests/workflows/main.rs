@@ -96,7 +96,7 @@ scenarios! {
     codedeploy_in_place_on_instances: "codedeploy-ec2", "codedeploy-ec2-bad";
     codedeploy_driven_by_teal: "codedeploy-driven", "codedeploy-driven-bad";
     feature_flags: "flag", "flag-bad", "flag-alarm";
-    flags_with_a_version: "flag-with-version", "flag-after-version";
+    flags_with_a_version: "flag-with-version", "flag-after-version", "flag-steps", "flag-steps-bad";
     services_of_another_account: "cross-account", "cross-account-bad", "cross-account-id";
     another_account_that_is_out_of_reach: "cross-account-role-lost", "cross-account-throttled";
     alarms_of_one_name_in_several_accounts: "cross-account-alarms", "alarm-elsewhere";

@@ -1,7 +1,7 @@
 //! What happens once green has all the traffic.
 
 use super::defaults;
-use crate::units::Span;
+use crate::units::{Share, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,4 +22,14 @@ impl Default for Afterwards {
     fn default() -> Self {
         Self { bake: defaults::after_bake(), keep_blue: defaults::keep_blue() }
     }
+}
+
+/// A step of the flags that go with a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FlagStep {
+    /// The share of the users for whom the flags are turned, above 0% and below 100%.
+    pub weight: Share,
+    /// How long the version is judged like that, at least 1s. Clients poll, so every bake is a minute longer.
+    pub bake: Span,
 }

@@ -148,21 +148,25 @@ impl<W: World> Step<'_, W> {
         Ok(())
     }
 
-    /// Turns the flags that go with the version, for everybody.
-    pub(super) async fn turn_flags(&mut self, release: &mut Release) -> TealResult<()> {
+    /// Turns the flags that go with the version, for a share of the users. Green has all the traffic.
+    pub(super) async fn turn_flags(&mut self, release: &mut Release, share: Share) -> TealResult<()> {
+        self.wait_for_others(release)?;
         for part in release.flags.clone() {
             let Some(colours) = part.own_colours() else { continue };
-            let target = part.at(&colours, Share::ALL);
+            let target = part.at(&colours, share);
             self.require_unchanged(release, &part, Some(&target)).await?;
             let side = self.side(release).await?;
             self.intend(release, Act::Shift { share: Share::ALL }).await?;
             self.set_part(&*side, release, &part.part, &target).await?;
             verify(&*side, &part.part, &target).await?;
-            self.note(Fact::Shifted { part: part.part.to_string(), share: Share::ALL });
+            self.note(Fact::Shifted { part: part.part.to_string(), share });
             for turned in release.flags.iter_mut().filter(|turned| turned.part == part.part) {
                 turned.expected.clone_from(&target);
             }
             self.settle(release);
+        }
+        if !release.flags.is_empty() {
+            release.shifted_at = Some(self.moment());
         }
         Ok(())
     }

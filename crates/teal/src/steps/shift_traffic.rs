@@ -17,7 +17,7 @@ pub async fn shift_traffic<W: World>(step: &mut Step<'_, W>, input: &StepInput) 
     shift(step, input, |phase| matches!(phase, Phase::ShiftTraffic { .. })).await
 }
 
-/// Gives green everything. Blue stays warm through the bake that follows.
+/// Gives green everything, its flags for everybody, too. Blue stays warm through the bake that follows.
 ///
 /// # Errors
 /// As [`shift_traffic`].
@@ -36,10 +36,16 @@ async fn shift<W: World>(
         elsewhere(&release, |phase| matches!(phase, Phase::Bake { .. }))?;
         return Ok(step.baking(&release));
     }
-    let share = release.stage(release.step())?.weight;
-    let mut moved = step.move_traffic(&mut release, share).await;
-    if moved.is_ok() && share == Share::ALL {
-        moved = step.turn_flags(&mut release).await;
+    let stage = release.stage(release.step())?;
+    let (share, flags) = (stage.weight, stage.flags.unwrap_or(Share::ALL));
+    let mut moved = if release.green_share == Share::ALL && !release.flags.is_empty() {
+        // Flags in steps have stages of their own, behind the one at which the traffic moved.
+        step.require_all_on_green(&mut release).await
+    } else {
+        step.move_traffic(&mut release, share).await
+    };
+    if moved.is_ok() && share == Share::ALL && flags != Share::NONE {
+        moved = step.turn_flags(&mut release, flags).await;
     }
     if let Err(error) = moved {
         return Err(step.undo_if_set_back(&release, error).await);

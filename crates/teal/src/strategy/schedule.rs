@@ -17,6 +17,9 @@ pub struct ScheduleRow {
     pub starts: Option<Span>,
     /// Green's share of the traffic during this part.
     pub weight: Share,
+    /// The share of users for whom the version's flags are turned, where they are in steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<Share>,
     /// How long it lasts: the bake, or how long blue is still kept. Nothing for what takes as long as green needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lasts: Option<Span>,
@@ -50,6 +53,7 @@ impl Timeline {
             part: ScheduledPart::Prepare,
             starts: None,
             weight: Share::NONE,
+            flags: None,
             lasts: None,
             earliest: None,
             gate: None,
@@ -61,6 +65,7 @@ impl Timeline {
                 part: ScheduledPart::Stage(index),
                 starts: Some(starts),
                 weight: stage.weight,
+                flags: stage.flags,
                 lasts: Some(stage.bake),
                 earliest: stage.earliest,
                 gate: stage.gate_before.as_ref().map(|gate| gate.name.clone()),
@@ -72,6 +77,7 @@ impl Timeline {
             part: ScheduledPart::Retire,
             starts: Some(starts),
             weight: Share::ALL,
+            flags: None,
             lasts: Some(self.kept()),
             earliest: None,
             gate: None,

@@ -20,7 +20,7 @@ fn pace() -> Pace {
 
 fn timeline(strategy: serde_json::Value) -> Timeline {
     let strategy: spec::Strategy = serde_json::from_value(strategy).unwrap();
-    Timeline::new(&strategy, Span::minutes(10), pace())
+    Timeline::new(&strategy, &[], Span::minutes(10), pace())
 }
 
 /// Checks the stages, each written as `[gate] weight bake`.
@@ -111,7 +111,7 @@ fn where_a_deployment_moves_the_traffic_only_the_deadline_bounds_the_looks() {
     let strategy: spec::Strategy = serde_json::from_value(json!({"canary": {"weight": "10%", "bake": "1m"}})).unwrap();
     let looks = |by_deployment| {
         let pace = Pace { by_deployment, keep_blue: Span::minutes(10), ..pace() };
-        Timeline::new(&strategy, Span::minutes(10), pace).bounds().looks
+        Timeline::new(&strategy, &[], Span::minutes(10), pace).bounds().looks
     };
     assert!(looks(false) < 60, "{}", looks(false));
     assert!(looks(true) >= 240, "one a minute in the four hours until the deadline: {}", looks(true));
@@ -160,7 +160,7 @@ fn strategies() -> impl Strategy<Value = spec::Strategy> {
 proptest! {
     #[test]
     fn weights_rise_to_100_percent(strategy in strategies(), after in 0_u32..100_000) {
-        let timeline = Timeline::new(&strategy, Span::seconds(after), pace());
+        let timeline = Timeline::new(&strategy, &[], Span::seconds(after), pace());
         let weights: Vec<Share> = timeline.stages().iter().map(|stage| stage.weight).collect();
         prop_assert!(weights.is_sorted_by(|a, b| a < b), "{weights:?}");
         prop_assert!(weights[0] > Share::NONE);
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn what_is_usual_stays_within_the_bounds(strategy in strategies(), after in 0_u32..3600, every in 10_u32..3600) {
         let pace = Pace { every: Span::seconds(every), deadline: Span::MAX, ..pace() };
-        let timeline = Timeline::new(&strategy, Span::seconds(after), pace);
+        let timeline = Timeline::new(&strategy, &[], Span::seconds(after), pace);
         let usual: Usage = timeline.schedule().iter().map(|row| row.usage).sum();
         let most = timeline.bounds();
         prop_assert!(usual.looks <= most.looks && usual.transitions <= most.transitions, "{usual:?} {most:?}");

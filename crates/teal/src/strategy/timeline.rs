@@ -2,7 +2,8 @@
 
 use super::bake::Bake;
 use super::spec::{Gate, Shift, StepEntry, Strategy};
-use crate::plan::Plan;
+use crate::plan::{FlagStep, Plan};
+use crate::route::RouteKind;
 use crate::units::{Share, Span};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,10 @@ pub struct Stage {
     /// The gate before this stage: the weight of the stage before holds until a person approves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_before: Option<Gate>,
+    /// The share of users for whom the flags that go with the version are turned at this stage, where that is not all of them as soon as green
+    /// has everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags: Option<Share>,
 }
 
 /// How fast a release may go, and how long its parts may take.
@@ -55,7 +60,8 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// The whole way of a release's traffic: one or more stages, their weights rising, the last of them 100%.
+/// The whole way of a release's traffic: one or more stages, their weights rising, the last of them 100%. Flags that go with the version in
+/// steps have stages of their own, at 100%.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
@@ -75,18 +81,18 @@ pub fn compile(plan: &Plan) -> Timeline {
         propagation: plan.traffic.route.kind().facts().propagation,
         by_deployment: plan.traffic.shifted_by.is_some(),
     };
-    Timeline::new(&plan.strategy, plan.afterwards.bake, pace)
+    Timeline::new(&plan.strategy, &plan.flag_steps, plan.afterwards.bake, pace)
 }
 
 impl Stage {
     fn new(weight: Share, bake: Bake, gate_before: Option<Gate>) -> Self {
-        Self { weight, bake: bake.longest(), earliest: bake.earliest(), gate_before }
+        Self { weight, bake: bake.longest(), earliest: bake.earliest(), gate_before, flags: None }
     }
 }
 
 impl Timeline {
-    /// The timeline of a strategy with the bake at 100%.
-    pub(crate) fn new(strategy: &Strategy, after_bake: Span, pace: Pace) -> Self {
+    /// The timeline of a strategy with the bake at 100%. Before flags in steps the version bakes as long without them.
+    pub(crate) fn new(strategy: &Strategy, flag_steps: &[FlagStep], after_bake: Span, pace: Pace) -> Self {
         let mut stages = Vec::new();
         let mut gate_before = None;
         for entry in entries(strategy) {
@@ -102,10 +108,17 @@ impl Timeline {
             stage.bake = stage.bake.plus(pace.propagation);
             stage.earliest = stage.earliest.map(|earliest| earliest.plus(pace.propagation));
         }
+        if !flag_steps.is_empty() {
+            let polled = |bake: Span| bake.plus(RouteKind::Flag.facts().propagation);
+            stages.last_mut().into_iter().for_each(|whole| whole.flags = Some(Share::NONE));
+            let whole = |bake: Span, flags| Stage { flags, ..Stage::new(Share::ALL, Bake::For(polled(bake)), None) };
+            stages.extend(flag_steps.iter().map(|step| whole(step.bake, Some(step.weight))));
+            stages.push(whole(after_bake, None));
+        }
         Self { stages, pace }
     }
 
-    /// All stages; the last one is 100% with the bake of `afterwards`.
+    /// All stages; the last one is 100%, with every flag, with the bake of `afterwards`.
     #[must_use]
     pub fn stages(&self) -> &[Stage] {
         &self.stages
@@ -114,7 +127,7 @@ impl Timeline {
     /// How many stages have blue serving beside green, so that the two can be compared.
     #[must_use]
     pub fn compared_stages(&self) -> usize {
-        self.stages.len().saturating_sub(1)
+        self.stages.iter().filter(|stage| stage.weight != Share::ALL).count()
     }
 
     /// How fast the release may go.

@@ -11,6 +11,7 @@ use crate::route::Colour;
 use crate::signals::{Readings, Wanted};
 use crate::steps::Step;
 use crate::time::{Timestamp, after};
+use crate::units::Share;
 use crate::verdict::{Decision, Reason, Verdict};
 
 /// What the metrics say.
@@ -51,7 +52,7 @@ impl Release {
         let (stage, shifted_at) = (self.stage_in_force()?, self.shifted_at?);
         // Before that, some of the traffic may still go by the weights of the step before.
         let shifted_at = after(shifted_at, self.propagation().as_seconds().into());
-        let is_all = stage >= self.last_stage();
+        let is_all = self.timeline.stages().get(stage).is_none_or(|stage| stage.weight == Share::ALL);
         let step = if is_all { self.timeline.compared_stages() } else { stage + 1 };
         Some(Moments {
             now,

@@ -6,7 +6,7 @@ use crate::plan::limits::{
     MAX_HISTORY_EVENTS, MAX_LOOK_INTERVAL, MAX_READY_WITHIN, MAX_RELEASE, MIN_LOOK_INTERVAL, MIN_READY_WITHIN,
 };
 use crate::plan::problem::{Path, Problem};
-use crate::plan::{Green, defaults};
+use crate::plan::{FlagStep, Green, defaults};
 use crate::strategy::{Pace, Strategy, Timeline};
 use crate::units::Span;
 
@@ -56,9 +56,11 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.facts().propagation);
     let by_deployment = fields.is_present(&Path::of("traffic.shiftedBy"));
     let pace = Pace { every, hold_for, ready_within, keep_blue, deadline, propagation, by_deployment };
-    let timeline = Timeline::new(&strategy, after_bake, pace);
+    let flag_steps =
+        fields.items::<FlagStep>(&Path::of("flagSteps")).into_iter().map(|(_, step)| step).collect::<Vec<_>>();
+    let timeline = Timeline::new(&strategy, &flag_steps, after_bake, pace);
     check_deadline(&timeline, &deadline_path, findings);
-    check_history(&strategy, after_bake, pace, &judge.field("every"), findings);
+    check_history((&strategy, &flag_steps), after_bake, pace, &judge.field("every"), findings);
 }
 
 fn check_afterwards(after: &Path, bake: Option<Span>, keep_blue: Option<Span>, findings: &mut Findings) {
@@ -132,8 +134,14 @@ const ROUND_INTERVALS: [Span; 7] = [
     Span::hours(1),
 ];
 
-fn check_history(strategy: &Strategy, after_bake: Span, pace: Pace, path: &Path, findings: &mut Findings) {
-    let usage = |every| Timeline::new(strategy, after_bake, Pace { every, ..pace }).bounds();
+fn check_history(
+    (strategy, flag_steps): (&Strategy, &[FlagStep]),
+    after_bake: Span,
+    pace: Pace,
+    path: &Path,
+    findings: &mut Findings,
+) {
+    let usage = |every| Timeline::new(strategy, flag_steps, after_bake, Pace { every, ..pace }).bounds();
     let bounds = usage(pace.every);
     if bounds.history_events <= MAX_HISTORY_EVENTS {
         return;

@@ -15,6 +15,8 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     }
     check_steps(fields, &Path::of("strategy.steps"), findings);
 
+    check_flag_steps(fields, &Path::of("flagSteps"), findings);
+
     let canary = Path::of("strategy.canary");
     check_weight(fields, &canary.field("weight"), findings);
     check_bake(fields, &canary.field("bake"), findings);
@@ -81,6 +83,33 @@ fn check_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
             findings.problem(Problem::new(weight_path.clone(), reason, remedy).showing(weight));
         }
         before = Some((weight_path, weight));
+    }
+}
+
+/// Reports steps of flags that there are none of, and those that do not rise.
+fn check_flag_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
+    let number = fields.len(steps);
+    if number > 0 && fields.len(&Path::of("flags")) == 0 {
+        let reason = "no flags go with the version";
+        findings.problem(Problem::new(steps.clone(), reason, "Name them in `flags`, or leave the steps out"));
+    }
+    let mut before: Option<(Path, Share)> = None;
+    for step in (0..number).map(|index| steps.item(index)) {
+        check_bake(fields, &step.field("bake"), findings);
+        let path = step.field("weight");
+        let Some(weight) = fields.get::<Share>(&path) else { continue };
+        let reason = match &before {
+            _ if weight == Share::NONE => "the version bakes without its flags before by itself".to_owned(),
+            _ if weight == Share::ALL => "everybody comes behind the last step by itself".to_owned(),
+            Some((other, previous)) if weight <= *previous => {
+                format!("it is not more than {other}, which is {previous}")
+            }
+            _ => {
+                before = Some((path, weight));
+                continue;
+            }
+        };
+        findings.problem(Problem::new(path, reason, "Write rising shares above 0% and below 100%").showing(weight));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::route::Named;
+use crate::units::Span;
 
 #[test]
 fn routes() {
@@ -269,6 +270,44 @@ fn flags_may_go_with_a_version() {
     let mut plan = full();
     plan["flags"] = json!([flag]);
     assert_eq!(problems(&plan), Vec::<String>::new());
+    plan["flagSteps"] = json!([{"weight": "10%", "bake": "5m"}, {"weight": "50%", "bake": "5m"}]);
+    let checked = Plan::check(&plan).unwrap();
+    let stages: Vec<String> = checked
+        .timeline()
+        .stages()
+        .iter()
+        .map(|stage| format!("{} {:?} {}", stage.weight, stage.flags.map(|share| share.to_string()), stage.bake))
+        .skip_while(|stage| !stage.starts_with("100%"))
+        .collect();
+    let bake = checked.plan().afterwards.bake;
+    let whole = bake.plus(Span::minutes(1));
+    assert_eq!(
+        stages,
+        [
+            format!("100% Some(\"0%\") {bake}"),
+            "100% Some(\"10%\") 6m".to_owned(),
+            "100% Some(\"50%\") 6m".to_owned(),
+            format!("100% None {whole}"),
+        ]
+    );
+    for (steps, expected) in [
+        (json!([{"weight": "0%", "bake": "5m"}]), "flagSteps[0].weight: the version bakes without its flags"),
+        (json!([{"weight": "100%", "bake": "5m"}]), "flagSteps[0].weight: everybody comes behind"),
+        (
+            json!([{"weight": "50%", "bake": "5m"}, {"weight": "50%", "bake": "5m"}]),
+            "flagSteps[1].weight: it is not more",
+        ),
+        (json!([{"weight": "50%", "bake": "0s"}]), "flagSteps[0].bake: it is out of range"),
+    ] {
+        plan["flagSteps"] = steps;
+        let found = &problems(&plan)[0];
+        let (path, reason) = expected.split_once(": ").unwrap();
+        assert!(found.starts_with(path) && found.contains(reason), "{found}");
+    }
+    plan["flags"] = json!([]);
+    plan["flagSteps"] = json!([{"weight": "10%", "bake": "5m"}]);
+    assert!(problems(&plan)[0].starts_with("flagSteps: no flags go with the version"));
+    plan["flagSteps"] = json!([]);
     plan["flags"] = json!([flag, flag]);
     let twice = &problems(&plan)[0];
     assert!(twice.starts_with("flags[1]: ") && twice.contains("it stands at flags[0] already"), "{twice}");
