@@ -52,7 +52,8 @@ impl Service {
     /// # Errors
     /// The member that cannot be read.
     pub(super) fn read(document: Value) -> serde_json::Result<Self> {
-        let service = Self::deserialize(&document)?;
+        // From its text, as records are read: a function carries the code for one of both.
+        let service: Self = serde_json::from_str(&document.to_string())?;
         Ok(Self { document, ..service })
     }
 

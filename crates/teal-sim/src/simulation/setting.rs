@@ -66,6 +66,8 @@ pub(crate) struct Setting {
     build_seconds: Option<u64>,
     /// A feature flag goes with each version.
     flagged: bool,
+    /// It is turned in steps.
+    flag_steps: bool,
     /// A deployment waits once more when it has moved everything, and blue is kept no longer than the bake.
     waits_last: bool,
     /// What else is drawn for a deployment is drawn by it.
@@ -101,7 +103,8 @@ impl Setting {
         let build_seconds = (rng.u8(0..6) == 0 || aims_at_build).then(|| rng.u64(0..700));
         // Nobody keeps a flag in step with a deployment, and in another account it needs a strategy of its own.
         let flagged = rng.u8(0..6) == 0 && mover == Mover::Teal && !in_account;
-        let drawn = Self { build_seconds, flagged, ..drawn };
+        let flag_steps = flagged && rng.bool();
+        let drawn = Self { build_seconds, flagged, flag_steps, ..drawn };
         match mover {
             Mover::Teal => Self { in_account, ..drawn },
             Mover::Begun | Mover::Somebody => {
@@ -139,6 +142,7 @@ impl Setting {
             in_account: false,
             build_seconds: None,
             flagged: false,
+            flag_steps: false,
             waits_last: false,
             seed,
         }
@@ -244,6 +248,9 @@ impl Setting {
             let flag = flag_key(number);
             plan["flags"] =
                 json!([{"application": "shop123", "environment": "prod123", "profile": "flag123", "flag": flag}]);
+        }
+        if self.flag_steps {
+            plan["flagSteps"] = json!([{"weight": "10%", "bake": "2m"}, {"weight": "50%", "bake": "3m"}]);
         }
         if self.in_account {
             let role = format!("arn:aws:iam::{SERVICE_ACCOUNT}:role/TealRelease-checkout");

@@ -171,9 +171,27 @@ impl Watch {
         }
     }
 
+    /// A run that turns flags alone has read the route: green still had everything.
+    fn check_read(&mut self, new: &Release, who: &Who) {
+        for part in &new.route {
+            let key = part.part.key();
+            if !self.read_at.contains_key(&(who.invocation.clone(), key.to_owned())) {
+                let what = format!("{} turns flags further, and has not read {}", who.invocation, short(key));
+                self.breach(Promise::FlagsFollow, what);
+            }
+        }
+    }
+
     fn check_shifted(&mut self, new: &Release, who: &Who, seen: &Seen) {
         let mut last = None;
-        for part in &new.route {
+        // At a stage of flags in steps green has everything since the one before.
+        let written = if turns_flags_alone(new) {
+            self.check_read(new, who);
+            &new.flags
+        } else {
+            &new.route
+        };
+        for part in written {
             match self.last_write(who, part.part.key()) {
                 Some((at, true)) => last = last.max(Some(at)),
                 // It read what it had written, as it was told too late of what came after.
@@ -311,6 +329,12 @@ fn is_unsettled(release: &Release, who: &Who) -> bool {
 fn has_come_to(release: &Release, stage: usize) -> bool {
     let weight = release.timeline.stages().get(stage).map(|stage| stage.weight);
     release.plan.traffic.shifted_by.is_some() && weight.is_some_and(|weight| weight <= release.green_share)
+}
+
+/// Whether the stage that was reached turns flags, and green had all the traffic at the one before.
+fn turns_flags_alone(release: &Release) -> bool {
+    let before = release.step().checked_sub(1).and_then(|before| release.timeline.stages().get(before));
+    !release.flags.is_empty() && before.is_some_and(|before| before.weight == Share::ALL)
 }
 
 /// Whether the pair's whole weight is on one colour.

@@ -5,6 +5,7 @@ use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{TealError, TealResult};
 use crate::ports::World;
 use crate::release::{Event, Phase, Release};
+use crate::route::Colour;
 use crate::state::State;
 use crate::time::seconds_until;
 use crate::units::Share;
@@ -38,15 +39,13 @@ async fn shift<W: World>(
     }
     let stage = release.stage(release.step())?;
     let (share, flags) = (stage.weight, stage.flags.unwrap_or(Share::ALL));
-    let mut moved = if release.green_share == Share::ALL && !release.flags.is_empty() {
-        // Flags in steps have stages of their own, behind the one at which the traffic moved.
-        step.require_all_on_green(&mut release).await
+    // Flags in steps have stages of their own, behind the one at which the traffic moved.
+    let before = release.step().checked_sub(1).and_then(|before| release.timeline.stages().get(before));
+    let moved = if before.is_some_and(|before| before.weight == Share::ALL) {
+        step.turn_flags_alone(&mut release, flags).await
     } else {
-        step.move_traffic(&mut release, share).await
+        step.move_traffic_and_flags(&mut release, share, flags).await
     };
-    if moved.is_ok() && share == Share::ALL && flags != Share::NONE {
-        moved = step.turn_flags(&mut release, flags).await;
-    }
     if let Err(error) = moved {
         return Err(step.undo_if_set_back(&release, error).await);
     }
@@ -60,6 +59,23 @@ async fn shift<W: World>(
 }
 
 impl<W: World> Step<'_, W> {
+    /// Gives green a share of the traffic, and where that is all of it turns the flags that go with the version.
+    async fn move_traffic_and_flags(&mut self, release: &mut Release, share: Share, flags: Share) -> TealResult<()> {
+        self.move_traffic(release, share).await?;
+        if share == Share::ALL && flags != Share::NONE {
+            self.turn_flags(release, flags).await?;
+        }
+        Ok(())
+    }
+
+    /// Turns flags where green has all the traffic since an earlier stage, and still has it.
+    async fn turn_flags_alone(&mut self, release: &mut Release, flags: Share) -> TealResult<()> {
+        self.require_healthy(release, Colour::Green).await?;
+        self.require_all_on_green(release).await?;
+        self.turn_flags(release, flags).await?;
+        self.require_healthy(release, Colour::Green).await.map(drop)
+    }
+
     fn baking(&self, release: &Release) -> Answer {
         let every = u64::from(release.timeline.every().as_seconds());
         let left = release.bake_ends_at().map_or(every, |end| seconds_until(self.moment(), end));
