@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use teal::error::ErrorName;
 use teal::ports::AlarmState;
 use teal::state::State;
+use teal::units::Share;
 use teal_sim::{ALARM, Fault, FaultKind, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
 
 const FLAG: &str = "appconfig:shop123/prod123/flag123/new-checkout";
@@ -74,6 +75,24 @@ fn a_flag_in_steps_is_turned_behind_the_version() {
     });
     assert_eq!(seen.into_inner(), [(100, 0), (100, 100), (100, 500), (100, 1000)]);
     assert_eq!(ending.state, State::Promoted);
+}
+
+/// The comparison with blue ends where the traffic was shifted, however often flags are turned after that.
+#[test]
+fn a_step_of_a_flag_is_no_shift_of_the_traffic() {
+    let world = with_flag(0);
+    let mut machine = Machine::new(&world, "r-1", version_with_flag_in_steps());
+    let id = machine.release().clone();
+    let has_all = || world.record(&id).is_some_and(|record| record.green_share == Share::ALL);
+    machine.run_until(|state| state == State::EvaluateHealth && has_all());
+    let shifted = world.record(machine.release()).unwrap();
+    assert!(shifted.shifted_at.is_some() && shifted.flags_turned_at.is_none());
+    for wanted in [100, 500, 1000] {
+        machine.run_until(|state| state == State::EvaluateHealth && on(&world) == wanted);
+        let turned = world.record(machine.release()).unwrap();
+        assert_eq!(turned.shifted_at, shifted.shifted_at, "{wanted}");
+        assert!(turned.flags_turned_at > shifted.shifted_at, "{wanted}");
+    }
 }
 
 #[test]

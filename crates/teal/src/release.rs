@@ -126,6 +126,9 @@ pub struct Release {
     pub green_share: Share,
     /// When that share was read back.
     pub shifted_at: Option<Timestamp>,
+    /// When the flags that go with the version were turned further, at a stage of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags_turned_at: Option<Timestamp>,
     /// By what green is compared with blue, and what was seen so far.
     #[serde(default)]
     pub compared: Vec<Compared>,

@@ -12,8 +12,8 @@ pub struct Afterwards {
     /// How long green is still judged at 100%, with blue at full capacity. 0s for not at all.
     #[serde(default = "defaults::after_bake")]
     pub bake: Span,
-    /// How long blue is kept, counted from when green got 100%, so that going back takes seconds. Green is judged all the
-    /// while. At least `bake`.
+    /// How long blue is kept, counted from when green got 100% and its flags are for everybody, so that going back takes seconds. Green is
+    /// judged all the while. At least `bake`.
     #[serde(default = "defaults::keep_blue")]
     pub keep_blue: Span,
 }

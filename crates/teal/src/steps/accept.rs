@@ -204,6 +204,7 @@ impl<W: World> Step<'_, W> {
             build: None,
             green_share: Share::NONE,
             shifted_at: None,
+            flags_turned_at: None,
             compared: Vec::new(),
             alarming_since_start: Vec::new(),
             judged: Judged::default(),

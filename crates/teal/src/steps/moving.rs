@@ -165,9 +165,6 @@ impl<W: World> Step<'_, W> {
             }
             self.settle(release);
         }
-        if !release.flags.is_empty() {
-            release.shifted_at = Some(self.moment());
-        }
         Ok(())
     }
 

@@ -73,7 +73,9 @@ impl<W: World> Step<'_, W> {
         self.require_healthy(release, Colour::Green).await?;
         self.require_all_on_green(release).await?;
         self.turn_flags(release, flags).await?;
-        self.require_healthy(release, Colour::Green).await.map(drop)
+        self.require_healthy(release, Colour::Green).await?;
+        release.flags_turned_at = Some(self.moment());
+        Ok(())
     }
 
     fn baking(&self, release: &Release) -> Answer {

@@ -7,7 +7,7 @@ use crate::judge::{self, JudgeConfig, Moment, decide};
 use crate::plan::AdvanceOn;
 use crate::ports::{Logs, PortError, PortResult, Signals, World};
 use crate::release::{Phase, Release};
-use crate::route::Colour;
+use crate::route::{Colour, RouteKind};
 use crate::signals::{Readings, Wanted};
 use crate::steps::Step;
 use crate::time::{Timestamp, after};
@@ -47,6 +47,13 @@ impl Release {
         }
     }
 
+    /// From when on limits are about the stage in force: from the shift of the traffic, or from when clients know how far the flags were turned
+    /// since. The comparison ends with the shift, for blue has nothing any more.
+    fn limited_from(&self, shifted_at: Timestamp) -> Timestamp {
+        let polled = RouteKind::Flag.facts().propagation.as_seconds().into();
+        self.flags_turned_at.map_or(shifted_at, |at| shifted_at.max(after(at, polled)))
+    }
+
     /// When what happened, as far as the comparison is concerned; nothing while green has no traffic.
     fn moments(&self, now: Timestamp) -> Option<Moments> {
         let (stage, shifted_at) = (self.stage_in_force()?, self.shifted_at?);
@@ -81,7 +88,7 @@ impl<W: World> Step<'_, W> {
     async fn measure(&self, release: &Release, compared: &mut [Compared], moments: Moments) -> TealResult<Measured> {
         let (green, blue) = (release.place(Colour::Green), release.place(Colour::Blue));
         let mut wanted = Wanted::default();
-        let window = Window::readable(moments.shifted_at, moments.settle, moments.now);
+        let window = Window::readable(release.limited_from(moments.shifted_at), moments.settle, moments.now);
         let limits = match (&release.plan.judge.limits, &window) {
             (Some(limits), Ok(_)) => limits::want(&mut wanted, limits, &green),
             (Some(_), Err(_)) | (None, _) => Vec::new(),

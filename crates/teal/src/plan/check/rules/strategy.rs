@@ -5,7 +5,7 @@ use super::compare::is_compared;
 use super::{check_span, route};
 use crate::plan::limits::{MAX_RELEASE, MAX_STEPS, MIN_GATE};
 use crate::plan::problem::{Path, Problem};
-use crate::route::Granularity;
+use crate::route::{Granularity, RouteKind};
 use crate::strategy::Bake;
 use crate::units::{Share, Span};
 
@@ -90,8 +90,13 @@ fn check_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
 fn check_flag_steps(fields: &Fields<'_>, steps: &Path, findings: &mut Findings) {
     let number = fields.len(steps);
     if number > 0 && fields.len(&Path::of("flags")) == 0 {
-        let reason = "no flags go with the version";
-        findings.problem(Problem::new(steps.clone(), reason, "Name them in `flags`, or leave the steps out"));
+        let alone = RouteKind::Flag.path();
+        let (reason, remedy) = if fields.is_present(&alone) {
+            (format!("`{alone}` releases a flag by itself"), "Leave them out: it is turned in the steps of `strategy`")
+        } else {
+            ("no flags go with the version".to_owned(), "Name them in `flags`, or leave the steps out")
+        };
+        findings.problem(Problem::new(steps.clone(), reason, remedy));
     }
     let mut before: Option<(Path, Share)> = None;
     for step in (0..number).map(|index| steps.item(index)) {

@@ -119,6 +119,9 @@ fn check_judgeable(fields: &Fields<'_>, judge: &Path, findings: &mut Findings) {
     let mut bakes = bakes(fields);
     let after = Path::of("afterwards.bake");
     bakes.extend(fields.get_or(&after, defaults::after_bake()).map(|bake| (after, bake)));
+    let flag_steps = Path::of("flagSteps");
+    let of_flags = (0..fields.len(&flag_steps)).map(|index| flag_steps.item(index).field("bake"));
+    bakes.extend(of_flags.filter_map(|path| Some((path.clone(), fields.get::<Span>(&path)?))));
     for (path, bake) in bakes {
         if bake.is_zero() {
             continue;

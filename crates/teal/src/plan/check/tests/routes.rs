@@ -304,9 +304,20 @@ fn flags_may_go_with_a_version() {
         let (path, reason) = expected.split_once(": ").unwrap();
         assert!(found.starts_with(path) && found.contains(reason), "{found}");
     }
+    plan["flagSteps"] = json!([{"weight": "10%", "bake": "1m"}]);
+    plan["judge"]["onInsufficient"] = json!({"holdFor": "0s", "then": "rollBack"});
+    let found = problems(&plan);
+    assert!(
+        found.iter().any(|found| found.starts_with("flagSteps[0].bake: ")),
+        "over before a limit can say anything: {found:#?}"
+    );
+    plan["judge"].as_object_mut().unwrap().remove("onInsufficient");
     plan["flags"] = json!([]);
     plan["flagSteps"] = json!([{"weight": "10%", "bake": "5m"}]);
     assert!(problems(&plan)[0].starts_with("flagSteps: no flags go with the version"));
+    alone["flagSteps"] = json!([{"weight": "10%", "bake": "5m"}]);
+    assert!(problems(&alone)[0].starts_with("flagSteps: `traffic.flag` releases a flag by itself"));
+    alone.as_object_mut().unwrap().remove("flagSteps");
     plan["flagSteps"] = json!([]);
     plan["flags"] = json!([flag, flag]);
     let twice = &problems(&plan)[0];
