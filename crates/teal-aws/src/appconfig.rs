@@ -47,7 +47,7 @@ impl PartOnAws for FlagRef {
 
     /// Nothing decides before a flag does.
     async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
-        Ok(PartReading { actions: self.actions(aws).await?, ..PartReading::default() })
+        Ok(PartReading::alone(self.actions(aws).await?))
     }
 
     async fn zones(&self, _aws: &Aws) -> PortResult<Vec<String>> {

@@ -72,7 +72,7 @@ impl PartOnAws for FunctionAlias {
 
     /// Nothing decides before an alias does.
     async fn reading(&self, aws: &Aws) -> PortResult<PartReading> {
-        Ok(PartReading { actions: self.actions(aws).await?, ..PartReading::default() })
+        Ok(PartReading::alone(self.actions(aws).await?))
     }
 
     async fn zones(&self, _aws: &Aws) -> PortResult<Vec<String>> {
@@ -93,7 +93,7 @@ impl DestinationOnAws for FunctionVersion {
 
     /// The version as its one target: healthy once Lambda can invoke it.
     async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>> {
-        let (health, reason) = version::health(&Functions(aws).version_configuration(self).await?);
+        let (health, reason) = version::health(&aws.version_configuration(self).await?);
         Ok(vec![Target { id: self.to_string(), port: None, health, reason }])
     }
 
@@ -102,26 +102,11 @@ impl DestinationOnAws for FunctionVersion {
     }
 }
 
-/// Reads what Lambda says of versions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Functions<'a>(pub(crate) &'a Aws);
-
-impl Functions<'_> {
-    /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>
-    async fn version_configuration(self, version: &FunctionVersion) -> PortResult<Value> {
-        let path = format!("{}/configuration?Qualifier={}", function_path(version.function()), version.number());
-        let what = format!("function version {version}");
-        let answer = self.0.lambda().call(GET_CONFIGURATION, &what, Request::get(path)).await?;
-        answer.members(GET_CONFIGURATION)
-    }
-}
-
 impl GreenOnAws for LambdaGreen {
     async fn survey(&self, aws: &Aws, colours: &Colours) -> PortResult<Survey> {
-        let functions = Functions(aws);
         let [blue, green] = [version_of(&colours.blue)?, version_of(&colours.green)?];
-        let found = functions.version_configuration(blue).await?;
-        let wanted = functions.version_configuration(green).await?;
+        let found = aws.version_configuration(blue).await?;
+        let wanted = aws.version_configuration(green).await?;
         if let Some(message) = version::why_not_together(&found, &wanted) {
             let message = format!("{blue} and {green} {message}");
             return Err(PortError::Refused { call: GET_CONFIGURATION, message });
@@ -169,7 +154,7 @@ impl RunnerOnAws for FunctionVersion {
     }
 
     async fn progress(&self, aws: &Aws) -> PortResult<Progress> {
-        Ok(version::progress(&Functions(aws).version_configuration(self).await?))
+        Ok(version::progress(&aws.version_configuration(self).await?))
     }
 
     async fn scale_out(&self, _aws: &Aws, _units: u32) -> PortResult<()> {
@@ -182,6 +167,14 @@ impl RunnerOnAws for FunctionVersion {
 }
 
 impl Aws {
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>
+    async fn version_configuration(&self, version: &FunctionVersion) -> PortResult<Value> {
+        let path = format!("{}/configuration?Qualifier={}", function_path(version.function()), version.number());
+        let what = format!("function version {version}");
+        let answer = self.lambda().call(GET_CONFIGURATION, &what, Request::get(path)).await?;
+        answer.members(GET_CONFIGURATION)
+    }
+
     fn remember(&self, alias: &FunctionAlias, seen: AliasSeen) {
         let mut aliases = self.aliases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         aliases.insert(alias.clone(), seen);

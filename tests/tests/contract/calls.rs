@@ -26,7 +26,7 @@ enum Call<'a> {
 }
 
 /// Whose methods are followed: the world's, also where a newtype holds it (`self.0`), and those of adapters by the names that they have there.
-const FOLLOWED: [&str; 8] = ["self", "0", "step", "aws", "it", "beanstalk", "functions", "groups"];
+const FOLLOWED: [&str; 7] = ["self", "0", "step", "aws", "it", "beanstalk", "groups"];
 
 /// What a transaction does to its items needs permissions of its own: how the adapter writes it, and the action.
 const IN_TRANSACTIONS: [(&str, &str); 2] =
@@ -174,12 +174,11 @@ fn calls(body: &str) -> Vec<Call<'_>> {
             continue;
         }
         found.push(match (before.strip_suffix('.'), before.strip_suffix("::")) {
-            // A newtype made for the call: `Functions(aws).version_configuration(`.
-            (Some(before), _) if ["(self)", "(aws)", "(self.0)"].iter().any(|world| before.ends_with(world)) => {
-                Call::Method { receiver: "self", name }
-            }
-            // Whatever is handed the world: `group.hold_capacity(aws, hold)`.
-            (Some(_), _) if ["(aws,", "(aws)"].iter().any(|given| body[at..].starts_with(given)) => {
+            // A newtype made for the call, `ScalingGroups(aws).is_behind(`, or whatever is handed the world, `group.hold_capacity(aws, hold)`.
+            (Some(before), _)
+                if ["(self)", "(aws)", "(self.0)"].iter().any(|world| before.ends_with(world))
+                    || ["(aws,", "(aws)"].iter().any(|given| body[at..].starts_with(given)) =>
+            {
                 Call::Method { receiver: "self", name }
             }
             (Some(before), _) => Call::Method { receiver: last_word(before).1, name },

@@ -17,7 +17,7 @@ impl LoadBalancers<'_> {
         let rules = match place {
             // A listener of flows has no rules.
             Place::Listener(arn) if arn.is_of_network_load_balancer() => {
-                return Ok(PartReading { actions: self.actions(place).await?, ..PartReading::default() });
+                return Ok(PartReading::alone(self.actions(place).await?));
             }
             Place::Listener(arn) => self.rules_of(arn).await?,
             Place::Rule(arn) => self.rules_of(&endpoint::listener_of(arn)?).await?,

@@ -43,6 +43,12 @@ impl fmt::Display for Condition {
 }
 
 impl PartReading {
+    /// A part before which nothing decides.
+    #[must_use]
+    pub fn alone(actions: Vec<Action>) -> Self {
+        Self { actions, ..Self::default() }
+    }
+
     /// The rules ahead that may take requests which this part would have got, by their ARNs.
     #[must_use]
     pub fn rivals(&self) -> BTreeSet<String> {

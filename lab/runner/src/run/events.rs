@@ -154,18 +154,18 @@ impl Run<'_> {
     pub(super) async fn drifted_parts(&self, expected: bool) -> Result<Vec<String>, LabError> {
         let mut sweeps = SWEEPS;
         loop {
-            let swept = match self.lab.sweep_now().await {
-                Err(error) if sweeps == 1 => return Err(error),
-                swept => swept,
-            };
-            let answered = swept.is_ok();
-            let swept = swept.unwrap_or_default();
-            let drifted = swept["drifted"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let is_ours = |part: &&str| self.route.iter().any(|routed| routed.part == *part);
-            let ours: Vec<String> = drifted.filter(is_ours).map(str::to_owned).collect();
             sweeps -= 1;
-            if sweeps == 0 || !ours.is_empty() || (answered && !expected) {
-                return Ok(ours);
+            match self.lab.sweep_now().await {
+                Ok(swept) => {
+                    let drifted = swept["drifted"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                    let is_ours = |part: &&str| self.route.iter().any(|routed| routed.part == *part);
+                    let ours: Vec<String> = drifted.filter(is_ours).map(str::to_owned).collect();
+                    if sweeps == 0 || !ours.is_empty() || !expected {
+                        return Ok(ours);
+                    }
+                }
+                Err(error) if sweeps == 0 => return Err(error),
+                Err(_) => {}
             }
             self.lab.clock().sleep(DRIFT_PAUSE).await;
         }

@@ -13,9 +13,10 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     }
     let role_path = account.field("role");
     if let Some(role) = fields.get::<ReleaseRoleArn>(&role_path) {
-        let function = fields.get::<FunctionName>(&Path::of("validate.lambda.function"));
+        let tester = Path::of("validate.lambda.function");
+        let function = fields.get::<FunctionName>(&tester);
         let function = function.as_ref().map(FunctionName::as_str);
-        let function = function.and_then(|arn| Some((Path::of("validate.lambda.function"), arn, home_of(arn)?)));
+        let function = function.and_then(|arn| Some((tester, arn, home_of(arn)?)));
         for (path, arn, home) in route::arns(fields).into_iter().chain(function) {
             // What is malformed was reported.
             if home.is_elsewhere(&role.home()) && !findings.is_reported(&path) {
