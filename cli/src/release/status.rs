@@ -68,6 +68,10 @@ pub(super) fn lines(release: &Release, story: &[StoryEntry], unread: &[String]) 
     if let Some(account) = &release.plan.account {
         lines.insert(2, format!("account    {} by {}", account.number(), account.role));
     }
+    if let Some(share) = release.flags_share() {
+        let traffic = lines.iter().position(|line| line.starts_with("traffic")).map_or(lines.len(), |at| at + 1);
+        lines.insert(traffic, format!("flags      {share} of the users"));
+    }
     if let Some(look) = story.iter().rev().find(|entry| matches!(entry.fact, Fact::Looked { .. })) {
         lines.push(format!("last look  {} {}", look.at, look.fact));
     }
@@ -127,7 +131,7 @@ mod tests {
     use teal::ports::AlarmState;
     use teal::request::Ask;
     use teal::state::State;
-    use teal_sim::{ALARM, Machine, World, plan};
+    use teal_sim::{ALARM, Machine, World, forward, plan};
 
     /// What is said of a release when it is about to enter a state, or has ended in it.
     fn told(world: &World, plan: Value, state: State) -> Vec<String> {
@@ -142,6 +146,25 @@ mod tests {
     fn field<'a>(lines: &'a [String], name: &str) -> &'a str {
         let found = lines.iter().find_map(|line| line.strip_prefix(name));
         found.unwrap_or_else(|| panic!("no {name:?} in {lines:#?}")).trim()
+    }
+
+    #[test]
+    fn how_far_the_flags_of_a_version_are_turned_is_told() {
+        let flag = "appconfig:shop123/prod123/flag123/new-checkout";
+        let (off, on) = (format!("{flag}#off"), format!("{flag}#on"));
+        let with_flag = || {
+            let world = World::new();
+            world.state().parts.insert(flag.to_owned(), vec![forward(&[(&off, 1000), (&on, 0)])]);
+            world
+        };
+        let mut plan = plan();
+        assert!(!told(&World::new(), plan.clone(), State::Promoted).iter().any(|line| line.starts_with("flags")));
+        plan["flags"] = serde_json::json!([
+            {"application": "shop123", "environment": "prod123", "profile": "flag123", "flag": "new-checkout"}
+        ]);
+        assert_eq!(field(&told(&with_flag(), plan.clone(), State::Promote), "flags"), "0% of the users");
+        let lines = told(&with_flag(), plan, State::Promoted);
+        assert_eq!(field(&lines, "flags"), "100% of the users");
     }
 
     #[test]

@@ -64,6 +64,12 @@ impl PartOnAws for FlagRef {
         aws.deploy_flag(self, actions, true).await
     }
 
+    async fn in_the_way(&self, aws: &Aws) -> PortResult<Option<String>> {
+        let newest = aws.deployments_up_to_current(self).await?.into_iter().next();
+        let under_way = newest.filter(|newest| newest.progress() == Progress::UnderWay);
+        Ok(under_way.map(|newest| one_at_a_time(self, newest.number)))
+    }
+
     async fn endpoint(&self, _aws: &Aws) -> PortResult<Endpoint> {
         Err(PortError::NotFound { what: format!("an address of {self}") })
     }
@@ -99,7 +105,7 @@ impl Aws {
                 && newest.serves()
                 && self.flag_document(flag, &newest.version).await?.share(flag) == Ok(share);
             if !brings_it && !restores {
-                return Err(in_the_way(flag, newest.number));
+                return Err(occupied(flag, newest.number));
             }
             if !brings_it && newest.serves() {
                 self.stop_turning(flag, newest).await?;
@@ -213,7 +219,7 @@ impl Aws {
         loop {
             let found = self.flag_deployment(flag, number).await?;
             match found.progress() {
-                Progress::UnderWay if Instant::now() >= until => return Err(in_the_way(flag, number)),
+                Progress::UnderWay if Instant::now() >= until => return Err(occupied(flag, number)),
                 Progress::UnderWay => tokio::time::sleep(PAUSE).await,
                 over => return Ok(over),
             }
@@ -237,11 +243,12 @@ fn never_deployed(flag: &FlagRef) -> PortError {
     PortError::NotFound { what: format!("a complete deployment of the configuration profile of {flag}") }
 }
 
-fn in_the_way(flag: &FlagRef, number: u64) -> PortError {
-    PortError::Unavailable {
-        call: START_DEPLOYMENT,
-        message: format!("deployment {number} is under way in the environment of {flag}, which has one at a time"),
-    }
+fn occupied(flag: &FlagRef, number: u64) -> PortError {
+    PortError::Unavailable { call: START_DEPLOYMENT, message: one_at_a_time(flag, number) }
+}
+
+fn one_at_a_time(flag: &FlagRef, number: u64) -> String {
+    format!("deployment {number} is under way in the environment of {flag}, which has one at a time")
 }
 
 fn unusable(flag: &FlagRef, message: &str) -> PortError {

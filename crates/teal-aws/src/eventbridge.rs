@@ -72,6 +72,7 @@ mod tests {
             at: "2026-11-22T10:00:00Z".parse().unwrap(),
             state: State::RollBack,
             green_share: Share::NONE,
+            flags_share: None,
             error: Some(ErrorName::AlarmRaised),
             cause: None,
             judged: None,

@@ -18,6 +18,12 @@ pub(crate) trait PartOnAws {
         self.set_actions(aws, actions).await.map(|()| None)
     }
 
+    /// Nothing, unless others can have something under way there.
+    async fn in_the_way(&self, aws: &Aws) -> PortResult<Option<String>> {
+        let _ = aws;
+        Ok(None)
+    }
+
     async fn zones(&self, aws: &Aws) -> PortResult<Vec<String>>;
 
     async fn endpoint(&self, aws: &Aws) -> PortResult<Endpoint>;
@@ -47,6 +53,10 @@ impl Router for Aws {
 
     async fn restore_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<Option<String>> {
         for_part!(part, it => it.restore_actions(self, actions).await)
+    }
+
+    async fn in_the_way(&self, part: &PartRef) -> PortResult<Option<String>> {
+        for_part!(part, it => it.in_the_way(self).await)
     }
 
     fn restoring_for(&self, requests: u64) {

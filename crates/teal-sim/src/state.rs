@@ -80,6 +80,8 @@ pub struct State {
     pub rules: BTreeMap<String, Vec<RuleAhead>>,
     /// The action list of each listener.
     pub parts: BTreeMap<String, Vec<Action>>,
+    /// What others have under way on a part, in words: it is written to only where that may be ended.
+    pub in_the_way: BTreeMap<String, String>,
     pub services: BTreeMap<String, Service>,
     /// What automatic scaling may do with those services that it scales.
     pub scaling: BTreeMap<String, Scaling>,
@@ -231,6 +233,11 @@ impl State {
     /// The targets of a group: one for each task of the service behind it, healthy unless the service is sick or the group is in no
     /// forward action.
     pub(crate) fn targets(&self, group: &Destination, now: Timestamp) -> Vec<Target> {
+        if matches!(group, Destination::Flag(_)) {
+            // Whatever serves the one state serves the other.
+            let id = group.as_str().to_owned();
+            return vec![Target { id, port: None, health: TargetHealth::Healthy, reason: None }];
+        }
         // A version of a function is what it is whether an alias names it or not.
         let attached = matches!(group, Destination::FunctionVersion(_)) || self.is_attached(group.as_str());
         let behind = self.services.iter().filter(|(_, service)| service.group == group.as_str());

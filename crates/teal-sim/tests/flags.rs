@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use teal::error::ErrorName;
 use teal::ports::AlarmState;
+use teal::request::Ask;
 use teal::state::State;
 use teal::units::Share;
 use teal_sim::{ALARM, Fault, FaultKind, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
@@ -137,6 +138,80 @@ fn traffic_that_somebody_moves_keeps_the_next_step_of_a_flag_from_being_turned()
     let ending = machine.finish();
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::RouteChanged)));
     assert_eq!(on(&world), 0);
+}
+
+const DEPLOYMENT: &str = "deployment 7 is under way in the environment of the flag, which has one at a time";
+
+#[test]
+fn a_step_waits_for_what_others_deploy_in_the_flags_environment() {
+    for (document, before) in [(version_with_flag(), 0), (version_with_flag_in_steps(), 100), (flag_alone(), 100)] {
+        let world = with_flag(0);
+        let mut machine = Machine::new(&world, "r-1", document);
+        machine.run_until(|state| state == State::Bake && on(&world) == before);
+        world.state().in_the_way.insert(FLAG.to_owned(), DEPLOYMENT.to_owned());
+        let id = machine.release().clone();
+        let holds = || {
+            let told = world.state().stories[&id].clone();
+            told.iter().filter(|entry| entry.fact.to_string().contains(DEPLOYMENT)).count()
+        };
+        machine.run_until(|state| state == State::Bake && holds() == 40);
+        assert_eq!(on(&world), before, "forty looks, and nothing is written or taken back");
+        world.state().in_the_way.clear();
+        assert_eq!(machine.finish().state, State::Promoted);
+        assert_eq!(on(&world), 1000);
+    }
+}
+
+#[test]
+fn an_approved_step_waits_for_what_others_deploy_in_the_flags_environment() {
+    let world = with_flag(0);
+    let mut document = flag_alone();
+    document["strategy"] = json!({"steps": [
+        {"weight": "5%", "bake": "3m"}, {"gate": {"name": "more?", "within": "2h"}}, {"weight": "50%", "bake": "3m"}
+    ]});
+    let mut machine = Machine::new(&world, "r-1", document);
+    machine.run_until(|state| state == State::AwaitApproval);
+    world.state().in_the_way.insert(FLAG.to_owned(), DEPLOYMENT.to_owned());
+    let stage = world.record(machine.release()).unwrap().step();
+    world.ask(machine.release(), Ask::Approve { stage });
+    for _ in 0..10 {
+        machine.run_until(|state| state == State::EvaluateHealth);
+        machine.enter();
+        assert_eq!((machine.state(), on(&world)), (State::AwaitApproval, 50));
+    }
+    world.state().in_the_way.clear();
+    assert_eq!(machine.finish().state, State::Promoted);
+}
+
+#[test]
+fn a_rollback_waits_for_nobodys_deployment() {
+    let world = with_flag(0);
+    let mut machine = Machine::new(&world, "r-1", version_with_flag_in_steps());
+    machine.run_until(|state| state == State::Bake && on(&world) == 100);
+    world.state().in_the_way.insert(FLAG.to_owned(), DEPLOYMENT.to_owned());
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    assert_eq!(machine.finish().state, State::RolledBack);
+    assert_eq!((green(&world), on(&world)), (0, 0));
+}
+
+#[test]
+fn the_record_says_how_far_the_flags_are_turned() {
+    let world = with_flag(0);
+    let mut machine = Machine::new(&world, "r-1", version_with_flag_in_steps());
+    for wanted in [0, 100, 500, 1000] {
+        machine.run_until(|state| state == State::EvaluateHealth && green(&world) == 100 && on(&world) == wanted);
+        let record = world.record(machine.release()).unwrap();
+        assert_eq!(record.flags_share().map(Share::permille), Some(wanted));
+    }
+    machine.finish();
+    let told: Vec<_> =
+        world.state().announced.iter().filter_map(|told| Some((told.state, told.flags_share?))).collect();
+    assert!(told.contains(&(State::ShiftTraffic, Share::from_permille(100).unwrap())), "{told:?}");
+    assert_eq!(told.last(), Some(&(State::Promoted, Share::ALL)));
+    let without = World::new();
+    let mut machine = Machine::new(&without, "r-1", plan());
+    machine.run_until(|state| state == State::Bake);
+    assert_eq!(without.record(machine.release()).unwrap().flags_share(), None);
 }
 
 #[test]

@@ -178,10 +178,11 @@ pub fn release_of(job: &str) -> Result<ReleaseId, String> {
 /// What there is to tell of a release while it goes on.
 #[must_use]
 pub fn progress(release: &Release) -> Progress {
+    let flags = release.flags_share().map_or(String::new(), |share| format!(", flags {share}"));
     Progress {
         release: release.id.clone(),
         summary: format!(
-            "{} {}: {}, {} on green",
+            "{} {}: {}, {} on green{flags}",
             release.plan.service, release.plan.version, release.phase, release.green_share
         ),
         percent: percent(release),

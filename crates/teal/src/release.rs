@@ -18,7 +18,7 @@ use crate::fleet::GreenOrder;
 use crate::judge::JudgeConfig;
 use crate::pipeline::PipelineExecutionId;
 use crate::plan::Plan;
-use crate::route::{Colours, PartRef, RoutePart, key_in};
+use crate::route::{Colours, PartRef, RoutePart, key_in, pair_share};
 use crate::state::State;
 use crate::story::Announcement;
 use crate::strategy::{Stage, Timeline};
@@ -262,6 +262,7 @@ impl Release {
             at: now,
             state: self.phase.state(),
             green_share: self.green_share,
+            flags_share: self.flags_share(),
             error: None,
             cause: None,
             judged: None,
@@ -353,6 +354,12 @@ impl Release {
             Some(flag) => flag.own_colours(),
             None => Some(self.colours.clone()),
         }
+    }
+
+    /// For what share of the users the flags that go with the version are turned, as last written and read back; `None` without such flags.
+    #[must_use]
+    pub fn flags_share(&self) -> Option<Share> {
+        self.flags.iter().map(|flag| pair_share(&flag.expected, &flag.own_colours()?)).min().flatten()
     }
 
     /// Every part of a route that Teal may write to: production first, then test, then flags that go with the version.

@@ -154,6 +154,9 @@ pub struct Announcement {
     pub state: State,
     /// Green's share of the traffic when the phase began.
     pub green_share: Share,
+    /// For what share of the users the flags that go with the version were turned then, where there are such flags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flags_share: Option<Share>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -62,6 +62,8 @@ pub enum Reason {
     DeploymentAwaited { share: Share, weight: Share },
     /// The deployment that moves the traffic may ask a hook again, and be taken back by the answer.
     DeploymentAsks,
+    /// What others have under way keeps the next step from being taken.
+    InTheWay { what: String },
     /// The bake is not over.
     StillBaking { seconds_left: u64 },
     /// Nothing in the plan judges by metrics, and no alarm is raised.
@@ -202,6 +204,7 @@ impl fmt::Display for Reason {
                 write!(f, "the deployment has come to {share} of {weight}")
             }
             Reason::DeploymentAsks => f.write_str("the deployment may still ask a hook"),
+            Reason::InTheWay { what } => write!(f, "the next step waits for what others do: {what}"),
             Reason::StillBaking { seconds_left } => write!(f, "the bake goes on for {seconds_left} s"),
             Reason::NothingAgainst => f.write_str("nothing speaks against green"),
             Reason::Unjudged => f.write_str("the plan says to go on unjudged"),

@@ -127,6 +127,22 @@ async fn what_is_so_already_is_not_deployed_again() {
 }
 
 #[tokio::test]
+async fn what_others_have_under_way_is_told_before_a_step() {
+    let over = deployment(6, "flag123", "5", "COMPLETE");
+    for (newest, expected) in [
+        (deployment(7, "other12", "3", "BAKING"), Some("deployment 7 is under way in the environment")),
+        (deployment(7, "flag123", "6", "ROLLING_BACK"), Some("deployment 7 is under way in the environment")),
+        (deployment(7, "other12", "3", "COMPLETE"), None),
+    ] {
+        let script = Script::default().json(&listed(&[newest, over.clone()]));
+        let told = script.aws().in_the_way(&part()).await.unwrap();
+        assert_eq!(told.is_some(), expected.is_some(), "{told:?}");
+        assert!(told.unwrap_or_default().contains(expected.unwrap_or_default()));
+        assert_eq!(script.sent().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_deployment_of_others_is_waited_for_by_a_shift_and_stopped_by_a_rollback() {
     let under_way = [deployment(7, "other12", "6", "BAKING"), deployment(6, "flag123", "5", "COMPLETE")];
     let script = Script::default().json(&listed(&under_way));

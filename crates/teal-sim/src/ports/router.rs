@@ -45,6 +45,10 @@ impl Router for Link<'_> {
             // A swap would take it away again.
             return Ok(());
         }
+        let in_the_way = self.world.state().in_the_way.get(part.key()).cloned();
+        if let Some(message) = in_the_way {
+            return Err(PortError::Unavailable { call: "StartDeployment", message });
+        }
         let actions = self.mutated_write(part, actions.to_vec());
         let based_on = self.world.watch.borrow().last_read(&self.who, part.key());
         let deed = Deed::SetActions { part: part.clone(), actions: actions.clone(), based_on };
@@ -54,6 +58,18 @@ impl Router for Link<'_> {
         self.world.watch.borrow_mut().write_answered(&self.world.state(), part, &self.who, self.world.now());
         self.remembered.borrow_mut().written.insert(part.key().to_owned(), actions);
         Ok(())
+    }
+
+    async fn restore_actions(&self, part: &PartRef, actions: &[Action]) -> PortResult<Option<String>> {
+        let ended = self.world.state().in_the_way.remove(part.key());
+        self.set_actions(part, actions).await.map(|()| ended)
+    }
+
+    async fn in_the_way(&self, part: &PartRef) -> PortResult<Option<String>> {
+        if !matches!(part, PartRef::Flag(_)) {
+            return Ok(None);
+        }
+        self.call(Op::other("ListDeployments"), |_| Ok(self.world.state().in_the_way.get(part.key()).cloned())).await
     }
 
     async fn destination(&self, _destination: &Destination) -> PortResult<DestinationReading> {

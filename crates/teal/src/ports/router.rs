@@ -24,6 +24,12 @@ pub trait Router {
         self.set_actions(part, actions).await.map(|()| None)
     }
 
+    /// What others have under way that keeps a part from being written to for now, in words. Giving it back to blue ends that.
+    async fn in_the_way(&self, part: &PartRef) -> PortResult<Option<String>> {
+        let _ = part;
+        Ok(None)
+    }
+
     /// How many requests wait for the parts that are given back from now on ([`Release::on_green`](crate::release::Release::on_green)).
     /// Where a service turns calls away, those go first for which most are waiting.
     fn restoring_for(&self, requests: u64) {

@@ -123,6 +123,7 @@ impl<W: World> Step<'_, W> {
             at: self.now(),
             state: State::Refused,
             green_share: Share::NONE,
+            flags_share: None,
             error: Some(error.name),
             cause: Some(shorten(&error.message)),
             judged: None,

@@ -4,7 +4,7 @@ use super::look::{Measured, held, is_at_gate, look_at_clock, waited_out_at};
 use super::{Answer, Step, StepInput, elsewhere};
 use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::InsufficientAction;
-use crate::ports::World;
+use crate::ports::{Router as _, World};
 use crate::release::{Event, Phase, Release};
 use crate::request::Ask;
 use crate::route::Colour;
@@ -118,6 +118,12 @@ impl<W: World> Step<'_, W> {
             // How long the bake would have gone on is no reason to roll back.
             verdict.reasons.retain(|reason| !matches!(reason, Reason::StillBaking { .. }));
         }
+        if verdict.decision == Decision::Advance
+            && let Some(reason) = self.in_the_way(release, release.step() + 1).await?
+        {
+            verdict.decision = Decision::Hold;
+            verdict.reasons.insert(0, reason);
+        }
         if verdict.decision == Decision::Advance && verdict.reasons.is_empty() {
             verdict.reasons.push(Reason::NothingAgainst);
         }
@@ -145,6 +151,19 @@ impl<W: World> Step<'_, W> {
             }
             InsufficientAction::Advance | InsufficientAction::RollBack => verdict.decision = Decision::RollBack,
         }
+    }
+
+    /// What others have under way where a stage writes: once it has begun, it is tried for minutes only, and then all goes back.
+    async fn in_the_way(&self, release: &Release, stage: usize) -> TealResult<Option<Reason>> {
+        let Some(stage) = release.timeline.stages().get(stage) else { return Ok(None) };
+        let turned = if stage.turns_flags() { release.flags.as_slice() } else { &[] };
+        let side = self.side(release).await?;
+        for part in release.route.iter().chain(turned) {
+            if let Some(what) = side.in_the_way(&part.part).await? {
+                return Ok(Some(Reason::InTheWay { what }));
+            }
+        }
+        Ok(None)
     }
 
     /// What there is to wait for once the bake at 100 % was passed. A route that is held for a blue that is gone would only keep the next
@@ -198,10 +217,12 @@ impl<W: World> Step<'_, W> {
         let requests = self.requests_to(&release.id).await?;
         let approved = requests.into_iter().find(|request| request.ask == Ask::Approve { stage });
         let is_approved = approved.is_some();
+        let in_the_way = if is_approved { self.in_the_way(release, stage).await? } else { None };
         let silent = verdict.decision == Decision::Insufficient;
         // Before green's first weight many an alarm has no data yet: then it is enough that none is raised.
         let is_first = release.green_share == Share::NONE;
-        let holds = is_approved && silent && !(is_first && self.require_no_alarm(release).await.is_ok());
+        let unheard = is_approved && silent && !(is_first && self.require_no_alarm(release).await.is_ok());
+        let holds = unheard || in_the_way.is_some();
         if let Some(request) = approved.filter(|_| !holds) {
             self.note(Fact::Asked { ask: request.ask, by: request.by, note: request.note });
             release.apply(&Event::Approved, self.now())?;
@@ -215,7 +236,9 @@ impl<W: World> Step<'_, W> {
         let expires = after(release.phase_since, gate.within.as_seconds().into());
         if self.now() >= expires {
             let (name, within) = (gate.name.as_str(), gate.within);
-            let message = if is_approved {
+            let message = if let Some(reason) = in_the_way {
+                format!("the gate {name:?} was approved, and its {within} ended: {reason}")
+            } else if is_approved {
                 format!(
                     "the gate {name:?} was approved, and its {within} ended before every alarm could be read: {verdict}"
                 )

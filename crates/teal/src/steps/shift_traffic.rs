@@ -38,13 +38,14 @@ async fn shift<W: World>(
         return Ok(step.baking(&release));
     }
     let stage = release.stage(release.step())?;
-    let (share, flags) = (stage.weight, stage.flags.unwrap_or(Share::ALL));
+    let (share, flags) = (stage.weight, stage.turns_flags().then(|| stage.flags.unwrap_or(Share::ALL)));
     // Flags in steps have stages of their own, behind the one at which the traffic moved.
     let before = release.step().checked_sub(1).and_then(|before| release.timeline.stages().get(before));
-    let moved = if before.is_some_and(|before| before.weight == Share::ALL) {
-        step.turn_flags_alone(&mut release, flags).await
-    } else {
-        step.move_traffic_and_flags(&mut release, share, flags).await
+    let moved = match flags {
+        Some(flags) if before.is_some_and(|before| before.weight == Share::ALL) => {
+            step.turn_flags_alone(&mut release, flags).await
+        }
+        flags => step.move_traffic_and_flags(&mut release, share, flags).await,
     };
     if let Err(error) = moved {
         return Err(step.undo_if_set_back(&release, error).await);
@@ -59,13 +60,18 @@ async fn shift<W: World>(
 }
 
 impl<W: World> Step<'_, W> {
-    /// Gives green a share of the traffic, and where that is all of it turns the flags that go with the version.
-    async fn move_traffic_and_flags(&mut self, release: &mut Release, share: Share, flags: Share) -> TealResult<()> {
+    /// Gives green a share of the traffic, and then turns the flags that go with the version, if the stage does.
+    async fn move_traffic_and_flags(
+        &mut self,
+        release: &mut Release,
+        share: Share,
+        flags: Option<Share>,
+    ) -> TealResult<()> {
         self.move_traffic(release, share).await?;
-        if share == Share::ALL && flags != Share::NONE {
-            self.turn_flags(release, flags).await?;
+        match flags {
+            Some(flags) => self.turn_flags(release, flags).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Turns flags where green has all the traffic since an earlier stage, and still has it.

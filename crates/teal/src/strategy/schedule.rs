@@ -77,7 +77,7 @@ impl Timeline {
             part: ScheduledPart::Retire,
             starts: Some(starts),
             weight: Share::ALL,
-            flags: None,
+            flags: self.stages().last().and_then(|stage| stage.flags),
             lasts: Some(self.kept()),
             earliest: None,
             gate: None,

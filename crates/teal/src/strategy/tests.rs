@@ -1,7 +1,7 @@
 //! What strategies compile to, and what a release along them takes.
 
-use super::{AllAtOnce, Bake, Canary, Linear, Pace, Shift, StepEntry, Timeline, Usage, spec};
-use crate::plan::{Judge, defaults, limits};
+use super::{AllAtOnce, Bake, Canary, Linear, Pace, Shift, Stage, StepEntry, Timeline, Usage, spec};
+use crate::plan::{FlagStep, Judge, defaults, limits};
 use crate::units::{Share, Span};
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn pace() -> Pace {
         keep_blue: Span::hours(1),
         deadline: Span::hours(4),
         propagation: Span::ZERO,
-        by_deployment: false,
+        waits_for_others: false,
     }
 }
 
@@ -87,6 +87,42 @@ fn the_schedule_adds_up() {
     assert_eq!(rows[4].lasts, Some(Span::minutes(50)));
 }
 
+/// Flags in steps come behind the version: it bakes without them first, as long as with all of them in the end.
+#[test]
+fn flags_in_steps_have_stages_and_rows_of_their_own() {
+    let steps: Vec<FlagStep> =
+        serde_json::from_value(json!([{"weight": "10%", "bake": "4m"}, {"weight": "50%", "bake": "5m"}])).unwrap();
+    let gate = json!({"gate": {"name": "all?", "within": "2h"}});
+    let strategies = [json!({"allAtOnce": {}}), json!({"steps": [{"weight": "5%", "bake": "5m"}, gate]})];
+    for (strategy, before) in strategies.into_iter().zip([&[][..], &["5% - 5m"]]) {
+        let strategy: spec::Strategy = serde_json::from_value(strategy).unwrap();
+        // Of a load balancer whose weights come into force after ten minutes: those of flags do not wait for it.
+        let pace = Pace { propagation: Span::minutes(10), ..pace() };
+        let timeline = Timeline::new(&strategy, &steps, Span::minutes(20), pace);
+        let rows: Vec<String> = timeline.schedule()[1..]
+            .iter()
+            .map(|row| {
+                let flags = row.flags.map_or("-".to_owned(), |share| share.to_string());
+                format!("{} {flags} {}", row.weight, row.lasts.unwrap())
+            })
+            .collect();
+        let rest = ["100% 0% 30m", "100% 10% 5m", "100% 50% 6m", "100% 100% 21m", "100% 100% 39m"];
+        let longer = before.iter().map(|row| row.replace("5m", "15m"));
+        assert_eq!(rows, longer.chain(rest.map(str::to_owned)).collect::<Vec<_>>());
+        let turns: Vec<bool> = timeline.stages().iter().rev().map(Stage::turns_flags).collect();
+        assert_eq!(turns[..4], [true, true, true, false]);
+        let written = serde_json::to_value(&timeline).unwrap();
+        assert_eq!(serde_json::from_value::<Timeline>(written).unwrap(), timeline);
+    }
+}
+
+#[test]
+fn a_record_of_an_older_version_says_what_it_waits_for() {
+    let mut written = serde_json::to_value(pace()).unwrap();
+    written["byDeployment"] = json!(true);
+    assert!(serde_json::from_value::<Pace>(written).unwrap().waits_for_others);
+}
+
 #[test]
 fn a_look_is_three_transitions_and_nine_events() {
     let timeline = |bake: &str| timeline(json!({"canary": {"weight": "10%", "bake": bake}}));
@@ -107,10 +143,10 @@ fn the_deadline_bounds_the_looks() {
 }
 
 #[test]
-fn where_a_deployment_moves_the_traffic_only_the_deadline_bounds_the_looks() {
+fn where_others_may_be_waited_for_only_the_deadline_bounds_the_looks() {
     let strategy: spec::Strategy = serde_json::from_value(json!({"canary": {"weight": "10%", "bake": "1m"}})).unwrap();
-    let looks = |by_deployment| {
-        let pace = Pace { by_deployment, keep_blue: Span::minutes(10), ..pace() };
+    let looks = |waits_for_others| {
+        let pace = Pace { waits_for_others, keep_blue: Span::minutes(10), ..pace() };
         Timeline::new(&strategy, &[], Span::minutes(10), pace).bounds().looks
     };
     assert!(looks(false) < 60, "{}", looks(false));

@@ -45,9 +45,10 @@ pub struct Pace {
     /// How long after a shift its weight may not be in force everywhere: every bake is longer by it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub propagation: Span,
-    /// Whether a deployment moves the traffic: a bake then holds until the deployment has come to the stage, however long that takes.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub by_deployment: bool,
+    /// Whether a bake may hold for what others do until the deadline: where a deployment moves the traffic, until that has come to the
+    /// stage; where flags are turned, until nobody else deploys in their environment.
+    #[serde(default, alias = "byDeployment", skip_serializing_if = "is_false")]
+    pub waits_for_others: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -72,19 +73,26 @@ pub struct Timeline {
 /// The timeline of a plan: every form of strategy becomes the same list of stages.
 #[must_use]
 pub fn compile(plan: &Plan) -> Timeline {
+    let kind = plan.traffic.route.kind();
     let pace = Pace {
         every: plan.judge.every,
         hold_for: plan.judge.on_insufficient.hold_for,
         ready_within: plan.green.ready_within().plus(plan.validate.patience()),
         keep_blue: plan.afterwards.keep_blue,
         deadline: plan.deadline,
-        propagation: plan.traffic.route.kind().facts().propagation,
-        by_deployment: plan.traffic.shifted_by.is_some(),
+        propagation: kind.facts().propagation,
+        waits_for_others: plan.traffic.shifted_by.is_some() || kind == RouteKind::Flag || !plan.flags.is_empty(),
     };
     Timeline::new(&plan.strategy, &plan.flag_steps, plan.afterwards.bake, pace)
 }
 
 impl Stage {
+    /// Whether flags that go with the version are turned at this stage.
+    #[must_use]
+    pub fn turns_flags(&self) -> bool {
+        self.weight == Share::ALL && self.flags != Some(Share::NONE)
+    }
+
     fn new(weight: Share, bake: Bake, gate_before: Option<Gate>) -> Self {
         Self { weight, bake: bake.longest(), earliest: bake.earliest(), gate_before, flags: None }
     }
@@ -113,7 +121,7 @@ impl Timeline {
             stages.last_mut().into_iter().for_each(|whole| whole.flags = Some(Share::NONE));
             let whole = |bake: Span, flags| Stage { flags, ..Stage::new(Share::ALL, Bake::For(polled(bake)), None) };
             stages.extend(flag_steps.iter().map(|step| whole(step.bake, Some(step.weight))));
-            stages.push(whole(after_bake, None));
+            stages.push(whole(after_bake, Some(Share::ALL)));
         }
         Self { stages, pace }
     }

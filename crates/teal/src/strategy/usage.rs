@@ -111,7 +111,7 @@ const EXECUTION_EVENTS: u32 = 2;
 
 impl Timeline {
     /// What the release uses at most until it is promoted: green healthy only just in time, gates answered only just
-    /// in time, every stage held as long as it may be (by a deployment that moves the traffic: until the deadline), blue slow to stop. Retries and rolling back are not in it.
+    /// in time, every stage held as long as it may be (by what others do: until the deadline), blue slow to stop. Retries and rolling back are not in it.
     #[must_use]
     pub fn bounds(&self) -> Usage {
         let pace = self.pace();
@@ -126,8 +126,8 @@ impl Timeline {
         // interval after the one before.
         let within_deadline =
             pace.deadline.pieces(pace.every).saturating_add(u32::try_from(2 * self.stages().len()).unwrap_or(u32::MAX));
-        // Nothing else ends the waiting for a deployment, and both may serve meanwhile.
-        let most = |counted: u32| if pace.by_deployment { within_deadline } else { counted.min(within_deadline) };
+        // Nothing else ends the waiting for what others do, and both may serve meanwhile.
+        let most = |counted: u32| if pace.waits_for_others { within_deadline } else { counted.min(within_deadline) };
         self.opening(pace.ready_within.plus(pace.propagation))
             + self.stages().iter().map(Self::shift).sum()
             + Self::looking(most(looking.looks), most(looking.comparisons))

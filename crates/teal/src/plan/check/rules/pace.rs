@@ -7,6 +7,7 @@ use crate::plan::limits::{
 };
 use crate::plan::problem::{Path, Problem};
 use crate::plan::{FlagStep, Green, defaults};
+use crate::route::RouteKind;
 use crate::strategy::{Pace, Strategy, Timeline};
 use crate::units::Span;
 
@@ -53,9 +54,11 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
         return;
     };
     let (Some(every), Some(hold_for), Some(ready_within)) = (every, hold_for, ready_within) else { return };
-    let propagation = route::kinds(fields).first().map_or(Span::ZERO, |kind| kind.facts().propagation);
-    let by_deployment = fields.is_present(&Path::of("traffic.shiftedBy"));
-    let pace = Pace { every, hold_for, ready_within, keep_blue, deadline, propagation, by_deployment };
+    let kind = route::kinds(fields).first().copied();
+    let propagation = kind.map_or(Span::ZERO, |kind| kind.facts().propagation);
+    let waits_for_others = kind == Some(RouteKind::Flag)
+        || ["traffic.shiftedBy", "flags"].iter().any(|path| fields.is_present(&Path::of(path)));
+    let pace = Pace { every, hold_for, ready_within, keep_blue, deadline, propagation, waits_for_others };
     let flag_steps =
         fields.items::<FlagStep>(&Path::of("flagSteps")).into_iter().map(|(_, step)| step).collect::<Vec<_>>();
     let timeline = Timeline::new(&strategy, &flag_steps, after_bake, pace);
@@ -92,11 +95,15 @@ fn check_deadline(timeline: &Timeline, path: &Path, findings: &mut Findings) {
     let deadline = timeline.pace().deadline;
     let baking = timeline.baking();
     let propagation = timeline.pace().propagation;
-    let longer = if propagation.is_zero() {
+    let mut longer = if propagation.is_zero() {
         String::new()
     } else {
         format!(", each of them {propagation} longer than written because weights are in force only then")
     };
+    if timeline.stages().iter().any(|stage| stage.flags.is_some()) {
+        let polled = RouteKind::Flag.facts().propagation;
+        longer.push_str(&format!(", those with flags {polled} because clients poll"));
+    }
     if deadline <= baking {
         findings.problem(
             Problem::new(
@@ -147,8 +154,8 @@ fn check_history(
         return;
     }
     let fits = |every: &Span| *every > pace.every && usage(*every).history_events <= MAX_HISTORY_EVENTS;
-    // A bake that waits for a deployment lasts until the deadline, whatever the plan says of bakes.
-    let shorten = if pace.by_deployment { "`deadline`" } else { "the bakes and gates" };
+    // A bake that waits for others lasts until the deadline, whatever the plan says of bakes.
+    let shorten = if pace.waits_for_others { "`deadline`" } else { "the bakes and gates" };
     let remedy = match ROUND_INTERVALS.into_iter().find(|every| fits(every)) {
         Some(every) => format!("Write at least \"{every}\", or shorten {shorten}"),
         None => format!("Shorten {shorten}"),

@@ -287,7 +287,7 @@ fn flags_may_go_with_a_version() {
             format!("100% Some(\"0%\") {bake}"),
             "100% Some(\"10%\") 6m".to_owned(),
             "100% Some(\"50%\") 6m".to_owned(),
-            format!("100% None {whole}"),
+            format!("100% Some(\"100%\") {whole}"),
         ]
     );
     for (steps, expected) in [
