@@ -98,7 +98,7 @@ impl DestinationOnAws for TargetGroupArn {
 
     async fn targets(&self, aws: &Aws) -> PortResult<Vec<Target>> {
         const CALL: &str = "elasticloadbalancing:DescribeTargetHealth";
-        let answer = attempts::read(aws, async || {
+        let answer = attempts::read_briefly(aws, CALL, async || {
             let request = aws.elb().describe_target_health().target_group_arn(self.as_str());
             let answer = request.customize().config_override(attempts::once()).send().await;
             answer.map_err(|error| port_error(CALL, &format!("target group {self}"), &error))

@@ -26,7 +26,7 @@ const THROTTLING: [&str; 14] = [
 ];
 
 /// Codes of faults that pass, where the HTTP status does not tell.
-const PASSING: [&str; 17] = [
+const PASSING: [&str; 19] = [
     // The call's clock was off, which the SDK corrects by the service's own when it tries again.
     "InvalidSignatureException",
     "RequestExpired",
@@ -36,6 +36,9 @@ const PASSING: [&str; 17] = [
     // The next run has other credentials.
     "ExpiredToken",
     "ExpiredTokenException",
+    // Credentials that are so new that the service does not know them yet.
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
     "ConcurrentUpdateException",
     "InternalFailure",
     "InternalServerError",
@@ -121,7 +124,13 @@ mod tests {
         assert_eq!(kind("SomethingNew", 429), throttled);
         assert!(matches!(kind("ServerException", 500), PortError::Unavailable { .. }), "ECS");
         assert!(matches!(kind("ConcurrentUpdateException", 400), PortError::Unavailable { .. }), "Auto Scaling");
-        for (code, status) in [("ExpiredToken", 403), ("ExpiredTokenException", 400), ("SignatureDoesNotMatch", 403)] {
+        for (code, status) in [
+            ("ExpiredToken", 403),
+            ("ExpiredTokenException", 400),
+            ("SignatureDoesNotMatch", 403),
+            ("InvalidClientTokenId", 403),
+            ("UnrecognizedClientException", 400),
+        ] {
             assert!(matches!(kind(code, status), PortError::Unavailable { .. }), "{code}: nobody is called for it");
         }
         assert!(matches!(kind("AccessDenied", 403), PortError::Denied { .. }));

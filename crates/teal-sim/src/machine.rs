@@ -13,6 +13,7 @@ use teal::error::{ErrorName, TealResult};
 use teal::release::ReleaseId;
 use teal::state::State;
 use teal::steps::{AcceptInput, Answer, Invocation, RollBackInput};
+use teal::time::Timestamp;
 
 /// One execution.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Machine<'w> {
     world: &'w World,
     release: ReleaseId,
     document: Value,
+    started_at: Timestamp,
     execution: Execution,
     runs: usize,
     /// Every state entered, in order.
@@ -42,7 +44,8 @@ impl<'w> Machine<'w> {
     #[must_use]
     pub fn new(world: &'w World, name: &str, document: Value) -> Self {
         let release = ReleaseId::new(name).unwrap_or_else(|problem| panic!("{problem}"));
-        Self { world, release, document, execution: Execution::start(), runs: 0, trace: Vec::new() }
+        let started_at = world.now();
+        Self { world, release, document, started_at, execution: Execution::start(), runs: 0, trace: Vec::new() }
     }
 
     /// The release's id.
@@ -82,7 +85,10 @@ impl<'w> Machine<'w> {
     }
 
     fn ending(&self) -> Ending {
-        let setback = self.world.record(&self.release).and_then(|record| record.setback);
+        // A record of the same name may be that of an earlier execution.
+        let own =
+            self.world.record(&self.release).filter(|record| record.execution_started_at == Some(self.started_at));
+        let setback = own.and_then(|record| record.setback);
         let (error, cause) = self.execution.caught();
         let ended = match self.execution.doing() {
             Doing::Ended { cause: Some(cause), .. } => Some(cause.clone()),
@@ -146,7 +152,7 @@ impl<'w> Machine<'w> {
                 plan: self.document.clone(),
                 execution: format!("execution:{}", self.release),
                 name: self.release.clone(),
-                started_at: None,
+                started_at: Some(self.started_at.to_string()),
             })),
             Function::RollBack => {
                 let (error, cause) = self.execution.caught();

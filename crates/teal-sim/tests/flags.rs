@@ -214,6 +214,31 @@ fn the_record_says_how_far_the_flags_are_turned() {
     assert_eq!(without.record(machine.release()).unwrap().flags_share(), None);
 }
 
+/// After how many calls of roll-back green has no weight, where it is killed then.
+fn calls_until_blue_serves(document: &Value) -> usize {
+    let is_back_after = |calls: &usize| {
+        let world = with_flag(0);
+        let mut machine = Machine::new(&world, "r-1", document.clone());
+        machine.run_until(|state| state == State::Bake);
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        machine.run_until(|state| state == State::RollBack);
+        world.inject(Fault { at_call: world.calls() + calls, kind: FaultKind::CrashAfter });
+        let before = machine.runs();
+        while machine.runs() == before {
+            machine.enter();
+        }
+        green(&world) == 0
+    };
+    (0..60).find(is_back_after).unwrap()
+}
+
+#[test]
+fn the_traffic_does_not_wait_for_flags_that_were_not_turned() {
+    let mut without = version_with_flag();
+    without.as_object_mut().unwrap().remove("flags");
+    assert_eq!(calls_until_blue_serves(&version_with_flag()), calls_until_blue_serves(&without));
+}
+
 #[test]
 fn a_rollback_turns_the_flag_off_before_blue_serves_wherever_it_is_killed() {
     for call in 0..30 {

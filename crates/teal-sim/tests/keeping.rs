@@ -8,7 +8,8 @@ use teal::ports::AlarmState;
 use teal::release::ReleaseId;
 use teal::route::{ActionKind, Stickiness};
 use teal::state::State;
-use teal_sim::{GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
+use teal::time::{after, seconds_until};
+use teal_sim::{ALARM, GROUP_A, GROUP_B, LISTENER, Machine, World, forward, plan};
 
 /// Promoted, its bake passed, blue merely kept.
 fn kept(world: &World) -> Machine<'_> {
@@ -68,14 +69,24 @@ fn an_alarm_that_cannot_vouch_never_lets_a_release_go_on_whatever_the_plan_says(
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::InsufficientData)), "{ending:?}");
 }
 
-#[test]
-fn a_sticky_blue_is_taken_in_only_when_no_client_reaches_it_any_more() {
+/// A world whose listener keeps clients on the target group that answered them first.
+fn sticky() -> World {
     let world = World::new();
     let mut sticky = forward(&[(GROUP_A, 100), (GROUP_B, 0)]);
     if let ActionKind::Forward { stickiness, .. } = &mut sticky.kind {
         *stickiness = Some(Stickiness { enabled: true, duration_seconds: Some(600) });
     }
     world.state().parts.insert(LISTENER.to_owned(), vec![sticky]);
+    world
+}
+
+fn says(world: &World, text: &str) -> bool {
+    world.state().stories[&id()].iter().any(|entry| entry.fact.to_string().contains(text))
+}
+
+#[test]
+fn a_sticky_blue_is_taken_in_only_when_no_client_reaches_it_any_more() {
+    let world = sticky();
     let mut machine = Machine::new(&world, "r-1", plan());
     machine.run_until(|state| state == State::RetireBlue);
     for _ in 0..20 {
@@ -89,16 +100,49 @@ fn a_sticky_blue_is_taken_in_only_when_no_client_reaches_it_any_more() {
 
 #[test]
 fn a_sticky_blue_that_never_empties_is_left_for_a_person_to_take_in() {
-    let world = World::new();
-    let mut sticky = forward(&[(GROUP_A, 100), (GROUP_B, 0)]);
-    if let ActionKind::Forward { stickiness, .. } = &mut sticky.kind {
-        *stickiness = Some(Stickiness { enabled: true, duration_seconds: None });
-    }
-    world.state().parts.insert(LISTENER.to_owned(), vec![sticky]);
+    let world = sticky();
     assert_eq!(Machine::new(&world, "r-1", plan()).finish().state, State::Promoted);
     assert_eq!(world.state().services["checkout-a"].desired, 3);
-    let story = &world.state().stories[&id()];
-    assert!(story.iter().any(|entry| entry.fact.to_string().contains("sticky cookie still reach it")));
+    assert!(says(&world, "sticky cookie still reach it"));
+}
+
+#[test]
+fn a_sticky_green_is_taken_in_only_when_no_client_reaches_it_any_more() {
+    for empties in [true, false] {
+        let world = sticky();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::Bake);
+        world.set_alarm(ALARM, AlarmState::Alarm);
+        machine.run_until(|state| state == State::WaitForRollBack);
+        assert_eq!(world.weight(LISTENER, GROUP_B), Some(0), "the traffic does not wait");
+        for _ in 0..20 {
+            machine.enter();
+        }
+        assert_eq!(world.state().services["checkout-b"].desired, 3, "clients with a cookie are still served");
+        if empties {
+            world.state().traffic.insert(GROUP_B.to_owned(), (0.0, 0.0));
+        }
+        assert_eq!(machine.finish().state, State::RolledBack);
+        let left = if empties { 0 } else { 3 };
+        assert_eq!(world.state().services["checkout-b"].desired, left, "after an hour it is left for a person");
+        assert_eq!(says(&world, "Scale it in by hand"), !empties);
+    }
+}
+
+/// Nodes of the load balancer that do not know the weights yet would send requests to a blue without tasks.
+#[test]
+fn blue_is_taken_in_only_when_all_of_the_load_balancer_knows_the_weights() {
+    let world = World::new();
+    let plan = with(|plan| {
+        plan["afterwards"] = json!({"bake": "0s", "keepBlue": "0s"});
+        plan["judge"] = json!({"alarms": [ALARM], "metrics": []});
+    });
+    let mut machine = Machine::new(&world, "r-1", plan);
+    machine.run_until(|_| world.weight(LISTENER, GROUP_A) == Some(0));
+    let given_at = world.now();
+    machine.run_until(|_| world.state().services["checkout-a"].desired == 0);
+    assert!(world.now() >= after(given_at, 15), "after {} s", seconds_until(given_at, world.now()));
+    assert_eq!(machine.finish().state, State::Promoted);
 }
 
 #[test]

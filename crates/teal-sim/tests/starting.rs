@@ -159,3 +159,32 @@ fn a_green_that_still_runs_the_version_before_is_not_ready() {
     );
     assert_eq!(machine.finish().state, State::Promoted);
 }
+
+/// Step Functions frees a name 90 days after its execution ended, or with its state machine; Teal's record is there for longer.
+#[test]
+fn the_name_of_an_earlier_release_is_refused() {
+    for (earlier, alarmed) in [(State::Promoted, false), (State::RolledBack, true)] {
+        let world = World::new();
+        let mut machine = Machine::new(&world, "r-1", plan());
+        machine.run_until(|state| state == State::Bake);
+        if alarmed {
+            world.set_alarm(ALARM, AlarmState::Alarm);
+        }
+        assert_eq!(machine.finish().state, earlier);
+        world.set_alarm(ALARM, AlarmState::Ok);
+        let (record, before) = (world.record(machine.release()), split(&world));
+        let story = world.state().stories[machine.release()].clone();
+        world.pass(91 * 24 * 3600);
+        let ending = Machine::new(&world, "r-1", edited(|plan| plan["version"] = json!("3"))).finish();
+        assert_eq!((ending.state, ending.error), (State::Refused, Some(ErrorName::NameTaken)));
+        let cause = ending.cause.unwrap();
+        assert!(
+            cause.contains("the name r-1 is that of a release of checkout 2, whose execution was started at"),
+            "{cause}"
+        );
+        assert_eq!((world.record(machine.release()), split(&world)), (record, before));
+        assert_eq!(world.state().stories[machine.release()], story);
+        let told = world.state().announced.last().cloned().unwrap();
+        assert_eq!((told.version.as_str(), told.error), ("3", Some(ErrorName::NameTaken)));
+    }
+}

@@ -50,6 +50,8 @@ error_names! {
     NotFound: Refuse,
     /// The route cannot be shifted as it is: it does not split between two target groups, or neither has all the weight.
     RouteNotShiftable: Refuse,
+    /// An earlier execution of this name left a record, which is another release's.
+    NameTaken: Refuse,
     /// Another release holds the route.
     RouteBusy: Refuse,
     /// Another release holds the route; it was asked to go back to blue, and this one begins when it has. Or a deployment goes back whose release has ended.

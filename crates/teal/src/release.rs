@@ -18,7 +18,7 @@ use crate::fleet::GreenOrder;
 use crate::judge::JudgeConfig;
 use crate::pipeline::PipelineExecutionId;
 use crate::plan::Plan;
-use crate::route::{Colours, PartRef, RoutePart, key_in, pair_share};
+use crate::route::{Action, Colours, PartRef, RoutePart, key_in, pair_share};
 use crate::state::State;
 use crate::story::Announcement;
 use crate::strategy::{Stage, Timeline};
@@ -388,6 +388,18 @@ impl Release {
     #[must_use]
     pub fn propagation(&self) -> Span {
         self.timeline.pace().propagation
+    }
+
+    /// How long after traffic was given to one colour some requests may still go to the other.
+    #[must_use]
+    pub fn known_within(&self) -> Span {
+        self.propagation().max(self.plan.traffic.route.kind().facts().given_back_within)
+    }
+
+    /// Whether the route keeps clients on the destination that answered them first.
+    #[must_use]
+    pub fn is_sticky(&self) -> bool {
+        self.route.iter().flat_map(|part| &part.original).any(Action::is_sticky)
     }
 
     /// The stage whose weight is in force; nothing while green has no traffic.

@@ -101,7 +101,7 @@ scenarios! {
     another_account_that_is_out_of_reach: "cross-account-role-lost", "cross-account-throttled";
     alarms_of_one_name_in_several_accounts: "cross-account-alarms", "alarm-elsewhere";
     routes_by_rules_and_listeners: "rule-route", "two-listeners";
-    routes_with_settings_of_their_own: "sticky-and-auth", "bad-special-routes";
+    routes_with_settings_of_their_own: "sticky-and-auth", "bad-special-routes", "sessions-back";
     updates_of_the_users_stack: "stack-update", "stack-update-old", "stack-update-midway", "stack-update-back";
     judge_regression: "judge-regression";
     judge_same_errors_and_bursts: "judge-same-errors", "judge-shared-burst";
@@ -121,7 +121,7 @@ scenarios! {
     capacity_of_both_colours: "unhealthy-blue", "scale-in", "green-lost";
     a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached", "blue-gone";
     calls_that_are_refused_for_their_rate: "throttled-everywhere", "throttled-all-back";
-    calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "throttled-on-alarm";
+    calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "failed-health", "throttled-on-alarm";
     functions_that_are_killed: "killed-shifting", "killed-restoring";
     judge_slower: "judge-slower";
     judge_accept: "judge-accept";

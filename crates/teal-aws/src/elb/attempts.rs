@@ -10,6 +10,7 @@ use crate::Aws;
 use crate::turn::Pace;
 use aws_config::retry::RetryConfig;
 use aws_sdk_elasticloadbalancingv2::config::Builder;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 use teal::ports::{PortError, PortResult};
 
@@ -27,10 +28,36 @@ pub(super) fn once() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// Repeats a read until it is answered: throttled or broken off, it had no effect.
+/// How long a run that restores waits for what it can do without.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
+/// Repeats a read until it is answered: throttled or broken off, it had no effect. A run that restores has other parts and other releases to
+/// give back, so there what breaks off twice is an error, and is tried again when all have had their turn.
 pub(super) async fn read<T>(aws: &Aws, attempt: impl AsyncFn() -> PortResult<T>) -> PortResult<T> {
-    let is_harmless = |error: &PortError| matches!(error, PortError::Throttled { .. } | PortError::Unavailable { .. });
+    let restores = aws.turn.restores_until().is_some();
+    let has_broken_off = Cell::new(false);
+    let is_harmless = |error: &PortError| match error {
+        PortError::Throttled { .. } => true,
+        PortError::Unavailable { .. } => !(has_broken_off.replace(true) && restores),
+        _ => false,
+    };
     repeated(aws, attempt, is_harmless).await
+}
+
+/// The same for what a run that restores can do without: there what breaks off once, or takes longer than [`BRIEFLY`], is an error.
+pub(super) async fn read_briefly<T>(
+    aws: &Aws,
+    call: &'static str,
+    attempt: impl AsyncFn() -> PortResult<T>,
+) -> PortResult<T> {
+    if aws.turn.restores_until().is_none() {
+        return read(aws, attempt).await;
+    }
+    let attempt = async || {
+        let message = "no answer in time to restore".to_owned();
+        tokio::time::timeout(BRIEFLY, attempt()).await.unwrap_or(Err(PortError::Unavailable { call, message }))
+    };
+    repeated(aws, attempt, |error| matches!(error, PortError::Throttled { .. })).await
 }
 
 /// Repeats a write for as long as it is certain to have had no effect.
@@ -76,7 +103,6 @@ mod tests {
     use super::*;
     use crate::testing::Script;
     use crate::turn::Urgency;
-    use std::cell::Cell;
 
     const THROTTLED: PortError = PortError::Throttled { call: "elasticloadbalancing:ModifyListener" };
 
@@ -94,6 +120,34 @@ mod tests {
         assert_eq!(write(&aws, attempt).await, Err(THROTTLED));
         assert_eq!(attempts.get(), 2);
         assert_eq!(script.operations(), ["PutItem"], "others are told once");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_restores_goes_on_without_what_breaks_off() {
+        let unavailable = || PortError::Unavailable { call: "a call", message: "broken off".to_owned() };
+        for (urgency, reads, briefly) in [(Urgency::Restores, 2, 1), (Urgency::Beside, 4, 4)] {
+            let script = Script::default();
+            let aws = script.aws();
+            aws.begin_run(urgency, Duration::from_secs(60)).await.unwrap();
+            let attempts = Cell::new(0);
+            // Answered at last, had it been asked often enough.
+            let attempt = async || {
+                attempts.set(attempts.get() + 1);
+                if attempts.get() < 4 { Err(unavailable()) } else { Ok(()) }
+            };
+            let expected = if urgency == Urgency::Restores { Err(unavailable()) } else { Ok(()) };
+            assert_eq!((read(&aws, attempt).await, attempts.replace(0)), (expected.clone(), reads));
+            assert_eq!((read_briefly(&aws, "a call", attempt).await, attempts.replace(0)), (expected, briefly));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_restores_waits_for_no_answer_that_it_can_do_without() {
+        let script = Script::default();
+        let aws = script.aws();
+        aws.begin_run(Urgency::Restores, Duration::from_secs(60)).await.unwrap();
+        let error = read_briefly(&aws, "a call", async || std::future::pending::<PortResult<()>>().await).await;
+        assert!(matches!(error, Err(PortError::Unavailable { call: "a call", .. })), "{error:?}");
     }
 
     #[tokio::test]

@@ -45,12 +45,12 @@ impl Watch {
         }
     }
 
-    /// Traffic is about to go back to blue: whoever gives it back has tried to turn off what is on.
+    /// Traffic is about to go back to blue: whoever gives it back has tried to turn off what Teal has turned on.
     pub(super) fn before_blue_serves(&mut self, state: &State, release: &Release, who: &Who) {
         for flag in &release.flags {
             let key = flag.part.key();
             let asked = self.flags_asked.contains(&(who.invocation.clone(), key.to_owned()));
-            if !asked && is_on(state, release, &flag.part) {
+            if !asked && is_on(state, release, &flag.part) && !self.is_foreign(state, key) {
                 let what = format!("{} gives traffic back to blue, and has not turned {key} off", who.invocation);
                 self.breach(Promise::FlagsFollow, what);
             }

@@ -40,12 +40,21 @@ pub struct AcceptInput {
 /// A refusal (see [`crate::error::Disposition::Refuse`]) when the release must not begin; then nothing was touched and no lock is held.
 pub async fn accept<W: World>(step: &mut Step<'_, W>, input: &AcceptInput) -> TealResult<Answer> {
     let mut release = match step.world.load(&input.name).await? {
-        Some(found) => found,
+        Some(found) => match input.name_is_taken(&found) {
+            None => found,
+            Some(error) => {
+                // The story is the other release's.
+                step.announce_refusal(input, &error).await;
+                return Err(error);
+            }
+        },
         None => match step.open(input).await {
             Ok(opened) => opened,
             Err(error) => {
                 let error = before_anything(error);
-                step.announce_refusal(input, &error).await;
+                if step.announce_refusal(input, &error).await {
+                    step.tell_only(&input.name, Fact::Entered { phase: Phase::Refused });
+                }
                 return Err(error);
             }
         },
@@ -108,10 +117,10 @@ impl<W: World> Step<'_, W> {
         Ok(())
     }
 
-    /// Tells the bus of a release that was refused before there was a record of it. Best effort: nothing depends on it.
-    async fn announce_refusal(&mut self, input: &AcceptInput, error: &TealError) {
+    /// Tells the bus of a release that is refused without a record of it. Best effort: nothing depends on it. Gives whether it is refused for good.
+    async fn announce_refusal(&mut self, input: &AcceptInput, error: &TealError) -> bool {
         if error.name.disposition() != Disposition::Refuse {
-            return;
+            return false;
         }
         self.fail_hooks(&input.name).await;
         let text = |field: &str| plan_of(input).get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -129,11 +138,10 @@ impl<W: World> Step<'_, W> {
             judged: None,
             summary: None,
         };
-        let told = self.world.announce(&[refusal]).await;
-        self.tell_only(&input.name, Fact::Entered { phase: Phase::Refused });
-        if let Err(problem) = told {
+        if let Err(problem) = self.world.announce(&[refusal]).await {
             self.tell_only(&input.name, Fact::Noted { note: format!("the event bus could not be told: {problem}") });
         }
+        true
     }
 
     /// Reads what is there, and writes the record with its locks and watches.

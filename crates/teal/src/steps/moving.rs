@@ -251,6 +251,8 @@ impl<W: World> Step<'_, W> {
         }
         let set = if found == part.original {
             "the weights from before the release again"
+        } else if is_wholly_on(&found, &release.colours.blue, &release.colours.green) {
+            "the template's own weights again, which give blue everything"
         } else if is_wholly_on(&found, &release.colours.green, &release.colours.blue) {
             // Where releases take turns, what a template says is green's at every second one.
             "the template's own weights again, which give green everything"
@@ -276,7 +278,7 @@ impl<W: World> Step<'_, W> {
     }
 
     /// Flags that were turned with the version first, since blue may not know what is behind them, then
-    /// production, then the test route. Only the weights of blue and green are touched, so
+    /// production, then the test route. Flags that nobody of Teal has turned yet come behind production, which does not wait for AppConfig. Only the weights of blue and green are touched, so
     /// what somebody else changed stays; where nobody did, the result is the original, number for number.
     async fn give_back(&mut self, release: &mut Release) -> Result<(), RestoreError> {
         if let Ok(side) = self.side(release).await {
@@ -285,14 +287,16 @@ impl<W: World> Step<'_, W> {
         if release.is_moved_by_deployment() {
             return self.take_back_by_deployment(release).await;
         }
+        // On record before the first is turned: all traffic is green's then.
+        let flags_first = release.green_share == Share::ALL;
         let mut failure = None;
-        for part in release.flags.clone() {
-            let Some(colours) = part.own_colours() else { continue };
-            // Whoever serves, serves without the flag, too.
-            let restored = self.restore_part(release, &colours, &part, &mut Some(Ok(()))).await;
-            failure = RestoreError::of_both(failure, restored.err());
+        if flags_first {
+            failure = self.restore_flags(release).await.err();
         }
         let restored = self.restore_route(release).await;
+        if !flags_first {
+            failure = RestoreError::of_both(failure, self.restore_flags(release).await.err());
+        }
         let colours = release.colours.clone();
         if let Err(RestoreError::Gone { lost, .. }) = &restored {
             // What was read on blue is not written again when this is tried again.
@@ -316,6 +320,18 @@ impl<W: World> Step<'_, W> {
         }
         release.expect_original();
         Ok(())
+    }
+
+    /// Turns off the flags that go with the version.
+    async fn restore_flags(&mut self, release: &Release) -> Result<(), RestoreError> {
+        let mut failure = None;
+        for part in &release.flags {
+            let Some(colours) = part.own_colours() else { continue };
+            // Whoever serves, serves without the flag, too.
+            let restored = self.restore_part(release, &colours, part, &mut Some(Ok(()))).await;
+            failure = RestoreError::of_both(failure, restored.err());
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     /// Gives production traffic back to blue.

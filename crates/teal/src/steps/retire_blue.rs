@@ -5,12 +5,12 @@ use crate::error::{ErrorName, TealError, TealResult};
 use crate::plan::limits::METRIC_PERIOD;
 use crate::ports::{Fleet, PortError, PortResult, Router, Signals, World};
 use crate::release::{Act, Event, Phase, Release};
-use crate::route::{Action, Colour, weight_in};
+use crate::route::{Colour, weight_in};
 use crate::signals::{Readings, Wanted};
 use crate::state::State;
 use crate::story::Fact;
 use crate::strategy::{RETIREMENT_PATIENCE, RETIREMENT_POLL};
-use crate::time::{Timestamp, seconds_until};
+use crate::time::{Timestamp, after, seconds_until};
 
 /// Takes blue to no units and waits until they are gone.
 ///
@@ -39,7 +39,12 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
         step.free(&release, Colour::Blue).await?;
         return step.finish_promoted(&mut release).await;
     }
-    if is_sticky(&release) && step.blue_still_serves(&release).await {
+    let known_at = release.shifted_at.map(|at| after(at, release.known_within().as_seconds().into()));
+    if let Some(known_at) = known_at.filter(|at| *at > step.now()) {
+        // Until then some of the load balancer may go by the weights before, and send requests to blue.
+        return Ok(Answer::waiting(&release, State::WaitForRetirement, seconds_until(step.now(), known_at)));
+    }
+    if release.is_sticky() && step.still_serves(&release, Colour::Blue).await {
         if patient {
             return Ok(Answer::waiting(&release, State::WaitForRetirement, RETIREMENT_POLL.as_seconds().into()));
         }
@@ -57,11 +62,6 @@ pub async fn retire_blue<W: World>(step: &mut Step<'_, W>, input: &StepInput) ->
     }
     step.note(Fact::ScaledIn { colour: Colour::Blue, runner: order.blue.name().to_owned() });
     step.finish_promoted(&mut release).await
-}
-
-/// Whether the route keeps clients on the destination that answered them first.
-fn is_sticky(release: &Release) -> bool {
-    release.route.iter().flat_map(|part| &part.original).any(Action::is_sticky)
 }
 
 /// Begin and end of the newest whole period that ended at least `settle` seconds ago.
@@ -104,16 +104,16 @@ impl<W: World> Step<'_, W> {
         Ok(false)
     }
 
-    /// Whether blue had requests in the newest metric period that can be read. What cannot be read counts as yes.
-    async fn blue_still_serves(&self, release: &Release) -> bool {
+    /// Whether a colour had requests in the newest metric period that can be read. What cannot be read counts as yes.
+    pub(super) async fn still_serves(&self, release: &Release, colour: Colour) -> bool {
         let settle = release.plan.judge.settle.as_seconds();
         let newest = match newest_period(self.now(), settle) {
             Some(period) => period,
             None => return true,
         };
-        let blue = release.place(Colour::Blue);
-        let Some(metrics) = blue.meter.of_requests else { return true };
-        let requests = blue.statistic(metrics.requests, "Sum");
+        let place = release.place(colour);
+        let Some(metrics) = place.meter.of_requests else { return true };
+        let requests = place.statistic(metrics.requests, "Sum");
         let mut wanted = Wanted::default();
         let key = wanted.statistic(requests, METRIC_PERIOD.as_seconds());
         let series = match self.side(release).await {

@@ -9,8 +9,14 @@ use crate::release::{Act, Event, Phase, Release, ReleaseId};
 use crate::route::Colour;
 use crate::state::State;
 use crate::story::{Fact, StoryEntry};
+use crate::strategy::{RETIREMENT_PATIENCE, RETIREMENT_POLL};
 use crate::time::{after, seconds_until};
 use serde::{Deserialize, Serialize};
+
+const GIVEN_UP_ON_GREEN: &str = "what was given up of the route still sends traffic to it";
+
+const SESSIONS_ON_GREEN: &str =
+    "clients that hold a sticky cookie still reach it, and without it they would get errors. Scale it in by hand";
 
 /// Whom to roll back, and the error that led here, as the state machine caught it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -150,8 +156,7 @@ impl<W: World> Step<'_, W> {
         // Until the weights are in force everywhere, green is still asked for by some.
         let given_back_at =
             release.restored_at.filter(|_| release.first_shift_at.is_some()).max(release.moved_beside_until);
-        let within = release.propagation().max(release.plan.traffic.route.kind().facts().given_back_within);
-        let converged_at = given_back_at.map(|at| after(at, within.as_seconds().into()));
+        let converged_at = given_back_at.map(|at| after(at, release.known_within().as_seconds().into()));
         let moment = self.moment();
         // An act that could still come when this run began may have come after it had read the route.
         let unsettled_until = release.settled_at().filter(|at| *at > self.now());
@@ -160,6 +165,16 @@ impl<W: World> Step<'_, W> {
             let seconds = seconds_until(moment, ready_at);
             return Ok(Answer::waiting(release, State::WaitForRollBack, seconds));
         }
+        let mut stays = given_up.as_ref().and_then(|given_up| given_up.on_green.then_some(GIVEN_UP_ON_GREEN));
+        if let Some(given_back_at) = given_back_at.filter(|_| stays.is_none())
+            && self.sessions_hold_green(release).await
+        {
+            if moment < after(given_back_at, RETIREMENT_PATIENCE.as_seconds().into()) {
+                self.save_and_announce(release).await?;
+                return Ok(Answer::waiting(release, State::WaitForRollBack, RETIREMENT_POLL.as_seconds().into()));
+            }
+            stays = Some(SESSIONS_ON_GREEN);
+        }
         if release.green.green.facts().has_units {
             // Whoever else acts on the release has written its record since this run read it: what green is not asked for any more was
             // given back just now, maybe.
@@ -167,11 +182,10 @@ impl<W: World> Step<'_, W> {
         }
         // All of it is told, and kept on record, when the release ends: one whose end waits comes by here again.
         let told = self.unsaved.len();
-        let on_green = given_up.as_ref().is_some_and(|given_up| given_up.on_green);
         if let Some(given_up) = &given_up {
             self.note_given_up(given_up);
         }
-        let mut let_go = self.take_green_in(release, on_green).await;
+        let mut let_go = self.take_green_in(release, stays).await;
         if let_go.is_ok() {
             let_go = self.free(release, Colour::Blue).await;
         }
@@ -187,6 +201,14 @@ impl<W: World> Step<'_, W> {
         self.note_phase(release);
         self.save_and_announce(release).await?;
         Ok(Answer::at(release))
+    }
+
+    /// Whether clients that hold a sticky cookie still reach green, and it is to be kept for them: without it they would get errors of the load
+    /// balancer's own.
+    async fn sessions_hold_green(&self, release: &Release) -> bool {
+        let facts = release.green.green.facts();
+        let would_be_taken_in = facts.has_units && facts.left_because.is_none();
+        release.is_sticky() && would_be_taken_in && self.still_serves(release, Colour::Green).await
     }
 
     /// Called with the route just read wholly on blue. What comes to green after that, and is given back once more, counts anew.
@@ -208,14 +230,13 @@ impl<W: World> Step<'_, W> {
         release.restored_at = Some(moment);
     }
 
-    async fn take_green_in(&mut self, release: &Release, on_green: bool) -> TealResult<()> {
+    async fn take_green_in(&mut self, release: &Release, stays: Option<&str>) -> TealResult<()> {
         let order = &release.green;
         if !order.green.facts().has_units {
             return Ok(());
         }
-        if on_green {
-            let note =
-                format!("green's {} stays: what was given up of the route still sends traffic to it", order.green);
+        if let Some(why) = stays {
+            let note = format!("green's {} stays: {why}", order.green);
             self.note(Fact::Noted { note });
             return self.free(release, Colour::Green).await;
         }

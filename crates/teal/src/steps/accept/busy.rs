@@ -16,6 +16,20 @@ impl AcceptInput {
     pub(super) fn execution_started_at(&self) -> Option<Timestamp> {
         self.started_at.as_deref()?.parse().ok()
     }
+
+    /// Why this execution may not begin where there is a record of its name: Step Functions frees a name after 90 days, or with its state machine,
+    /// and the record of an earlier execution says nothing of this one.
+    pub(super) fn name_is_taken(&self, found: &Release) -> Option<TealError> {
+        let (known, own) = (found.execution_started_at?, self.execution_started_at()?);
+        if known == own {
+            return None;
+        }
+        let message = format!(
+            "the name {} is that of a release of {} {}, whose execution was started at {known} ({}). Start this one by another name",
+            self.name, found.plan.service, found.plan.version, found.phase
+        );
+        Some(TealError::new(ErrorName::NameTaken, message))
+    }
 }
 
 impl<W: World> Step<'_, W> {
