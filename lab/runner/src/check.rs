@@ -57,12 +57,11 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
         checks.push(Check::new("calls of Elastic Load Balancing beyond the budget", "none", found, over.is_empty()));
     }
     if let Some(found) = result.green_after_blue {
-        checks.push(Check::new(
-            "requests that green answered after all traffic was back on blue",
-            0,
-            found,
-            found == 0,
-        ));
+        let what = "requests that green answered after all traffic was back on blue";
+        checks.push(match &expected.green_after_blue {
+            Some(bounds) => within(what, bounds, found as f64),
+            None => Check::new(what, 0, found, found == 0),
+        });
     }
     let wanted = expected.final_route.unwrap_or(match expected.outcome {
         Outcome::Promoted => FinalRoute::Exchanged,

@@ -53,6 +53,9 @@ pub struct Expectation {
     /// Lab seconds from the first alarm or bad verdict until every listener and rule was wholly on blue.
     #[serde(default)]
     pub seconds_to_blue: Option<Bounds>,
+    /// Requests that green answered after everything was on blue; none, where nothing is said.
+    #[serde(default)]
+    pub green_after_blue: Option<Bounds>,
     /// The most requests that on-alarm sent for one listener or rule from the moment its intent was recorded until it had
     /// read it back, retries included.
     #[serde(default)]
