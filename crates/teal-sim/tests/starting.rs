@@ -89,6 +89,18 @@ fn without_data_an_alarm_that_is_passed_over_vouches_for_nothing() {
     assert_eq!((ending.state, ending.error), (State::RolledBack, Some(ErrorName::InsufficientData)));
 }
 
+#[test]
+fn an_alarm_that_lost_its_data_was_not_ok_and_is_passed_over_still() {
+    let world = World::new();
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    let mut machine = Machine::new(&world, "r-1", fix());
+    machine.run_until(|state| state == State::EvaluateHealth);
+    world.set_alarm(ALARM, AlarmState::InsufficientData);
+    machine.enter();
+    world.set_alarm(ALARM, AlarmState::Alarm);
+    assert_eq!(machine.finish().state, State::Promoted);
+}
+
 fn newer() -> Value {
     edited(|plan| {
         plan["onBusy"] = json!("supersede");

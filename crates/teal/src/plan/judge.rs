@@ -25,7 +25,7 @@ pub struct Judge {
     #[schemars(length(max = limits::MAX_ALARMS))]
     pub alarms: Vec<AlarmName>,
     /// Whether the release starts although an alarm is in ALARM, as the very fix for what it warns of may have to. Such an
-    /// alarm says nothing while it stays in ALARM; once it was OK, it counts like any other.
+    /// alarm says nothing until it was OK once; then it counts like any other.
     #[serde(default)]
     pub start_while_alarming: bool,
     /// Absolute limits on what the load balancer measures.

@@ -18,25 +18,46 @@ pub struct PassedOver {
     /// When it went into ALARM; records of older versions do not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Whether it had no data when it was read last. It was not OK then, and is not raised anew when it has some.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub silent: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl PassedOver {
-    /// Whether what is read now says that the alarm was out of ALARM in between: it is OK, or in ALARM since another moment.
-    /// Without data it says nothing.
+    /// An alarm as it is in ALARM when the release begins.
     #[must_use]
-    pub fn is_over(&self, reading: &AlarmReading) -> bool {
+    pub const fn new(alarm: AlarmName, since: Option<Timestamp>) -> Self {
+        Self { alarm, since, silent: false }
+    }
+
+    /// Heeds what is read now. Whether it says that the alarm was OK in between: it is, or it is in ALARM since another moment and did
+    /// not lose its data meanwhile.
+    #[must_use]
+    pub fn is_over(&mut self, reading: &AlarmReading) -> bool {
         match reading.state {
             AlarmState::Ok => true,
+            AlarmState::Alarm if self.silent => {
+                (self.since, self.silent) = (reading.since, false);
+                false
+            }
             AlarmState::Alarm => reading.since.is_some_and(|at| self.is_before(at)),
-            AlarmState::InsufficientData => false,
+            AlarmState::InsufficientData => {
+                self.silent = true;
+                false
+            }
         }
     }
 
-    /// Whether an alarm that went into ALARM at this moment had left it before. Where it is not known since when it was in ALARM,
+    /// Whether an alarm that went into ALARM at this moment must have been OK before. Where it is not known since when it was in ALARM,
     /// it may be the same change.
     #[must_use]
     pub fn is_before(&self, raised_at: Timestamp) -> bool {
-        self.since.is_some_and(|since| raised_at > after(since, SAME_CHANGE_SECONDS))
+        !self.silent && self.since.is_some_and(|since| raised_at > after(since, SAME_CHANGE_SECONDS))
     }
 }
 
@@ -49,14 +70,16 @@ enum Form {
         alarm: AlarmName,
         #[serde(default)]
         since: Option<Timestamp>,
+        #[serde(default)]
+        silent: bool,
     },
 }
 
 impl From<Form> for PassedOver {
     fn from(form: Form) -> Self {
         match form {
-            Form::Name(alarm) => Self { alarm, since: None },
-            Form::Since { alarm, since } => Self { alarm, since },
+            Form::Name(alarm) => Self::new(alarm, None),
+            Form::Since { alarm, since, silent } => Self { alarm, since, silent },
         }
     }
 }
@@ -85,14 +108,25 @@ mod tests {
             (AlarmState::InsufficientData, "2026-11-23T10:00:10.985Z", false),
             (AlarmState::Ok, "2026-11-23T10:00:10.985Z", true),
         ] {
-            assert_eq!(known.is_over(&reading(state, since)), over, "{state:?} since {since}");
+            assert_eq!(known.clone().is_over(&reading(state, since)), over, "{state:?} since {since}");
         }
     }
 
     #[test]
+    fn one_that_lost_its_data_was_not_ok_and_is_passed_over_when_it_has_some_again() {
+        let mut known = read(json!({"alarm": "checkout-5xx", "since": "2026-11-23T10:00:00Z"}));
+        assert!(!known.is_over(&reading(AlarmState::InsufficientData, "2026-11-23T10:05:00Z")));
+        known = read(serde_json::to_value(&known).unwrap());
+        assert!(!known.is_before("2026-11-23T10:09:00Z".parse().unwrap()), "its event");
+        assert!(!known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:09:00Z")));
+        assert!(!known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:09:00Z")), "the same change");
+        assert!(known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:12:00Z")));
+    }
+
+    #[test]
     fn records_of_older_versions_have_the_name_only_and_it_is_over_when_it_was_seen_ok() {
-        let known = read(json!("checkout-5xx"));
-        assert_eq!(known, PassedOver { alarm: "checkout-5xx".parse().unwrap(), since: None });
+        let mut known = read(json!("checkout-5xx"));
+        assert_eq!(known, PassedOver::new("checkout-5xx".parse().unwrap(), None));
         assert!(!known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:00:10Z")));
         assert!(known.is_over(&reading(AlarmState::Ok, "2026-11-23T10:00:10Z")));
         assert_eq!(read(serde_json::to_value(&known).unwrap()), known);

@@ -72,7 +72,9 @@ impl<W: World> Step<'_, W> {
     fn weigh_alarms(&mut self, release: &mut Release, readings: &[AlarmReading]) -> Verdict {
         let names = &release.plan.judge.alarms;
         let find = |name: &AlarmName| readings.iter().find(|reading| &reading.name == name);
-        release.alarming_since_start.retain(|known| find(&known.alarm).is_none_or(|reading| !known.is_over(reading)));
+        release
+            .alarming_since_start
+            .retain_mut(|known| find(&known.alarm).is_none_or(|reading| !known.is_over(reading)));
         let is_passed_over = |name: &AlarmName| release.alarming_since_start.iter().any(|known| &known.alarm == name);
         let raised = |reading: &&AlarmReading| reading.state == AlarmState::Alarm && !is_passed_over(&reading.name);
         for reading in readings.iter().filter(raised) {

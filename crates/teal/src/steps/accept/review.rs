@@ -52,7 +52,7 @@ impl<W: World> Step<'_, W> {
             match reading.state {
                 AlarmState::Ok => {}
                 AlarmState::Alarm if release.plan.judge.start_while_alarming => {
-                    release.alarming_since_start.push(PassedOver { alarm: name.clone(), since: reading.since });
+                    release.alarming_since_start.push(PassedOver::new(name.clone(), reading.since));
                     self.note(Fact::AlarmSeen {
                         alarm: name.clone(),
                         state: AlarmState::Alarm,
