@@ -11,13 +11,13 @@ use crate::plan::texts;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
-/// The schema as it is published for editors.
-const PUBLISHED: &str = include_str!("../../../../../docs/plan.schema.json");
+/// The schema without what editors show of it, which functions need not carry.
+const SHAPE: &str = include_str!("shape/schema.json");
 
 /// Adds everything that is wrong with the document's shape.
 pub(super) fn check(document: &Value, problems: &mut Vec<Problem>) {
-    // The published schema, not the generated one: a function then need not carry what generates it. A test holds the two together.
-    static SCHEMA: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(PUBLISHED).unwrap_or_default());
+    // A text, not the generated schema: a function then need not carry what generates it. A test holds the two together.
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(SHAPE).unwrap_or_default());
     Shape { schema: &SCHEMA, problems }.value(&SCHEMA, document, &Path::root());
 }
 
@@ -185,13 +185,58 @@ fn listed(names: &[&str], conjunction: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::PUBLISHED;
+    use super::{SHAPE, first_sentence};
     use crate::plan::Plan;
     use serde_json::Value;
+
+    /// As it is published for editors.
+    const PUBLISHED: &str = include_str!("../../../../../docs/plan.schema.json");
 
     #[test]
     fn the_published_schema_is_the_generated_one() {
         let published: Value = serde_json::from_str(PUBLISHED).unwrap();
         assert_eq!(published, Plan::schema(), "renew it: cargo run -p teal-cli -- plan schema > docs/plan.schema.json");
+    }
+
+    #[test]
+    fn what_is_checked_is_the_published_schema_without_its_descriptions() {
+        let mut schema = Plan::schema();
+        strip(&mut schema);
+        let text = format!("{schema}\n");
+        if std::env::var_os("TEAL_RENEW_SHAPE").is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/plan/check/shape/schema.json"), &text).unwrap();
+            return;
+        }
+        assert!(text == SHAPE, "renew it: TEAL_RENEW_SHAPE=1 cargo test -p teal without_its_descriptions");
+    }
+
+    /// Takes out what nothing is checked by. Of fields that must be there the first sentence stays: it is told where one is missing.
+    fn strip(schema: &mut Value) {
+        match schema {
+            Value::Object(keywords) => {
+                let required = keywords.get("required").cloned().unwrap_or_default();
+                let is_required = |name: &str| required.as_array().is_some_and(|names| names.contains(&name.into()));
+                keywords.retain(|keyword, _| {
+                    !["$schema", "default", "description", "examples", "title"].contains(&keyword.as_str())
+                });
+                for (keyword, value) in keywords {
+                    match (keyword.as_str(), value) {
+                        // These have names of fields, not keywords.
+                        ("properties" | "patternProperties" | "$defs", Value::Object(named)) => {
+                            for (name, value) in named {
+                                let description = value["description"].as_str().map(first_sentence);
+                                strip(value);
+                                if let Some(description) = description.filter(|_| is_required(name)) {
+                                    value["description"] = description.into();
+                                }
+                            }
+                        }
+                        (_, value) => strip(value),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
     }
 }
