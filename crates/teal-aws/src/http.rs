@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use std::error::Error;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
-use teal::plan::{HttpCheck, Method, why_refused};
+use teal::plan::{HttpCheck, Method, is_own_machine, why_refused};
 use teal::ports::{Endpoint, ProbeAnswer, Prober};
 use teal::units::Span;
 
@@ -158,7 +158,7 @@ impl<'a> Origin<'a> {
         let why = |address: IpAddr| {
             // Lambda hands a function its invocations there, to whoever asks; X-Ray's daemon listens there, too.
             // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-            let is_own = address.to_canonical().is_loopback() && !on_the_lab;
+            let is_own = is_own_machine(address) && !on_the_lab;
             why_refused(address).or(is_own.then_some("it is the function's own machine"))
         };
         match addresses.iter().find_map(|address| Some((address, why(*address)?))) {

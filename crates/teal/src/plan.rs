@@ -43,7 +43,7 @@ pub use problem::{Path, Problem, Problems, Segment};
 pub use reference::{Beside, PlanRef, StoredStart};
 pub use shifted::{AppSpec, CodeDeployName, CodeDeployShift, EcsShift, ShiftedBy};
 pub use traffic::{InstanceTest, RoutePlan, TestRoute, Traffic};
-pub use url::{BaseUrl, why_refused};
+pub use url::{BaseUrl, is_own_machine, why_refused};
 pub use validate::{
     CheckPath, CodeBuildCheck, Expectation, FunctionName, HeaderName, HeaderValue, HttpCheck, LambdaCheck, Method,
     ProjectName, Validate, VariableName, VariableValue,

@@ -99,7 +99,15 @@ async fn what_cannot_be_reached_is_said() {
 
 #[tokio::test]
 async fn addresses_of_metadata_are_never_asked() {
-    for host in ["169.254.169.254", "[::ffff:169.254.170.2]", "[fd00:ec2::254]", "[fe80::1]", "0.0.0.0"] {
+    for host in [
+        "169.254.169.254",
+        "[::ffff:169.254.170.2]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "0.0.0.0",
+        "[::ffff:0.0.0.0]",
+        "[::]",
+    ] {
         let to = Endpoint { url: format!("http://{host}:80"), headers: Vec::new(), paths: Vec::new() };
         let error = probe(&to, &check(&json!({}))).await.unwrap_err();
         assert!(error.contains("no check is sent"), "{host}: {error}");
@@ -116,13 +124,21 @@ async fn the_functions_own_machine_is_asked_on_the_lab_only() {
 }
 
 #[test]
-fn a_name_is_not_asked_where_one_of_its_addresses_is_metadatas() {
+fn a_name_is_not_asked_where_one_of_its_addresses_is_metadatas_or_the_functions_own() {
     let origin = Origin::of("http://green.example").unwrap();
+    let own_machine =
+        ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"];
+    for address in own_machine {
+        let refused = origin.allowed(vec![address.parse().unwrap()], false).unwrap_err();
+        assert!(refused.contains("the function's own machine"), "{refused}");
+    }
     let own = ["10.0.0.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
     assert_eq!(origin.allowed(own.to_vec(), false), Ok(own.to_vec()));
-    for metadata in
-        ["169.254.169.254", "169.254.170.2", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254"]
-    {
+    let metadata =
+        ["169.254.169.254", "169.254.170.2", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254"];
+    // To where nobody is, Linux connects to itself.
+    let nobodys = ["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0", "::ffff:0:1", "64:ff9b::", "2002::"];
+    for metadata in metadata.into_iter().chain(nobodys) {
         let addresses = [own[0], metadata.parse().unwrap()];
         let refused = origin.allowed(addresses.to_vec(), false).unwrap_err();
         assert!(refused.contains("green.example is at"), "{refused}");

@@ -29,7 +29,8 @@ pub fn why_refused(address: IpAddr) -> Option<&'static str> {
         IpAddr::V4(v4) if v4.is_link_local() => Some("it is link-local, where AWS serves instance and task metadata"),
         // Alibaba Cloud's metadata; in AWS it is nobody's.
         IpAddr::V4(v4) if v4 == Ipv4Addr::new(100, 100, 100, 200) => Some("it is an address of cloud metadata"),
-        IpAddr::V4(v4) if v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast() => Some("it is not one host"),
+        // "This network". Linux connects to itself at 0.0.0.0, where Lambda's runtime API answers.
+        IpAddr::V4(v4) if v4.octets()[0] == 0 || v4.is_broadcast() || v4.is_multicast() => Some("it is not one host"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("it is link-local"),
         // Instance metadata at fd00:ec2::254, credentials of pods at fd00:ec2::23, name and time service.
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
@@ -42,15 +43,23 @@ pub fn why_refused(address: IpAddr) -> Option<&'static str> {
     }
 }
 
+/// Whether the address is the caller's own machine's.
+#[must_use]
+pub fn is_own_machine(address: IpAddr) -> bool {
+    innermost(address).is_loopback()
+}
+
 /// The IPv4 address that an IPv6 address stands for, if it stands for one: mapped (`::ffff:169.254.169.254`), compatible
 /// (`::169.254.169.254`), by NAT64 (`64:ff9b::169.254.169.254`, which NAT gateways translate) or 6to4 (`2002:a9fe:a9fe::`).
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html>
 fn innermost(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let embedded = match v6.segments() {
-        // Not :: and ::1.
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] if high != 0 => Some((high, low)),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some((high, low)),
+        // Of the compatible ones only: :: and ::1 are IPv6's own.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some((high, low)),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some((high, low))
+        }
         _ => None,
     };
     embedded.map_or(address, |(high, low)| IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))))

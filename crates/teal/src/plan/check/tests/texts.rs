@@ -139,6 +139,13 @@ fn metadata_is_no_test_address() {
         "http://[64:ff9b::a9fe:a9fe]",
         "http://[2002:a9fe:a9fe::1]",
         "http://[::ffff:169.254.169.254]:80",
+        // Linux connects to itself there.
+        "http://[::ffff:0.0.0.0]:9001",
+        "http://[64:ff9b::]:9001",
+        "http://[::]:9001",
+        "http://0.0.0.0:9001",
+        "http://0.1.2.3",
+        "http://[::ffff:0.0.0.1]",
         "http://100.100.100.200",
         "http://2852039166",
         "http://0xa9fea9fe",
