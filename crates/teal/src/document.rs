@@ -5,7 +5,7 @@
 
 mod reader;
 
-use crate::plan::{Path, Problem};
+use crate::plan::{Path, Problem, Segment};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -56,15 +56,36 @@ pub struct Document {
     pub value: Value,
     /// Fields given twice, in the order of the text.
     pub repeated: Vec<Repeated>,
-    places: HashMap<Path, Entry>,
+    places: Entry,
 }
 
-/// Where an entry stands.
-#[derive(Clone, Copy, Debug)]
+/// Where a value stands, with what is in it. A tree like the document: with a path for each value, long names around many values would
+/// be kept once for each of them, and a document of 256 KiB could take all of a function's memory.
+#[derive(Clone, Debug)]
 struct Entry {
     /// Its key, if it is a field.
     key: Option<Place>,
     value: Place,
+    parts: Parts,
+}
+
+/// What is in a value.
+#[derive(Clone, Debug)]
+enum Parts {
+    /// It is a single value.
+    None,
+    Items(Vec<Entry>),
+    Fields(HashMap<String, Entry>),
+}
+
+impl Entry {
+    fn part(&self, segment: &Segment) -> Option<&Self> {
+        match (&self.parts, segment) {
+            (Parts::Items(items), Segment::Item(index)) => items.get(*index),
+            (Parts::Fields(fields), Segment::Field(name)) => fields.get(name),
+            _ => None,
+        }
+    }
 }
 
 impl Document {
@@ -86,24 +107,69 @@ impl Document {
 
     /// Where the value at the path stands; where there is none, the nearest thing around it.
     pub fn value_place(&self, path: &Path) -> Place {
-        self.nearest(path).map_or(Place::START, |(entry, is_itself)| match entry.key {
+        let (entry, is_itself) = self.nearest(path);
+        match entry.key {
             Some(key) if !is_itself => key,
             _ => entry.value,
-        })
+        }
     }
 
     /// Where the key of the field at the path stands, or else its value; where there is none, the nearest thing around.
     pub fn key_place(&self, path: &Path) -> Place {
-        self.nearest(path).map_or(Place::START, |(entry, _)| entry.key.unwrap_or(entry.value))
+        let (entry, _) = self.nearest(path);
+        entry.key.unwrap_or(entry.value)
     }
 
-    fn nearest(&self, path: &Path) -> Option<(&Entry, bool)> {
-        let mut at = path.clone();
-        loop {
-            if let Some(entry) = self.places.get(&at) {
-                return Some((entry, at == *path));
+    fn nearest(&self, path: &Path) -> (&Entry, bool) {
+        let mut entry = &self.places;
+        for segment in path.segments() {
+            match entry.part(segment) {
+                Some(part) => entry = part,
+                None => return (entry, false),
             }
-            at = at.parent()?;
         }
+        (entry, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes of field names the places hold.
+    fn held(entry: &Entry) -> usize {
+        match &entry.parts {
+            Parts::None => 0,
+            Parts::Items(items) => items.iter().map(held).sum(),
+            Parts::Fields(fields) => fields.iter().map(|(name, entry)| name.len() + held(entry)).sum(),
+        }
+    }
+
+    #[test]
+    fn the_places_of_a_document_take_no_more_names_than_its_text_has() {
+        let name = "n".repeat(200);
+        let depth = 20;
+        let text = format!("{}[{}]{}", format!("{{{name}: ").repeat(depth), "1,".repeat(3_000), "}".repeat(depth));
+        let document = Document::parse(&text).unwrap();
+        let held = held(&document.places);
+        assert!(held <= text.len(), "{held} bytes for a text of {}", text.len());
+        let place = |path: &Path| document.value_place(path).column;
+        let list = (0..depth).fold(Path::root(), |path, _| path.field(&name));
+        assert_eq!(place(&list.item(2_999)), place(&list) + 1 + 2 * 2_999);
+    }
+
+    #[test]
+    fn names_and_repeated_fields_have_their_most() {
+        let flaws = |text: &str| Document::parse(text).unwrap_err();
+        assert!(Document::parse(&format!("{}: 1", "ä".repeat(256))).is_ok());
+        let flaw = flaws(&format!("a: 1\n{}: 1", "ä".repeat(257))).remove(0);
+        assert_eq!((flaw.place.line, flaw.reason.as_str()), (2, "this field's name has 257 characters"));
+        assert!(flaw.remedy.contains("at most 256"), "{}", flaw.remedy);
+
+        let repeated = |times: usize| "a: 1\n".repeat(times + 1);
+        assert_eq!(Document::parse(&repeated(100)).unwrap().repeated.len(), 100);
+        let flaws = flaws(&repeated(200));
+        assert_eq!(flaws.len(), 101, "and the last one says that there are more");
+        assert!(flaws[100].reason.contains("more than 100 fields"), "{}", flaws[100].reason);
     }
 }

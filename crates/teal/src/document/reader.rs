@@ -1,6 +1,6 @@
 //! From YAML events to a document.
 
-use super::{Document, Entry, Flaw, Place, Repeated};
+use super::{Document, Entry, Flaw, Parts, Place, Repeated};
 use crate::plan::{Path, Problem};
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -10,6 +10,12 @@ use std::collections::HashMap;
 
 /// How deep lists and objects may lie in each other. A plan needs seven levels.
 const DEEPEST: usize = 32;
+
+/// How many characters a field's name may have. CloudWatch's longest, of a dimension, has 255.
+const LONGEST_NAME: usize = 256;
+
+/// How many fields given twice are told: each with its whole path.
+const MOST_REPEATED: usize = 100;
 
 /// Reads the one document of a text.
 pub(super) fn read(text: &str) -> Result<Document, Vec<Flaw>> {
@@ -28,23 +34,42 @@ pub(super) fn read(text: &str) -> Result<Document, Vec<Flaw>> {
         }
     }
     match reader.root {
-        Some(value) => Ok(Document { value, repeated: reader.repeated, places: reader.places }),
+        Some(Read { value, entry: places }) => Ok(Document { value, repeated: reader.repeated, places }),
         None => Err(vec![flaw(Place::START, "there is nothing in it", "Write a plan; docs/plan.md shows how")]),
     }
 }
 
+/// A value, and where it and its parts stand.
+struct Read {
+    value: Value,
+    entry: Entry,
+}
+
 /// A list or an object that is still open.
-enum Open {
-    List { path: Path, items: Vec<Value> },
-    Object { path: Path, fields: Map<String, Value>, keys: HashMap<String, Place>, key: Option<Key> },
+struct Open {
+    place: Place,
+    inside: Inside,
+}
+
+enum Inside {
+    List { values: Vec<Value>, entries: Vec<Entry> },
+    Object { values: Map<String, Value>, entries: HashMap<String, Entry>, key: Option<Key> },
+}
+
+impl From<Open> for Read {
+    fn from(Open { place, inside }: Open) -> Self {
+        let (value, parts) = match inside {
+            Inside::List { values, entries } => (Value::Array(values), Parts::Items(entries)),
+            Inside::Object { values, entries, .. } => (Value::Object(values), Parts::Fields(entries)),
+        };
+        Self { value, entry: Entry { key: None, value: place, parts } }
+    }
 }
 
 /// A field's name whose value comes next.
 struct Key {
     name: String,
     place: Place,
-    /// Whether the object has the field already: then the value that comes is left out.
-    is_repeated: bool,
 }
 
 #[derive(Default)]
@@ -52,9 +77,8 @@ struct Reader {
     /// How many characters each line has.
     lines: Vec<usize>,
     open: Vec<Open>,
-    root: Option<Value>,
+    root: Option<Read>,
     documents: usize,
-    places: HashMap<Path, Entry>,
     repeated: Vec<Repeated>,
 }
 
@@ -79,93 +103,94 @@ impl Reader {
                 let plain = text.clone().into_owned();
                 let scalar = Scalar::parse_from_cow_and_metadata(text, style, tag.as_ref())
                     .ok_or_else(|| flaw(place, "its value does not fit its tag", "Leave the tag (!…) out"))?;
-                let place = self.scalar_place(span, style, place);
-                self.register(place);
-                self.value(json(scalar, plain));
+                let value = self.scalar_place(span, style, place);
+                self.put(Read { value: json(scalar, plain), entry: Entry { key: None, value, parts: Parts::None } });
             }
             Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) if anchor != 0 => {
                 return Err(no_anchors(place));
             }
-            Event::SequenceStart(..) => {
-                let path = self.begin(place)?;
-                self.open.push(Open::List { path, items: Vec::new() });
-            }
+            Event::SequenceStart(..) => self.begin(place, Inside::List { values: Vec::new(), entries: Vec::new() })?,
             Event::MappingStart(..) => {
-                let path = self.begin(place)?;
-                self.open.push(Open::Object { path, fields: Map::new(), keys: HashMap::new(), key: None });
+                self.begin(place, Inside::Object { values: Map::new(), entries: HashMap::new(), key: None })?;
             }
-            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List { items, .. }) => self.value(Value::Array(items)),
-                Some(Open::Object { fields, .. }) => self.value(Value::Object(fields)),
-                None => {}
-            },
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(open) = self.open.pop() {
+                    self.put(open.into());
+                }
+            }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
         Ok(())
     }
 
-    /// Begins a list or an object and gives its path.
-    fn begin(&mut self, place: Place) -> Result<Path, Flaw> {
+    /// Begins a list or an object.
+    fn begin(&mut self, place: Place, inside: Inside) -> Result<(), Flaw> {
         if self.wants_key() {
             return Err(flaw(place, "a key must be a text", "Write a field's name"));
         }
         if self.open.len() >= DEEPEST {
             return Err(flaw(place, "lists and objects lie too deep in each other", "Compare it with docs/plan.md"));
         }
-        Ok(self.register(place))
+        self.open.push(Open { place, inside });
+        Ok(())
     }
 
     fn wants_key(&self) -> bool {
-        matches!(self.open.last(), Some(Open::Object { key: None, .. }))
+        matches!(self.open.last(), Some(Open { inside: Inside::Object { key: None, .. }, .. }))
     }
 
     fn key(&mut self, name: String, place: Place) -> Result<(), Flaw> {
         if name == "<<" {
             return Err(flaw(place, "merge keys are not read", "Write the fields out"));
         }
-        if let Some(Open::Object { path, keys, key, .. }) = self.open.last_mut() {
-            let first = keys.get(&name).copied();
-            if let Some(first) = first {
-                let reason = format!("this field is given twice, first in line {}", first.line);
-                self.repeated
-                    .push(Repeated { problem: Problem::new(path.field(&name), reason, "Keep one of them"), place });
-            }
-            let is_repeated = first.is_some();
-            keys.entry(name.clone()).or_insert(place);
-            *key = Some(Key { name, place, is_repeated });
+        let length = name.chars().count();
+        if length > LONGEST_NAME {
+            let reason = format!("this field's name has {length} characters");
+            return Err(flaw(
+                place,
+                reason,
+                format!("Write a name of at most {LONGEST_NAME}; docs/plan.md has them all"),
+            ));
         }
+        let Some(Open { inside: Inside::Object { entries, key, .. }, .. }) = self.open.last_mut() else {
+            return Ok(());
+        };
+        let first = entries.get(&name).and_then(|entry| entry.key);
+        *key = Some(Key { name, place });
+        first.map_or(Ok(()), |first| self.repeat(first, place))
+    }
+
+    /// Notes that the field whose name came last is there already.
+    fn repeat(&mut self, first: Place, place: Place) -> Result<(), Flaw> {
+        if self.repeated.len() >= MOST_REPEATED {
+            let reason = format!("more than {MOST_REPEATED} fields are given twice");
+            return Err(flaw(place, reason, "Keep one of each"));
+        }
+        let path = self.open.iter().fold(Path::root(), |path, open| match &open.inside {
+            Inside::List { values, .. } => path.item(values.len()),
+            Inside::Object { key: Some(key), .. } => path.field(&key.name),
+            Inside::Object { key: None, .. } => path,
+        });
+        let reason = format!("this field is given twice, first in line {}", first.line);
+        self.repeated.push(Repeated { problem: Problem::new(path, reason, "Keep one of them"), place });
         Ok(())
     }
 
-    /// Notes where the value that comes now stands, and gives its path.
-    fn register(&mut self, value: Place) -> Path {
-        let (path, key) = match self.open.last() {
-            None => (Path::root(), None),
-            Some(Open::List { path, items }) => (path.item(items.len()), None),
-            Some(Open::Object { path, key, .. }) => match key {
-                Some(key) => (path.field(&key.name), Some(key.place)),
-                None => (path.clone(), None),
-            },
-        };
-        if !self.is_within_repeated() {
-            self.places.insert(path.clone(), Entry { key, value });
-        }
-        path
-    }
-
-    /// Whether what comes now is left out of the document.
-    fn is_within_repeated(&self) -> bool {
-        self.open.iter().any(|open| matches!(open, Open::Object { key: Some(Key { is_repeated: true, .. }), .. }))
-    }
-
-    fn value(&mut self, value: Value) {
-        match self.open.last_mut() {
-            None => self.root = Some(value),
-            Some(Open::List { items, .. }) => items.push(value),
-            Some(Open::Object { fields, key, .. }) => {
-                if let Some(key) = key.take() {
-                    // The first one stays.
-                    fields.entry(key.name).or_insert(value);
+    /// Puts a value where it belongs: into what is open.
+    fn put(&mut self, Read { value, mut entry }: Read) {
+        match self.open.last_mut().map(|open| &mut open.inside) {
+            None => self.root = Some(Read { value, entry }),
+            Some(Inside::List { values, entries }) => {
+                values.push(value);
+                entries.push(entry);
+            }
+            Some(Inside::Object { values, entries, key }) => {
+                let Some(Key { name, place }) = key.take() else { return };
+                // Of a field given twice the first one stays.
+                if !values.contains_key(&name) {
+                    entry.key = Some(place);
+                    entries.insert(name.clone(), entry);
+                    values.insert(name, value);
                 }
             }
         }
@@ -181,7 +206,11 @@ impl Reader {
     /// Where a scalar stands; an empty one has no place of its own but that of its key.
     fn scalar_place(&self, span: Span, style: ScalarStyle, place: Place) -> Place {
         match self.open.last() {
-            Some(Open::Object { key: Some(key), .. }) if style == ScalarStyle::Plain && span.is_empty() => key.place,
+            Some(Open { inside: Inside::Object { key: Some(key), .. }, .. })
+                if style == ScalarStyle::Plain && span.is_empty() =>
+            {
+                key.place
+            }
             _ => place,
         }
     }
