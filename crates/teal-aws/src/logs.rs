@@ -25,6 +25,10 @@ const PATIENCE: Patience = Patience { most: Duration::from_secs(20), pause: Dura
 /// What the count is called in the query.
 const COUNT: &str = "lines";
 
+/// What the beginnings of a line's message and of what tells its request are called in the query.
+const MESSAGE: &str = "tealMessage";
+const REQUEST: &str = "tealRequest";
+
 /// How long queries are waited for.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
@@ -125,11 +129,25 @@ fn query_string(search: &LogSearch) -> String {
     let commands = &search.commands;
     match &search.gives {
         LogGives::Counts { period } => format!("{commands} | stats count(*) as {COUNT} by bin({period}s)"),
-        LogGives::Lines { most, message, request } => {
-            let request = request.as_ref().map_or_else(String::new, |request| format!(", {request}"));
-            format!("{commands} | fields @timestamp, {message}{request} | sort @timestamp desc | limit {most}")
+        LogGives::Lines { most, longest, message, request } => {
+            let cut = |field: &str, name: &str| format!(", substr({}, 0, {longest}) as {name}", quoted(field));
+            let (request, shown) = match request {
+                Some(request) => (cut(request, REQUEST), format!("{MESSAGE}, {REQUEST}")),
+                None => (String::new(), MESSAGE.to_owned()),
+            };
+            let message = cut(message, MESSAGE);
+            // `display`, since what the plan's own commands name with `fields` would be shown, too: whole lines, perhaps.
+            format!(
+                "{commands} | fields @timestamp{message}{request} | sort @timestamp desc | limit {most} | display @timestamp, {shown}"
+            )
         }
     }
+}
+
+/// A field as a query names it: a hyphen would be a minus.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Guidelines.html>
+fn quoted(field: &str) -> String {
+    if field.contains('-') { format!("`{field}`") } else { field.to_owned() }
 }
 
 fn finding(search: &LogSearch, rows: &Rows) -> PortResult<LogFinding> {
@@ -141,13 +159,13 @@ fn finding(search: &LogSearch, rows: &Rows) -> PortResult<LogFinding> {
             let counts = counts.collect::<PortResult<Vec<(Timestamp, u64)>>>()?;
             LogFinding::Counts(counts.into_iter().filter(|(at, _)| is_meant(at)).collect())
         }
-        LogGives::Lines { message, request, .. } => {
+        LogGives::Lines { .. } => {
             let mut lines = Vec::with_capacity(rows.len());
             for row in rows {
                 let at = time_of(row, "@timestamp")?;
                 // A line without the field has no message that could be new.
-                let Some(text) = field(row, message).filter(|_| is_meant(&at)) else { continue };
-                let request = request.as_ref().and_then(|request| field(row, request)).map(str::to_owned);
+                let Some(text) = field(row, MESSAGE).filter(|text| !text.is_empty() && is_meant(&at)) else { continue };
+                let request = field(row, REQUEST).filter(|request| !request.is_empty()).map(str::to_owned);
                 lines.push(LogLine { at, text: text.to_owned(), request });
             }
             LogFinding::Lines(lines)

@@ -262,8 +262,9 @@ pub struct LogSearch {
 pub enum LogGives {
     /// How many there are in each period of so many seconds.
     Counts { period: u32 },
-    /// The newest ones themselves: so many, each with the field that has the message and the field that tells requests apart.
-    Lines { most: u32, message: String, request: Option<String> },
+    /// The newest ones themselves: so many, each with the field that has the message and the field that tells requests apart, of both so many
+    /// characters.
+    Lines { most: u32, longest: u32, message: String, request: Option<String> },
 }
 
 /// What a search has found.

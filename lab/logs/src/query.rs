@@ -23,11 +23,13 @@ pub(crate) struct Query {
     gives: Gives,
     newest_first: bool,
     limit: usize,
+    /// What is shown of the fields, if not all is.
+    display: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
 enum Gives {
-    Fields(Vec<String>),
+    Fields(Vec<Field>),
     /// How many lines, by so many milliseconds: the count's name, and the bin as it was written.
     Counts {
         name: String,
@@ -36,20 +38,71 @@ enum Gives {
     },
 }
 
+/// A field that a query gives.
+#[derive(Debug)]
+struct Field {
+    /// What it is called in the line.
+    of_line: String,
+    /// What it is called in the result.
+    name: String,
+    /// From which character, and how many of them, if not all are wanted.
+    part: Option<(usize, usize)>,
+}
+
+impl Field {
+    fn whole(name: &str) -> Self {
+        Self { of_line: name.to_owned(), name: name.to_owned(), part: None }
+    }
+
+    /// A name, or `substr(name, from, length)`; with `as` and another name, or without.
+    fn parse(tokens: &mut Tokens) -> Result<Self, String> {
+        let mut field = Self::whole(&tokens.word()?);
+        if field.of_line == "substr" && tokens.take(&Token::Sign("(")) {
+            field.of_line = tokens.word()?;
+            tokens.expect(&Token::Sign(","))?;
+            let from = tokens.number()?;
+            tokens.expect(&Token::Sign(","))?;
+            let length = tokens.number()?;
+            tokens.expect(&Token::Sign(")"))?;
+            field.name = format!("substr({}, {from}, {length})", field.of_line);
+            field.part = Some((from, length));
+        }
+        if tokens.take(&Token::word("as")) {
+            field.name = tokens.word()?;
+        }
+        Ok(field)
+    }
+
+    fn of(&self, line: &Line) -> Option<(String, String)> {
+        let value = line.field(&self.of_line)?;
+        let value = match self.part {
+            Some((from, length)) => value.chars().skip(from).take(length).collect(),
+            None => value,
+        };
+        Some((self.name.clone(), value))
+    }
+}
+
 impl Query {
     /// # Errors
     /// A sentence, if it is none or not one that the lab has.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut tokens = Tokens::of(text)?;
-        let usual = vec!["@timestamp".to_owned(), "@message".to_owned()];
-        let mut query =
-            Self { conditions: Vec::new(), gives: Gives::Fields(usual), newest_first: true, limit: USUAL_LIMIT };
+        let usual = vec![Field::whole("@timestamp"), Field::whole("@message")];
+        let mut query = Self {
+            conditions: Vec::new(),
+            gives: Gives::Fields(usual),
+            newest_first: true,
+            limit: USUAL_LIMIT,
+            display: None,
+        };
         loop {
             match tokens.word()?.as_str() {
                 "fields" => query.gives = Gives::Fields(fields(&mut tokens)?),
                 "filter" => query.conditions.push(Condition::parse(&mut tokens)?),
                 "stats" => query.gives = counts(&mut tokens)?,
                 "sort" => query.newest_first = newest_first(&mut tokens)?,
+                "display" => query.display = Some(fields(&mut tokens)?.into_iter().map(|field| field.name).collect()),
                 "limit" => query.limit = tokens.number()?,
                 other => return Err(format!("the lab does not have the command {other}")),
             }
@@ -71,8 +124,7 @@ impl Query {
         }
         let mut rows: Vec<Row> = match &self.gives {
             Gives::Fields(fields) => {
-                let field = |line: &Line, name: &String| Some((name.clone(), line.field(name)?));
-                lines.iter().map(|line| fields.iter().filter_map(|name| field(line, name)).collect()).collect()
+                lines.iter().map(|line| fields.iter().filter_map(|field| field.of(line)).collect()).collect()
             }
             Gives::Counts { name, bin, period } => {
                 let mut counts: BTreeMap<Millis, u64> = BTreeMap::new();
@@ -85,14 +137,17 @@ impl Query {
             }
         };
         rows.truncate(self.limit);
+        if let Some(shown) = &self.display {
+            rows.iter_mut().for_each(|row| row.retain(|(name, _)| shown.contains(name)));
+        }
         rows
     }
 }
 
-fn fields(tokens: &mut Tokens) -> Result<Vec<String>, String> {
-    let mut fields = vec![tokens.word()?];
+fn fields(tokens: &mut Tokens) -> Result<Vec<Field>, String> {
+    let mut fields = vec![Field::parse(tokens)?];
     while tokens.take(&Token::Sign(",")) {
-        fields.push(tokens.word()?);
+        fields.push(Field::parse(tokens)?);
     }
     Ok(fields)
 }
@@ -166,6 +221,15 @@ mod tests {
     }
 
     #[test]
+    fn a_field_is_given_in_part_and_by_another_name() {
+        assert_eq!(run("fields substr(message, 6, 3) as m, substr(`service`, 0, 9)"), ["b", "", " a", "1 f a"]);
+        let rows =
+            Query::parse("fields @message as text, substr(@message, 1, 2)").unwrap().run([line(5, "äöü")].iter());
+        assert_eq!(rows[0][0], ("text".to_owned(), "äöü".to_owned()));
+        assert_eq!(rows[0][1], ("substr(@message, 1, 2)".to_owned(), "öü".to_owned()));
+    }
+
+    #[test]
     fn lines_are_counted_by_the_minute() {
         let minutes = ["1970-01-01 00:00:00.000 2", "1970-01-01 00:01:00.000 2"];
         assert_eq!(run("fields @message | stats count(*) as lines by bin(60s)"), minutes);
@@ -176,7 +240,17 @@ mod tests {
 
     #[test]
     fn what_the_lab_does_not_have_is_malformed() {
-        for query in ["", "dedup a", "filter", "filter a like", "filter a = 'x", "stats sum(a)", "sort a", "limit x"] {
+        for query in [
+            "",
+            "dedup a",
+            "filter",
+            "filter a like",
+            "filter a = 'x",
+            "fields substr(a, 0)",
+            "stats sum(a)",
+            "sort a",
+            "limit x",
+        ] {
             assert!(Query::parse(query).is_err(), "{query}");
         }
     }

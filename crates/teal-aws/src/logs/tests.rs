@@ -58,10 +58,13 @@ async fn lines_are_counted_by_the_period_once_the_query_is_complete() {
 
 #[tokio::test]
 async fn searches_run_side_by_side_and_give_lines_too() {
-    let lines = LogGives::Lines { most: 10_000, message: "message".to_owned(), request: Some("id".to_owned()) };
-    let rows: [&[(&str, &str)]; 2] = [
-        &[("@timestamp", "2026-11-22 10:00:01.250"), ("message", "no card"), ("id", "r1"), ("@ptr", "x")],
+    let lines =
+        LogGives::Lines { most: 10_000, longest: 500, message: "message".to_owned(), request: Some("x-id".to_owned()) };
+    let told = [("tealMessage", "no card"), ("tealRequest", "r1"), ("@ptr", "x")];
+    let rows: [&[(&str, &str)]; 3] = [
+        &[&[("@timestamp", "2026-11-22 10:00:01.250")], &told[..]].concat(),
         &[("@timestamp", "2026-11-22 10:00:02.000")],
+        &[("@timestamp", "2026-11-22 10:00:03.000"), ("tealMessage", "")],
     ];
     let script = Script::default();
     let script = script.json(&started("q1")).json(&started("q2"));
@@ -72,7 +75,12 @@ async fn searches_run_side_by_side_and_give_lines_too() {
     let empty = LogFinding::Counts(Vec::new());
     assert_eq!(found, [empty.clone(), empty, LogFinding::Lines(vec![line])]);
     let query = script.sent()[1].json()["queryString"].clone();
-    assert_eq!(query, "filter level = \"error\" | fields @timestamp, message, id | sort @timestamp desc | limit 10000");
+    assert_eq!(
+        query,
+        "filter level = \"error\" | fields @timestamp, substr(message, 0, 500) as tealMessage, \
+         substr(`x-id`, 0, 500) as tealRequest | sort @timestamp desc | limit 10000 | display @timestamp, tealMessage, tealRequest",
+        "no more of a line than is used"
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ const MOST_KNOWN: usize = 500;
 const MOST_NEW: usize = 20;
 /// Characters of a message that tell it from others.
 const TELLING: usize = 160;
+/// Characters of a line that are read: more than tell, since a word of any length becomes `#`. Whole lines would fill a function's
+/// memory, as each may have 1 MiB.
+pub(super) const LONGEST_READ: u32 = 500;
 
 /// What is known of the messages of one metric's bad lines: in the release's record, of bounded size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! that lasts a minute would count again with every period in it. A healthy release would be rolled back far more often than `alpha` says.
 
 use super::calibrate::HISTORY;
+use super::messages::LONGEST_READ;
 use super::source::CountKeys;
 use super::{Compared, CountSource, Place};
 use crate::judge::{Interval, JudgeConfig};
@@ -88,6 +89,7 @@ impl Comparison {
             {
                 let gives = || LogGives::Lines {
                     most: MOST_LINES,
+                    longest: LONGEST_READ,
                     message: messages.field.to_string(),
                     request: messages.request_field.as_ref().map(ToString::to_string),
                 };
