@@ -14,6 +14,7 @@
 //! | `turn`          | `restoring`               | until when rollbacks come first at the load balancer's API |
 
 mod item;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -24,6 +25,7 @@ pub use item::RECORD_KEPT_DAYS;
 use crate::Aws;
 use crate::error::port_error;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
@@ -125,16 +127,7 @@ impl Ledger for Aws {
     }
 
     async fn requests(&self, release: &ReleaseId) -> PortResult<Requests> {
-        let mut requests = Requests::default();
-        // People write here: what one of them spoilt keeps nobody else from being heard.
-        for item in self.query_items(&Keyed::requests(release), "").await? {
-            match item::read_request(&item) {
-                Ok(request) => requests.read.push(request),
-                Err(why) => requests.unread.push(why),
-            }
-        }
-        requests.read.sort_by_key(|request| request.at);
-        Ok(requests)
+        self.read_requests(release).await
     }
 
     async fn ask(&self, release: &ReleaseId, request: &Request) -> PortResult<()> {
@@ -268,23 +261,6 @@ impl Aws {
         }
     }
 
-    /// Writes a request in the place of one that cannot be read, unless somebody else has done so.
-    async fn put_over_spoilt(&self, item: Item, spoilt: &Item) -> PortResult<()> {
-        let put = self.dynamodb().put_item().table_name(&self.settings.table).set_item(Some(item));
-        let put = put.expression_attribute_names("#request", "request");
-        let put = match spoilt.get("request") {
-            Some(there) => {
-                put.condition_expression("#request = :there").expression_attribute_values(":there", there.clone())
-            }
-            None => put.condition_expression("attribute_not_exists(#request)"),
-        };
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            Err(error) => Err(port_error(PUT_ITEM, &self.table(), &error)),
-        }
-    }
-
     fn table(&self) -> String {
         format!("table {}", self.settings.table)
     }
@@ -349,21 +325,24 @@ impl Aws {
         Ok(items.iter().filter_map(|item| item::text(item, attribute)).map(str::to_owned).collect())
     }
 
-    async fn query_items(&self, pk: &str, prefix: &str) -> PortResult<Vec<Item>> {
-        let mut query = self
+    fn items_query(&self, pk: &str, prefix: &str) -> QueryFluentBuilder {
+        let query = self
             .dynamodb()
             .query()
             .table_name(&self.settings.table)
             .consistent_read(true)
             .expression_attribute_values(":pk", string(pk));
-        query = if prefix.is_empty() {
+        if prefix.is_empty() {
             query.key_condition_expression("pk = :pk")
         } else {
             query
                 .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
                 .expression_attribute_values(":prefix", string(prefix))
-        };
-        let mut pages = query.into_paginator().send();
+        }
+    }
+
+    async fn query_items(&self, pk: &str, prefix: &str) -> PortResult<Vec<Item>> {
+        let mut pages = self.items_query(pk, prefix).into_paginator().send();
         let mut items = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| port_error(QUERY, &self.table(), &error))?;

@@ -7,7 +7,7 @@ use teal::hook::HookTicket;
 use teal::plan::AlarmName;
 use teal::ports::{PortError, PortResult};
 use teal::release::{RECORD_FORMAT, Release, ReleaseId};
-use teal::request::Request;
+use teal::request::{Ask, Request};
 use teal::story::StoryEntry;
 use teal::time::Timestamp;
 
@@ -17,6 +17,10 @@ pub const RECORD_KEPT_DAYS: i64 = 400;
 
 /// The longest that a release can be asked for something before it ends, in days: an execution's longest life.
 const LONGEST_RELEASE_DAYS: i64 = 365;
+
+/// How many characters are read of who asks, and of why. An ARN of IAM has fewer than 700.
+const LONGEST_BY: usize = 700;
+const LONGEST_NOTE: usize = 2_000;
 
 /// How long an old claim that rollbacks come first is kept: it says nothing any more.
 const CLAIM_KEPT_SECONDS: u64 = 86_400;
@@ -67,6 +71,10 @@ impl Keyed {
 
     pub(super) fn record(id: &ReleaseId) -> Self {
         Self { pk: Self::release(id), sk: "record".to_owned() }
+    }
+
+    pub(super) fn request(id: &ReleaseId, ask: Ask) -> Self {
+        Self { pk: Self::requests(id), sk: ask.key() }
     }
 
     pub(super) fn lock(key: &str) -> Self {
@@ -226,7 +234,7 @@ pub(super) fn story_beside(release: &Release, entry: &StoryEntry) -> PortResult<
 }
 
 pub(super) fn request(id: &ReleaseId, request: &Request) -> PortResult<Item> {
-    let key = Keyed { pk: Keyed::requests(id), sk: request.ask.key() };
+    let key = Keyed::request(id, request.ask);
     let expires_at = days_after(request.at, LONGEST_RELEASE_DAYS + RECORD_KEPT_DAYS);
     Ok(key.with([("request", json(request)?), ("expiresAt", expires_at)]))
 }
@@ -237,9 +245,24 @@ pub(super) fn read_request(item: &Item) -> Result<Request, String> {
     match text(item, "request") {
         None => Err(format!("{what} has no attribute `request` with a text")),
         Some(found) => {
-            teal::json::read(found).map_err(|error| format!("{what} cannot be read by this version of Teal: {error}"))
+            let request: Request = teal::json::read(found)
+                .map_err(|error| format!("{what} cannot be read by this version of Teal: {error}"))?;
+            Ok(Request {
+                by: cut(request.by, LONGEST_BY),
+                note: request.note.map(|note| cut(note, LONGEST_NOTE)),
+                ..request
+            })
         }
     }
+}
+
+/// A text of a person's up to its most characters: it goes into the record and the story, which have no room for a whole item's.
+fn cut(mut text: String, longest: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A hook. The same lifecycle event may be asked about by another call, which is another hook.

@@ -1,3 +1,5 @@
+mod requests;
+
 use crate::testing::{BLUE_GROUP, GREEN_GROUP, LISTENER, Script, Sent, id, release};
 use serde_json::{Value, json};
 use teal::compare::{Compared, CountSource};
@@ -7,7 +9,6 @@ use teal::judge::{Calibration, Counts, Interval, JudgeConfig, MetricState};
 use teal::plan::AlarmName;
 use teal::ports::{Ledger, Opening, PortError};
 use teal::release::{Phase, RECORD_FORMAT, Release};
-use teal::request::{Ask, Request};
 use teal::story::{Fact, StoryEntry};
 use teal::time::Timestamp;
 
@@ -324,17 +325,11 @@ async fn two_transactions_that_meet_are_tried_again_with_the_same_token() {
 
 #[tokio::test]
 async fn queries_read_every_page_consistently() {
-    let request = |ask, at| Request { ask, by: "ann".into(), at, note: None };
-    let late = request(Ask::Abort, at("2026-11-22T11:00:00Z"));
-    let early = request(Ask::Approve { stage: 0 }, at("2026-11-22T10:30:00Z"));
-    let page = |request: &Request| json!({"request": {"S": serde_json::to_string(request).unwrap()}});
-    let key = json!({"pk": {"S": "request#checkout-7"}, "sk": {"S": "abort"}});
+    let key = json!({"pk": {"S": "active"}, "sk": {"S": "checkout-7"}});
     let script = Script::default()
-        .json(&json!({"Items": [page(&late)], "LastEvaluatedKey": key}))
-        .json(&json!({"Items": [page(&early)]}));
-    let requests = script.aws().requests(&id("checkout-7")).await.unwrap();
-    assert_eq!(requests.read, [early, late], "oldest first");
-    assert_eq!(requests.unread, Vec::<String>::new());
+        .json(&json!({"Items": [{"sk": {"S": "checkout-7"}}], "LastEvaluatedKey": key}))
+        .json(&json!({"Items": [{"sk": {"S": "cart-1"}}]}));
+    assert_eq!(script.aws().active().await, Ok(vec![id("checkout-7"), id("cart-1")]));
     let sent = script.sent();
     assert_eq!(sent[1].json()["ExclusiveStartKey"], key);
     assert_eq!(sent[0].json()["ConsistentRead"], true);
@@ -372,70 +367,6 @@ async fn locks_and_watches_tell_accounts_apart() {
         assert!(body.contains(key), "{key}: {body}");
     }
     assert_eq!(sent[1].json()["ExpressionAttributeValues"][":pk"]["S"], "watch-in#222222222222#alarm-0");
-}
-
-#[tokio::test]
-async fn asking_twice_changes_nothing() {
-    let exists = json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no"});
-    let script = Script::default().json(&json!({})).answers(400, exists.to_string());
-    let aws = script.aws();
-    let request =
-        Request { ask: Ask::Reject { stage: 1 }, by: "ann".into(), at: at("2026-11-22T10:00:00Z"), note: None };
-    for _ in 0..2 {
-        assert_eq!(aws.ask(&id("checkout-7"), &request).await, Ok(()));
-    }
-    let item = script.sent()[0].json()["Item"].clone();
-    assert_eq!((&item["pk"]["S"], &item["sk"]["S"]), (&json!("request#checkout-7"), &json!("reject#1")));
-}
-
-#[tokio::test]
-async fn one_spoilt_request_keeps_no_other_from_being_heard() {
-    let abort = Request { ask: Ask::Abort, by: "ann".into(), at: at("2026-11-22T10:00:00Z"), note: None };
-    let item =
-        |sk: &str, request: Value| json!({"pk": {"S": "request#checkout-7"}, "sk": {"S": sk}, "request": request});
-    let text = |text: &str| json!({"S": text});
-    let script = Script::default().json(&json!({"Items": [
-        item("abort", text(&serde_json::to_string(&abort).unwrap())),
-        item("approve#0", text("yes please")),
-        item("giveUp", json!({"N": "1"})),
-        item("pause", text(r#"{"ask": "pause", "by": "ann", "at": "2026-11-22T09:00:00Z"}"#)),
-        {"pk": {"S": "request#checkout-7"}, "sk": {"S": "reject#1"}},
-    ]}));
-    let requests = script.aws().requests(&id("checkout-7")).await.unwrap();
-    assert_eq!(requests.read, [abort]);
-    assert_eq!(requests.unread.len(), 4, "{:?}", requests.unread);
-    for (unread, sk) in requests.unread.iter().zip(["approve#0", "giveUp", "pause", "reject#1"]) {
-        assert!(unread.contains(&format!("{sk:?}")), "{unread}");
-    }
-}
-
-#[tokio::test]
-async fn asking_takes_the_place_of_a_request_that_cannot_be_read() {
-    let abort = Request { ask: Ask::Abort, by: "ann".into(), at: at("2026-11-22T10:00:00Z"), note: None };
-    let exists = |request: Option<Value>| {
-        let mut item = json!({"pk": {"S": "request#checkout-7"}, "sk": {"S": "abort"}});
-        if let Some(request) = request {
-            item["request"] = request;
-        }
-        json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no", "Item": item})
-    };
-    let spoilt = [Some(json!({"S": "yes please"})), Some(json!({"N": "1"})), None];
-    for spoilt in spoilt {
-        let script = Script::default().answers(400, exists(spoilt.clone()).to_string()).json(&json!({}));
-        assert_eq!(script.aws().ask(&id("checkout-7"), &abort).await, Ok(()));
-        let sent = script.sent();
-        assert_eq!(sent.len(), 2, "{spoilt:?}");
-        let put = sent[1].json();
-        assert_eq!(put["Item"], sent[0].json()["Item"]);
-        match spoilt {
-            Some(there) => assert_eq!(put["ExpressionAttributeValues"][":there"], there),
-            None => assert_eq!(put["ConditionExpression"], "attribute_not_exists(#request)"),
-        }
-    }
-    let readable = json!({"S": serde_json::to_string(&abort).unwrap()});
-    let script = Script::default().answers(400, exists(Some(readable)).to_string());
-    assert_eq!(script.aws().ask(&id("checkout-7"), &abort).await, Ok(()), "asked already");
-    assert_eq!(script.sent().len(), 1);
 }
 
 #[tokio::test]
