@@ -1,6 +1,8 @@
 //! One shell for all of Teal's functions: it decodes the event, gives the step its world and its clock, names errors as the
 //! state machine matches them, and writes logs and metrics. What a function decides is in `teal::steps`.
 
+#[cfg(test)]
+mod damaged;
 mod events;
 mod hooks;
 mod logs;

@@ -5,6 +5,9 @@ use serde_json::Value;
 use teal::error::{ErrorName, TealError, TealResult};
 use teal::pipeline::{PipelineCall, PipelineJob, StageFailure};
 
+/// How much of a text that is not what it must be is repeated, in characters.
+const LONGEST_SHOWN: usize = 100;
+
 const STAGE_CHANGE: &str = "CodePipeline Stage Execution State Change";
 
 /// Reads what CodePipeline or EventBridge say.
@@ -28,7 +31,8 @@ fn decode_stage_failure(event: &Value) -> TealResult<StageFailure> {
     let state = text("state")?;
     if state != "FAILED" {
         return Err(refused(format!(
-            "detail.state is {state:?}: no stage has failed. Let the rule that calls this function match FAILED alone, as infra/cloudformation/pipeline.yaml does"
+            "detail.state is {:?}: no stage has failed. Let the rule that calls this function match FAILED alone, as infra/cloudformation/pipeline.yaml does",
+            state.chars().take(LONGEST_SHOWN).collect::<String>()
         )));
     }
     let execution = text("execution-id")?;
@@ -44,7 +48,7 @@ fn decode_stage_failure(event: &Value) -> TealResult<StageFailure> {
 fn decode_pipeline_job(event: &Value) -> TealResult<PipelineJob> {
     let job = &event["CodePipeline.job"];
     let Some(id) = job["id"].as_str() else {
-        let text = "the input is no job of CodePipeline: it has no CodePipeline.job.id. Invoke this function by a Lambda action of a pipeline, or by a rule for its stages that fail";
+        let text = "the input is no job of CodePipeline, as it has no CodePipeline.job.id, and no stage that failed, by its detail-type. Invoke this function by a Lambda action of a pipeline, or by a rule for its stages that fail";
         return Err(TealError::new(ErrorName::Internal, text));
     };
     let data = &job["data"];
