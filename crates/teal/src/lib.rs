@@ -1,6 +1,7 @@
 //! The decisions of Teal: plan, strategy, route, release, verdict. No I/O, no clock: `now` is passed in.
 
 pub mod compare;
+mod credential;
 pub mod deployment;
 pub mod document;
 pub mod drift;

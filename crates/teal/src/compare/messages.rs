@@ -1,5 +1,6 @@
 //! Messages that green writes and blue never wrote.
 
+use crate::credential::masked;
 use crate::plan::{LogField, NewMessageAction, NewMessages};
 use crate::ports::LogLine;
 use crate::time::Timestamp;
@@ -130,12 +131,13 @@ impl Messages {
     }
 }
 
-/// What a message has in common with others of its kind: its first line, with `#` for every word that has a digit and for long
-/// words of hexadecimal letters, and one blank for several.
+/// What a message has in common with others of its kind: its first line, with `#` for every word that has a digit, for long words of
+/// hexadecimal letters and for what follows the name of a credential, and one blank for several.
 fn class(message: &str) -> String {
-    let line = message.trim().lines().next().unwrap_or_default();
+    // It stands in the record and in the story.
+    let line = masked(message.trim().lines().next().unwrap_or_default());
     let mut class = String::new();
-    let mut rest = line;
+    let mut rest = line.as_str();
     while let Some(first) = rest.chars().next() {
         let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
         let end = if is_word(first) {
@@ -200,6 +202,7 @@ mod tests {
         assert_eq!(class(same[0]), "order # of #:#:#.# failed: #.#.#.#:# refused (#, #)");
         assert_eq!(class(&same[0].replace(".250Z", "Z").replace("6f1e-0a", "5")), class(same[1]));
         assert_ne!(class("card refused"), class("card accepted"));
+        assert_eq!(class("no login: password=hunter, token: \"ab cd\""), "no login: password=#, token: #");
         assert_eq!(class(&"é".repeat(500)).chars().count(), TELLING);
         assert_eq!(class(""), "");
     }

@@ -39,8 +39,9 @@ pub(crate) const fn kind<T: Text>() -> TextKind {
 /// Those that belong to no kind of fleet or route.
 const KINDS: [TextKind; 34] = [
     kind::<AlarmName>(),
-    kind::<BaseUrl>(),
-    kind::<CheckPath>(),
+    // Somebody will put a token there, or a password.
+    TextKind { may_be_shown: false, ..kind::<BaseUrl>() },
+    TextKind { may_be_shown: false, ..kind::<CheckPath>() },
     kind::<CloudWatchName>(),
     kind::<CodeDeployName>(),
     kind::<CountStatistic>(),
@@ -49,7 +50,6 @@ const KINDS: [TextKind; 34] = [
     kind::<FunctionName>(),
     kind::<GateName>(),
     kind::<HeaderName>(),
-    // Somebody will put a token there.
     TextKind { may_be_shown: false, ..kind::<HeaderValue>() },
     kind::<Latency>(),
     kind::<ListenerArn>(),

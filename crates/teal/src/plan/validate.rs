@@ -121,6 +121,14 @@ text_newtype! {
     }
 }
 
+impl CheckPath {
+    /// The names of its query's parameters.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
+        let query = self.as_str().split_once('?').map_or("", |(_, query)| query);
+        query.split(['&', ';', '?']).filter_map(|parameter| parameter.split('=').next())
+    }
+}
+
 fn check_path(text: &str) -> Result<(), Invalid> {
     let remedy = "Write a path such as \"/health\", with everything but visible ASCII percent-encoded";
     if !text.starts_with('/') {

@@ -2,33 +2,19 @@
 
 use super::super::{Fields, Findings};
 use super::{check_span, route};
+use crate::credential::carries_credential;
 use crate::plan::limits::{
     ATTEMPT_PAUSE, MAX_BUILD, MAX_CHECK_LATENCY, MAX_FUNCTION_TEST, MIN_BUILD, VALIDATION_BUDGET,
 };
 use crate::plan::problem::{Path, Problem};
-use crate::plan::{Expectation, Method, defaults};
+use crate::plan::{CheckPath, Expectation, Method, defaults};
 use crate::route::GreenReached;
 use crate::units::Latency;
 use std::time::Duration;
 
-/// Words in the name of a header or variable that say that it carries a credential.
-const CREDENTIALS: [&str; 11] = [
-    "auth",
-    "authentication",
-    "authorization",
-    "bearer",
-    "cookie",
-    "jwt",
-    "pass",
-    "secrets",
-    "session",
-    "sessionid",
-    "signature",
-];
-/// Words that say so as the end of a longer one, too: `PGPASSWORD`.
-const ENDINGS: [&str; 8] = ["credential", "credentials", "passphrase", "passwd", "password", "pwd", "secret", "token"];
-/// What a key is to that is one: of a cache or of idempotency a key is none.
-const KEYS: [&str; 5] = ["access", "api", "private", "secret", "signing"];
+/// Why no credential may stand in a plan, and what to do in a check instead.
+const READ_BY: &str = "whoever may read the plan or the release's record could read";
+const WITHOUT_ONE: &str = "Let the path be tested without one, or have a function or a build test green that fetches its own (`validate.lambda`, `validate.codeBuild`)";
 
 pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     let http = Path::of("validate.http");
@@ -70,41 +56,12 @@ pub(super) fn check(fields: &Fields<'_>, findings: &mut Findings) {
     for name in fields.names(&variables).iter().filter(|name| carries_credential(name)) {
         findings.problem(Problem::new(
             variables.field(name),
-            "its name says that it carries a credential, which whoever may read the plan or the release's record could read",
+            format!("its name says that it carries a credential, which {READ_BY}"),
             "Have the project's own environment take it from Secrets Manager or the Parameter Store",
         ));
     }
     check_function(fields, &function, findings);
     check_budget(fields, &http, &function, findings);
-}
-
-/// Whether a name says that what it names is a credential.
-fn carries_credential(name: &str) -> bool {
-    let words = words(name);
-    let is_of_a_key = |before: &str| KEYS.iter().any(|kind| before.ends_with(kind));
-    let is_credential = |word: &String| {
-        CREDENTIALS.contains(&word.as_str())
-            || ENDINGS.iter().any(|ending| word.ends_with(ending))
-            || word.strip_suffix("key").is_some_and(is_of_a_key)
-    };
-    words.iter().any(is_credential) || words.windows(2).any(|pair| pair[1] == "key" && is_of_a_key(&pair[0]))
-}
-
-/// The words of a name such as `X-Api-Key`, `DB_PASSWORD2` or `dbPassword`, in lower case and without numbers.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut after_small = false;
-    for letter in name.chars() {
-        let is_between = matches!(letter, '-' | '_' | '.');
-        if is_between || (after_small && letter.is_ascii_uppercase()) {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut().filter(|_| letter.is_ascii_alphabetic()) {
-            word.push(letter.to_ascii_lowercase());
-        }
-        after_small = letter.is_ascii_lowercase();
-    }
-    words
 }
 
 fn check_function(fields: &Fields<'_>, function: &Path, findings: &mut Findings) {
@@ -132,13 +89,22 @@ fn check_one(fields: &Fields<'_>, path: &Path, findings: &mut Findings) {
         let remedy = format!("Write at most \"{MAX_CHECK_LATENCY}\"");
         findings.problem(Problem::new(within, reason, remedy).showing(latency));
     }
+    let asked = path.field("path");
+    for name in fields.get::<CheckPath>(&asked).iter().flat_map(CheckPath::parameters).filter(|n| carries_credential(n))
+    {
+        findings.problem(Problem::new(
+            asked.clone(),
+            format!("the name of its query parameter {name:?} says that it carries a credential, which {READ_BY}"),
+            WITHOUT_ONE,
+        ));
+    }
     let headers = path.field("headers");
     let names = fields.names(&headers);
     for name in names.iter().filter(|name| carries_credential(name)) {
         findings.problem(Problem::new(
             headers.field(name),
-            "its name says that it carries a credential, which whoever may read the plan or the release's record could read",
-            "Let the path be tested without one, or have a function or a build test green that fetches its own (`validate.lambda`, `validate.codeBuild`)",
+            format!("its name says that it carries a credential, which {READ_BY}"),
+            WITHOUT_ONE,
         ));
     }
     for (index, name) in names.iter().enumerate() {

@@ -94,6 +94,29 @@ fn a_header_that_carries_a_credential_is_refused_and_its_value_not_repeated() {
 }
 
 #[test]
+fn a_query_parameter_that_carries_a_credential_is_refused_and_no_path_or_address_is_repeated() {
+    for path in
+        ["/health?token=s3cret", "/a?deep=1&api_key=s3cret", "/?X-Amz-Signature=s3cret&b", "/?a;accessToken=s3cret"]
+    {
+        let found = problems(&with("/validate/http/0/path", json!(path)));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("validate.http[0].path: the name of its query parameter"), "{found:?}");
+        assert!(found[0].contains("fetches its own") && !found[0].contains("s3cret"), "{found:?}");
+    }
+    for path in ["/health?deep=1&tokens=5", "/token/password", "/?", "/?cacheKey=1&=2"] {
+        assert_eq!(problems(&with("/validate/http/0/path", json!(path))), Vec::<String>::new(), "{path}");
+    }
+    for (pointer, value) in [
+        ("/validate/http/0/path", json!("/health?token=s3cret#")),
+        ("/traffic/test", json!({"url": "http://green?token=s3cret"})),
+        ("/traffic/test", json!({"url": "http://ann:s3cret@green"})),
+    ] {
+        let found = problems(&with(pointer, value));
+        assert!(found.len() == 1 && !found[0].contains("s3cret"), "{found:?}");
+    }
+}
+
+#[test]
 fn a_variable_that_carries_a_credential_is_refused_and_others_and_other_headers_are_not() {
     let build = |variable: &str| json!({"project": "smoke", "environment": {variable: "s3cret"}});
     for name in [
