@@ -273,6 +273,7 @@ impl<'a> Columns<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     const CSV: &str =
         "step,metric,green_total,green_bad,blue_total,blue_bad\n1,errors,300,1,300,2\n2,errors,300,1,\"300\",2\n";
@@ -309,6 +310,50 @@ mod tests {
             let start = at.index(text.len());
             let end = (start + length).min(text.len());
             is_read_or_refused(&format!("{}{other}{}", &text[..start], &text[end..]))?;
+        }
+    }
+
+    #[test]
+    fn a_wrong_cell_is_told_by_its_row_and_column() {
+        let columns = ["step", "metric", "green_total", "green_bad", "blue_total", "blue_bad"];
+        for (row, column) in (0..3).flat_map(|row| [0, 2, 3, 4, 5].map(|column| (row, column))) {
+            for wrong in ["x", "-1", "1.5", "99999999999999999999", "NaN", "0x10"] {
+                let mut cells = vec![["1", "errors", "300", "1", "300", "2"]; 3];
+                cells[row][column] = wrong;
+                let lines: Vec<String> = cells.iter().map(|cells| cells.join(",")).collect();
+                let text = format!("{}\n{}\n", columns.join(","), lines.join("\n"));
+                let told = recording(Path::new("counts"), &text).unwrap_err().to_string();
+                let named = told.contains(&format!("row {}", row + 2)) && told.contains(columns[column]);
+                assert!(named, "row {}, {}, {wrong}: {told}", row + 2, columns[column]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_told_by_its_row_and_name() {
+        let wrong = [json!("x"), json!(-1), json!(1.5), json!(1e30), json!(true), json!([]), json!({"a": 1})];
+        let damages = || [None].into_iter().chain(wrong.iter().cloned().map(Some));
+        for (row, place) in (0..3).flat_map(|row| {
+            ["step", "metric", "green", "blue", "green/total", "green/bad", "blue/total", "blue/bad"]
+                .map(|place| (row, place))
+        }) {
+            for damage in damages() {
+                let one = json!({"step": 1, "metric": "errors", "green": {"total": 300, "bad": 1}, "blue": {"total": 300, "bad": 2}});
+                let mut rows = vec![one; 3];
+                let (parent, name) = place.rsplit_once('/').map_or(("", place), |(parent, name)| (parent, name));
+                let around = if parent.is_empty() { &mut rows[row] } else { &mut rows[row][parent] };
+                match &damage {
+                    Some(value) => around[name] = value.clone(),
+                    None => drop(around.as_object_mut().unwrap().remove(name)),
+                }
+                let is_of_another_metric = place == "metric" && damage.as_ref().is_none_or(Value::is_string);
+                let told = match recording(Path::new("counts"), &json!(rows).to_string()) {
+                    Err(refused) => refused.to_string(),
+                    Ok(_) => panic!("row {}, {place}, {damage:?} was read", row + 1),
+                };
+                let named = told.contains(&format!("row {}", row + 1)) && told.contains(&place.replace('/', "."));
+                assert!(named || is_of_another_metric, "row {}, {place}, {damage:?}: {told}", row + 1);
+            }
         }
     }
 

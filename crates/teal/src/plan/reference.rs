@@ -22,6 +22,9 @@ pub enum PlanRef {
 const LONGEST_PARAMETER: usize = 1011;
 const LONGEST_KEY: usize = 1024;
 
+/// How much of what is wrong is shown, in characters.
+const LONGEST_SHOWN: usize = 120;
+
 const REMEDY: &str = "Write \"ssm:/teal/plans/checkout\" or \"s3://bucket/plans/checkout.yaml\", with \":3\" or \"?versionId=...\" behind it for one version";
 
 impl FromStr for PlanRef {
@@ -115,10 +118,19 @@ impl Beside {
 fn taken<T: FromStr<Err = Invalid>>(fields: &mut Map<String, Value>, name: &str) -> Result<Option<T>, Invalid> {
     let Some(value) = fields.remove(name) else { return Ok(None) };
     let text = value.as_str().unwrap_or_default();
-    let named = text
-        .parse()
-        .map_err(|invalid: Invalid| Invalid::new(format!("{name}: {value} — {}", invalid.reason), invalid.remedy))?;
+    let named = text.parse().map_err(|invalid: Invalid| {
+        Invalid::new(format!("{name}: {} — {}", shown(&value), invalid.reason), invalid.remedy)
+    })?;
     Ok(Some(named))
+}
+
+/// The beginning of a value: an execution's cause has no room for all of a long one.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// A start that names a plan instead of giving one: `{"planRef": ..., "version": ..., "green": {"ecs": {"taskDefinition": ...}}}`.
@@ -152,7 +164,7 @@ impl StoredStart {
     fn read(reference: &Value, fields: &Map<String, Value>) -> Result<Self, Invalid> {
         let text = reference.as_str().ok_or_else(|| Invalid::new("planRef: it is not a text", REMEDY))?;
         let plan_ref = text.parse().map_err(|invalid: Invalid| {
-            Invalid::new(format!("planRef: {text:?} — {}", invalid.reason), invalid.remedy)
+            Invalid::new(format!("planRef: {} — {}", shown(reference), invalid.reason), invalid.remedy)
         })?;
         let mut changes = fields.clone();
         changes.remove(Self::FIELD);
@@ -208,7 +220,10 @@ impl StoredStart {
 fn not_changeable(field: &str) -> Invalid {
     let of_green = changeable_of_green().collect::<Vec<_>>().join(" or ");
     Invalid::new(
-        format!("{field} is given beside planRef, where it cannot be"),
+        format!(
+            "{} is given beside planRef, where it cannot be",
+            field.chars().take(LONGEST_SHOWN).collect::<String>()
+        ),
         format!(
             "Change it in the plan itself. Beside planRef there can be version, green with its {of_green}, where a deployment moves the traffic deployment or appSpec, and in a pipeline pipelineExecutionId"
         ),

@@ -29,7 +29,7 @@ fn routes() {
 }
 
 /// The same plan for a service in another account than Teal.
-fn elsewhere(account: Value) -> Value {
+pub(super) fn elsewhere(account: Value) -> Value {
     let mut plan = full();
     plan["account"] = account;
     plan
@@ -71,7 +71,7 @@ const NETWORK: &str =
     "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/net/shop/50dc6c495c0c9188/f2f7dc8efc522ab2";
 
 /// A plan for a Network Load Balancer.
-fn network() -> Value {
+pub(super) fn network() -> Value {
     let mut plan = full();
     let test = NETWORK.replace("f2f7dc8efc522ab2", "aaaaaaaaaaaaaaaa");
     plan["traffic"] = json!({"nlb": {"listeners": [NETWORK]}, "test": {"listener": test}});
@@ -137,7 +137,7 @@ fn green_of_somebody_else() {
 }
 
 /// A plan that releases a behaviour behind a flag.
-fn flag() -> Value {
+pub(super) fn flag() -> Value {
     let mut plan = full();
     plan["green"] = json!({"external": {}});
     plan["traffic"] = json!({"flag": {
@@ -195,7 +195,7 @@ fn what_a_flag_has_no_use_for_is_refused() {
 }
 
 /// A plan for an alias of a Lambda function.
-fn alias() -> Value {
+pub(super) fn alias() -> Value {
     let mut plan = full();
     plan["green"] = json!({"lambda": {"functionVersion": "42"}});
     plan["traffic"] = json!({"lambda": {"function": "checkout", "alias": "live"}, "weightParameters": "/teal/weights"});
@@ -352,7 +352,7 @@ fn environments_stand_where_their_route_has_them() {
 }
 
 /// A plan whose traffic a deployment of CodeDeploy moves.
-fn shifted(by: &str) -> Value {
+pub(super) fn shifted(by: &str) -> Value {
     let mut plan = full();
     plan["green"] = json!({"external": {}});
     plan["traffic"]["alb"]["targetGroups"] = json!([GROUP_A, GROUP_B]);
