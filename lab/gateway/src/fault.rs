@@ -3,6 +3,7 @@
 use crate::LAB;
 use fastrand::Rng;
 use serde::Deserialize;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// Which calls a fault is for. What is absent matches every call.
@@ -90,10 +91,35 @@ pub struct FaultRule {
     /// With which probability it hits a call, 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
+    /// Whether it is as well if it hits no call at all. Without this whoever injected it takes that for a mistake.
+    #[serde(default)]
+    pub may_miss: bool,
 }
 
 fn always() -> f64 {
     1.0
+}
+
+impl fmt::Display for FaultRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CallPattern { service, operation, caller, about } = &self.calls;
+        let of = |part: &Option<String>| part.clone().unwrap_or_else(|| "any".to_owned());
+        write!(f, "{} on {}:{} by {}", self.kind, of(service), of(operation), of(caller))?;
+        about.as_ref().map_or(Ok(()), |about| write!(f, " about {about:?}"))
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error { code, .. } => write!(f, "error {code}"),
+            Self::Throttle => f.write_str("throttle"),
+            Self::Latency { millis } => write!(f, "latency of {millis} ms"),
+            Self::LostAnswer => f.write_str("lost answer"),
+            Self::Kill(Moment::Before) => f.write_str("kill before"),
+            Self::Kill(Moment::After) => f.write_str("kill after"),
+        }
+    }
 }
 
 /// Names an injected fault.

@@ -145,7 +145,7 @@ impl Lab {
 
 fn fault(operation: &str, kind: FaultKind, times: Option<u32>) -> FaultRule {
     let calls = CallPattern { operation: Some(operation.to_owned()), ..CallPattern::default() };
-    FaultRule { calls, kind, after: 0, times, probability: 1.0 }
+    FaultRule { calls, kind, after: 0, times, probability: 1.0, may_miss: false }
 }
 
 #[tokio::test]

@@ -186,6 +186,7 @@ async fn survive(lab: &Lab, scenario: &Scenario, course: Course, kill: f64, teal
         after: 0,
         times: None,
         probability: kill / 2.0,
+        may_miss: true,
     };
     let faults = [Moment::Before, Moment::After].map(|moment| lab.gateway().inject(fault(moment)));
     let result = lab.run(scenario, &mut Nobody).await;

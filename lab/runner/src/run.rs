@@ -22,7 +22,7 @@ use crate::result::{Check, ScenarioResult};
 use crate::scenario::{Expectation, Scenario};
 use crate::stage::Stage;
 use crate::watch::{Status, Watcher};
-use events::Schedule;
+use events::{Schedule, struck};
 use pipelined::LaterAction;
 use route::read_actions;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ use teal::release::ReleaseId;
 use teal::state::State;
 use teal::units::Invalid;
 use teal_aws::execution_arn;
-use teal_lab_gateway::{CallKey, FaultId};
+use teal_lab_gateway::{CallKey, FaultId, FaultRule};
 use teal_lab_wire::Millis;
 
 /// How often executions and weights are looked at (real time).
@@ -71,7 +71,7 @@ pub(crate) struct Run<'a> {
     calls_before: BTreeMap<CallKey, u64>,
     begun_at: Millis,
     /// Faults to be ended with the run.
-    faults: Vec<FaultId>,
+    faults: Vec<(FaultId, FaultRule)>,
     /// What events of the scenario checked.
     checked: Vec<Check>,
     weights_seen: usize,
@@ -138,6 +138,7 @@ impl<'a> Run<'a> {
         let load = Load::start(stage.load(scenario, lab.clock()), lab.clock().clone());
         let ended = run.until_the_end(&load.tally()).await;
         run.end_faults();
+        run.checked.extend(run.schedule.faults_left().map(|rule| struck(rule, None)));
         ended?;
         lab.clock().sleep(AFTERMATH).await;
         let tally = load.stop().await;

@@ -8,6 +8,7 @@ use crate::scenario::{Action, AnswerCheck, EventSpec, Scenario, fill};
 use serde_json::{Value, json};
 use std::time::Duration;
 use teal::request::Ask;
+use teal_lab_gateway::FaultRule;
 
 /// How often sweep runs until it tells of what is waited for: it looks at some routes only at a time.
 const SWEEPS: usize = 30;
@@ -47,10 +48,25 @@ impl Schedule {
         due.into_iter().map(|(event, _): (EventSpec, _)| event.action).collect()
     }
 
+    /// The faults that never came into force: what they waited for did not happen.
+    pub(super) fn faults_left(&self) -> impl Iterator<Item = &FaultRule> {
+        self.waiting.iter().filter_map(|(event, _)| match &event.action {
+            Action::InjectFault(rule) => Some(rule),
+            _ => None,
+        })
+    }
+
     /// Whether something is still to happen at a known time.
     pub(super) fn has_more(&self) -> bool {
         self.waiting.iter().any(|(_, due)| due.is_some())
     }
+}
+
+/// Whether a fault hit a call, where it must; `None` is one that never came into force.
+pub(super) fn struck(rule: &FaultRule, hits: Option<u32>) -> Check {
+    let expected = if rule.may_miss { "any number" } else { "1 or more" };
+    let found = hits.map_or_else(|| "none: it never came into force".to_owned(), |hits| hits.to_string());
+    Check::new(format!("calls hit by the fault: {rule}"), expected, found, rule.may_miss || hits > Some(0))
 }
 
 impl Run<'_> {
@@ -80,7 +96,7 @@ impl Run<'_> {
             Action::InjectFault(fault) => {
                 let mut fault = fault.clone();
                 fault.calls.about.get_or_insert_with(|| self.scenario.name.clone());
-                self.faults.push(self.lab.gateway().inject(fault));
+                self.faults.push((self.lab.gateway().inject(fault.clone()), fault));
                 "a fault is in force from now on".into()
             }
             Action::EndFaults => {
@@ -209,9 +225,15 @@ impl Run<'_> {
         Ok(format!("a person asks: {}", ask.key()))
     }
 
-    /// Ends every fault of this run; says how many calls they hit.
+    /// Ends every fault of this run; says how many calls they hit. One that hit none has shown nothing.
     pub(super) fn end_faults(&mut self) -> u32 {
-        self.faults.drain(..).map(|fault| self.lab.gateway().end_fault(fault)).sum()
+        let mut all = 0;
+        for (id, rule) in std::mem::take(&mut self.faults) {
+            let hits = self.lab.gateway().end_fault(id);
+            all += hits;
+            self.checked.push(struck(&rule, Some(hits)));
+        }
+        all
     }
 
     /// Kills the first running task of a service's task definition.
@@ -257,5 +279,41 @@ expect: {outcome: promoted}
         assert!(schedule.due(104.0).is_empty());
         assert!(matches!(schedule.due(105.0)[..], [Action::Abort]));
         assert!(schedule.due(1000.0).is_empty());
+    }
+
+    #[test]
+    fn a_fault_that_hits_nothing_is_told_by_what_it_was_for() {
+        let rule = |may_miss: &str| -> FaultRule {
+            let text = format!(
+                r#"{{"match": {{"caller": "on-alarm", "operation": "ModifyListener", "about": "shop"}}, "kind": "throttle"{may_miss}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let must = rule("");
+        let missed = struck(&must, Some(0));
+        assert_eq!(missed.what, r#"calls hit by the fault: throttle on any:ModifyListener by on-alarm about "shop""#);
+        assert_eq!((missed.expected.as_str(), missed.found.as_str(), missed.passed), ("1 or more", "0", false));
+        assert!(struck(&must, Some(1)).passed);
+        assert!(!struck(&must, None).passed);
+        assert!(struck(&rule(r#", "mayMiss": true"#), Some(0)).passed);
+    }
+
+    #[test]
+    fn a_fault_whose_event_never_comes_is_left() {
+        let yaml = "
+name: small
+description: d
+load: {rate: 1}
+services: {blue: {version: '1'}}
+release: {plan: {}}
+events:
+  - {at: 10s, do: {injectFault: {match: {caller: promote}, kind: throttle}}}
+  - {entering: RollBack, do: {injectFault: {match: {caller: roll-back}, kind: throttle}}}
+expect: {outcome: promoted}
+";
+        let mut schedule = Schedule::of(&Scenario::parse(yaml).unwrap());
+        schedule.due(10.0);
+        let left: Vec<_> = schedule.faults_left().map(ToString::to_string).collect();
+        assert_eq!(left, ["throttle on any:any by roll-back"]);
     }
 }
