@@ -1,6 +1,7 @@
 //! Many releases at once on one account, under Elastic Load Balancing's token buckets: some get an alarm in the middle.
 
 mod calls;
+mod order;
 mod town;
 
 use crate::lab::Lab;
@@ -291,13 +292,7 @@ fn assess(
             window.others, window.restoring
         ));
     }
-    // One whose own look saw the alarm first goes back by its own state machine.
-    let in_turn = |by: &str, house: &House| by == "on-alarm" && house.course == Course::SharedAlarm;
-    let shares = restored.iter().filter(|(_, by, house)| in_turn(by, house)).map(|(.., house)| house.weight);
-    let shares: Vec<u16> = shares.collect();
-    if !shares.is_sorted_by(|a, b| a >= b) {
-        broken.push(format!("of one alarm's releases those with less traffic on green came first: {shares:?}"));
-    }
+    broken.extend(order::wrong(&order::shared(lab, town, raised_at)));
     let wrongly = tally.with_samples(|samples| samples.iter().filter(|sample| sample.is_wrongly_served()).count());
     if wrongly > 0 {
         broken.push(format!("the load balancer itself failed {wrongly} requests"));

@@ -32,7 +32,7 @@ pub(super) struct House {
     pub(super) course: Course,
     /// What green gets first, in percent.
     pub(super) weight: u16,
-    rule: String,
+    pub(super) rule: String,
     green: String,
     blue: String,
     alarm: String,
