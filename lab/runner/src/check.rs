@@ -51,6 +51,10 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
             None => Check::new(what, bounds, "it restored nothing", false),
         });
     }
+    for (function, bounds) in &expected.weight_changes {
+        let found = result.weights.iter().filter(|change| change.by == *function).count();
+        checks.push(within(&format!("changes of weights by {function}"), bounds, found as f64));
+    }
     if expected.within_budget {
         let over = &result.over_budget;
         let found = if over.is_empty() { "none".to_owned() } else { over.join("; ") };
@@ -162,6 +166,9 @@ pub(crate) fn check_release(expected: &Expectation, release: &ReleaseResult) -> 
     for state in &expected.never {
         let passed = !visited.contains(&state.to_string().as_str());
         checks.push(Check::new(of("never enters"), state, if passed { "never" } else { "entered" }, passed));
+    }
+    if let Some(bounds) = &expected.setbacks {
+        checks.push(within(&of("decisions to roll back"), bounds, release.setbacks as f64));
     }
     if let Some(bounds) = &expected.seconds {
         checks.push(within(&of("seconds"), bounds, release.seconds));

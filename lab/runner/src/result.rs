@@ -92,6 +92,8 @@ pub struct ReleaseResult {
     pub reasons: Vec<String>,
     /// The release's own story, line by line.
     pub story: Vec<String>,
+    /// How often the story tells that rolling back was decided.
+    pub setbacks: u64,
     pub started_at: f64,
     pub seconds: f64,
     pub states: Vec<StateVisit>,

@@ -110,6 +110,7 @@ impl Run<'_> {
             reasons: reasons(&story, cause.as_deref()),
             cause,
             story: story.iter().map(|entry| self.story_line(entry)).collect(),
+            setbacks: story.iter().filter(|entry| matches!(entry.fact, Fact::RollBackDecided { .. })).count() as u64,
             started_at: observer.started_at,
             seconds: ended_at - observer.started_at,
             states: observer.visits.clone(),

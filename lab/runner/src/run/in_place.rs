@@ -82,6 +82,7 @@ impl Run<'_> {
             cause: found.message.clone(),
             reasons: found.message.into_iter().collect(),
             story,
+            setbacks: 0,
             started_at: at("createTime"),
             seconds: at("completeTime") - at("createTime"),
             states: Vec::new(),

@@ -67,6 +67,12 @@ pub struct Expectation {
     /// listener, itself or by a role.
     #[serde(default)]
     pub within_budget: bool,
+    /// How often rolling back was decided of the release.
+    #[serde(default)]
+    pub setbacks: Option<Bounds>,
+    /// How often a function changed the weights of the route's listeners and rules, by its name.
+    #[serde(default)]
+    pub weight_changes: BTreeMap<String, Bounds>,
     /// Lab seconds from the start of the execution to its end.
     #[serde(default)]
     pub seconds: Option<Bounds>,
