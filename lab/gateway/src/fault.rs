@@ -57,19 +57,24 @@ pub enum FaultKind {
     },
     /// The call has no effect and is answered as over the rate limit.
     Throttle,
-    /// The call takes so much longer, in real milliseconds.
-    Latency { millis: u64 },
+    /// The call takes so much longer, in real milliseconds: on its way there, or its answer on its way back.
+    Latency {
+        millis: u64,
+        #[serde(default)]
+        when: Moment,
+    },
     /// The call has its effect, but the connection is closed before the answer.
     LostAnswer,
     /// The process that calls is killed with SIGKILL. Whoever uses the account's root key is spared: the lab itself.
     Kill(Moment),
 }
 
-/// When a calling process is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// When a fault comes: when a calling process is killed, or a call is late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Moment {
     /// Before the call has an effect.
+    #[default]
     Before,
     /// When it has had its effect, before the answer.
     After,
@@ -114,7 +119,8 @@ impl fmt::Display for FaultKind {
         match self {
             Self::Error { code, .. } => write!(f, "error {code}"),
             Self::Throttle => f.write_str("throttle"),
-            Self::Latency { millis } => write!(f, "latency of {millis} ms"),
+            Self::Latency { millis, when: Moment::Before } => write!(f, "latency of {millis} ms"),
+            Self::Latency { millis, when: Moment::After } => write!(f, "latency of {millis} ms after the effect"),
             Self::LostAnswer => f.write_str("lost answer"),
             Self::Kill(Moment::Before) => f.write_str("kill before"),
             Self::Kill(Moment::After) => f.write_str("kill after"),

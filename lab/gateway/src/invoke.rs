@@ -1,7 +1,7 @@
 //! Functions that services of AWS invoke.
 
 use crate::call_log::{CallKey, CallRecord};
-use crate::fault::{FaultKind, Subject};
+use crate::fault::{FaultKind, Moment, Subject};
 use crate::identity::ROOT_ACCESS_KEY;
 use crate::{Core, Gateway};
 use http::{HeaderMap, HeaderValue, Method, Uri};
@@ -95,9 +95,14 @@ impl Core {
         };
         let answer = match self.faults.strike(&subject) {
             None => self.invoke_at(request).await,
-            Some(FaultKind::Latency { millis }) => {
+            Some(FaultKind::Latency { millis, when: Moment::Before }) => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
                 self.invoke_at(request).await
+            }
+            Some(FaultKind::Latency { millis, when: Moment::After }) => {
+                let answer = self.invoke_at(request).await;
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                answer
             }
             Some(FaultKind::Error { code, message, .. }) => Err(format!("{code}: {message}")),
             Some(FaultKind::Throttle) => Err("TooManyRequestsException: Rate Exceeded.".to_owned()),

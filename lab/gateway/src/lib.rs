@@ -228,7 +228,7 @@ impl EventSender {
                 Subject { service: &service, operation: &operation, caller: &caller, path: "/", body: body.as_bytes() };
             let lost = match core.faults.strike(&call) {
                 None => false,
-                Some(FaultKind::Latency { millis }) => {
+                Some(FaultKind::Latency { millis, .. }) => {
                     tokio::time::sleep(Duration::from_millis(millis)).await;
                     false
                 }
@@ -284,8 +284,12 @@ impl Core {
                 None => answer,
             })
         };
-        if fault == Some(FaultKind::Kill(Moment::After)) {
-            kill();
+        match fault {
+            Some(FaultKind::Kill(Moment::After)) => kill(),
+            Some(FaultKind::Latency { millis, when: Moment::After }) => {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+            }
+            _ => {}
         }
         let answer = answer.filter(|_| !matches!(fault, Some(FaultKind::LostAnswer | FaultKind::Kill(_))));
         let mut resources: Vec<String> =
@@ -342,8 +346,10 @@ impl Core {
                 return refusal::answer(call, &fault);
             }
             Some(FaultKind::Throttle) => return refusal::answer(call, &refusal::throttled(call)),
-            Some(FaultKind::Latency { millis }) => tokio::time::sleep(Duration::from_millis(*millis)).await,
-            Some(FaultKind::LostAnswer | FaultKind::Kill(_)) | None => {}
+            Some(FaultKind::Latency { millis, when: Moment::Before }) => {
+                tokio::time::sleep(Duration::from_millis(*millis)).await;
+            }
+            Some(FaultKind::Latency { .. } | FaultKind::LostAnswer | FaultKind::Kill(_)) | None => {}
         }
         if let Err(message) = self.ledger.check(caller, call, self.clock.now_millis()) {
             return refusal::answer(call, &refusal::access_denied(call, message));

@@ -258,7 +258,7 @@ async fn a_role_that_only_the_gateway_knows_is_held_to_its_policy_and_goes_on_as
 }
 
 #[tokio::test]
-async fn faults_refuse_throttle_delay_and_lose() {
+async fn faults_refuse_throttle_and_lose() {
     let lab = lab().await;
     let error = FaultKind::Error { status: 500, code: "InternalFailure".to_owned(), message: "drill".to_owned() };
     let id = lab.gateway.inject(fault("ModifyListener", error, Some(1)));
@@ -272,17 +272,39 @@ async fn faults_refuse_throttle_delay_and_lose() {
     lab.gateway.end_fault(id);
     assert!(lab.served.lock().unwrap().is_empty());
 
-    let id = lab.gateway.inject(fault("ModifyListener", FaultKind::Latency { millis: 50 }, Some(1)));
-    let started = Instant::now();
-    assert_eq!(lab.modify_listener(ROOT_ACCESS_KEY).await.unwrap().0, StatusCode::OK);
-    assert!(started.elapsed() >= Duration::from_millis(50));
-    lab.gateway.end_fault(id);
-
     let _ = lab.gateway.inject(fault("ModifyListener", FaultKind::LostAnswer, Some(1)));
     let before = lab.served.lock().unwrap().len();
     assert_eq!(lab.modify_listener(ROOT_ACCESS_KEY).await, Err(()));
     assert_eq!(lab.served.lock().unwrap().len(), before + 1, "the effect has happened");
     assert_eq!(lab.gateway.calls().last().map(|call| call.status), Some(0));
+}
+
+#[tokio::test]
+async fn a_call_is_late_before_its_effect_or_its_answer_after_it() {
+    let lab = lab().await;
+    // Neither is seen to have an effect, or not, by chance: the client has long gone when the time is over.
+    let patience = Duration::from_millis(300);
+    for (when, seen) in [("", 0), (r#", "when": "after""#, 1)] {
+        let text = format!(
+            r#"{{"match": {{"operation": "ModifyListener"}}, "kind": {{"latency": {{"millis": 2000{when}}}}}, "times": 1}}"#
+        );
+        let id = lab.gateway.inject(serde_json::from_str(&text).unwrap());
+        lab.served.lock().unwrap().clear();
+        let started = Instant::now();
+        assert!(tokio::time::timeout(patience, lab.modify_listener(ROOT_ACCESS_KEY)).await.is_err(), "{when}");
+        assert_eq!(lab.served.lock().unwrap().len(), seen, "{when}");
+        while lab.gateway.calls().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(started.elapsed() >= Duration::from_secs(2));
+        assert_eq!(
+            lab.served.lock().unwrap().len(),
+            1,
+            "a call that has arrived has its effect without its client, too"
+        );
+        assert_eq!(lab.gateway.end_fault(id), 1);
+        lab.gateway.clear_records();
+    }
 }
 
 #[tokio::test]

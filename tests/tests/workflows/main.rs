@@ -121,7 +121,7 @@ scenarios! {
     capacity_of_both_colours: "unhealthy-blue", "scale-in", "green-lost";
     a_person_is_needed: "listener-deleted", "restore-denied", "blue-detached", "blue-gone";
     calls_that_are_refused_for_their_rate: "throttled-everywhere", "throttled-all-back";
-    calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "failed-health", "throttled-on-alarm";
+    calls_that_go_wrong: "throttled-elb", "flaky-aws", "failed-restoring", "failed-health", "throttled-on-alarm", "late-answers";
     functions_that_are_killed: "killed-shifting", "killed-restoring";
     judge_slower: "judge-slower";
     judge_accept: "judge-accept";
