@@ -92,7 +92,8 @@ pub(crate) fn check_scenario(expected: &Expectation, result: &ScenarioResult, ro
     }
     let told = &result.indiscretions;
     let found = if told.is_empty() { "none".to_owned() } else { told.join("; ") };
-    let what = "lines of functions that are no JSON or name no release, and secrets in them, in records, stories and histories";
+    let what =
+        "lines of functions that are no JSON or name no release, and secrets in them, in the table and in histories";
     checks.push(Check::new(what, "none", found, told.is_empty()));
     let violations = &result.policy_violations;
     let found = if violations.is_empty() { "none".to_owned() } else { violations.join("; ") };

@@ -48,6 +48,8 @@ pub struct ScenarioResult {
     pub alarms_on_teal: Vec<String>,
     /// What Teal's functions should not have logged, or the table should not keep: a sentence each.
     pub indiscretions: Vec<String>,
+    /// What these were sought in, and for.
+    pub searched: Searched,
     /// When the first alarm or the verdict that led to rolling back came.
     pub first_trouble_at: Option<f64>,
     /// From then until every listener and rule was wholly on blue.
@@ -75,6 +77,16 @@ pub struct ScenarioResult {
     /// Lab seconds in a real second.
     pub scale: f64,
     pub real_seconds: f64,
+}
+
+/// Where secrets were looked for, and whose.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Searched {
+    /// Whose secrets were known: `AWS_SECRET_ACCESS_KEY of accept`.
+    pub secrets: Vec<String>,
+    /// Items of the table about this scenario, by what their partition keys begin with.
+    pub items: BTreeMap<String, usize>,
 }
 
 /// What became of one release.

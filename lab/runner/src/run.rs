@@ -7,6 +7,7 @@ mod deployed;
 mod events;
 mod flags;
 mod in_place;
+mod kept;
 mod own;
 mod pipelined;
 mod route;
@@ -23,6 +24,7 @@ use crate::scenario::{Expectation, Scenario};
 use crate::stage::Stage;
 use crate::watch::{Status, Watcher};
 use events::{Schedule, struck};
+use kept::Kept;
 use pipelined::LaterAction;
 use route::read_actions;
 use serde_json::{Value, json};
@@ -74,6 +76,8 @@ pub(crate) struct Run<'a> {
     faults: Vec<(FaultId, FaultRule)>,
     /// What events of the scenario checked.
     checked: Vec<Check>,
+    /// What the table was seen to keep.
+    kept: Kept,
     weights_seen: usize,
     story_seen: Vec<usize>,
     watcher: &'a mut dyn Watcher,
@@ -126,6 +130,7 @@ impl<'a> Run<'a> {
             begun_at: lab.clock().now_millis(),
             faults: Vec::new(),
             checked: Vec::new(),
+            kept: Kept::default(),
             weights_seen: 0,
             story_seen: Vec::new(),
             watcher,
@@ -149,6 +154,7 @@ impl<'a> Run<'a> {
                 found => found?,
             };
         }
+        run.read_table().await?;
         let mut result = run.collect(&tally, begun.elapsed()).await?;
         if let Some(expected) = scenario.expect.drifted {
             result.drifted = run.drifted_parts(expected).await?;
@@ -295,7 +301,14 @@ impl<'a> Run<'a> {
             let line = self.stage.readable(&format!("{prefix}execution {} {why}", end.status));
             self.watcher.event(end.at, "event", &line);
         }
-        if has_news { self.show_story().await } else { Ok(()) }
+        if !has_news {
+            return Ok(());
+        }
+        // Where secrets were planted, what is kept on the way is looked through as well.
+        if !self.scenario.secrets.is_empty() {
+            self.read_table().await?;
+        }
+        self.show_story().await
     }
 
     /// Whether every release has ended, also those whose execution was stopped and which Teal ends behind it, and the deployment where one

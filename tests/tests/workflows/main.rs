@@ -150,6 +150,15 @@ fn nothing_secret_is_told_and_no_alarm_of_teal_goes_off_in_a_whole_run() {
     let heard: BTreeSet<String> = lines.iter().filter_map(|line| function_of(line)).collect();
     let called: BTreeSet<String> = names.into_iter().filter(|name| result.calls.contains_key(name)).collect();
     assert!(called.len() >= 9 && called.is_subset(&heard), "of {called:?} only {heard:?} are in the log");
+    // And only where it was known what to look for, and in what.
+    let sought: BTreeSet<&str> =
+        result.searched.secrets.iter().filter_map(|whose| whose.split(" of ").nth(1)).collect();
+    let unknown: Vec<_> = called.iter().filter(|name| !sought.contains(name.as_str())).collect();
+    assert!(unknown.is_empty(), "no credential of {unknown:?} was looked for, only {:?}", result.searched.secrets);
+    let kept = &result.searched.items;
+    let missing: Vec<_> =
+        ["release", "lock", "watch", "routes"].into_iter().filter(|kind| !kept.contains_key(*kind)).collect();
+    assert!(missing.is_empty(), "the table had no {missing:?} of the run, only {kept:?}");
     let metrics = lines.iter().filter(|line| line.contains("\"_aws\"")).count();
     assert!(metrics > 0, "no metrics in {} lines", lines.len());
 }

@@ -76,6 +76,7 @@ impl Run<'_> {
             drifted: Vec::new(),
             alarms_on_teal: Vec::new(),
             indiscretions: self.indiscretions().await?,
+            searched: self.searched(),
             first_trouble_at,
             seconds_to_blue,
             green_after_blue,

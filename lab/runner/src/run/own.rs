@@ -3,6 +3,7 @@
 use super::Run;
 use crate::LabError;
 use crate::function_processes::FunctionProcesses;
+use crate::result::Searched;
 use crate::stage::SECRET;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -75,6 +76,9 @@ impl Run<'_> {
                 history => histories.push(history?),
             }
         }
+        for (kind, item) in self.kept.items() {
+            look(&format!("an item {kind} of the table"), item);
+        }
         for history in &histories {
             found.extend(told_by_history(&secrets, history));
         }
@@ -84,6 +88,12 @@ impl Run<'_> {
         found.sort();
         found.dedup();
         Ok(found)
+    }
+
+    /// Where was looked for whose secrets.
+    pub(super) fn searched(&self) -> Searched {
+        let whose = self.secrets().into_iter().map(|(whose, _)| whose);
+        Searched { secrets: whose.collect::<BTreeSet<_>>().into_iter().collect(), items: self.kept.counts() }
     }
 
     /// Whose secret, and the secret.
