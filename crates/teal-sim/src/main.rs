@@ -47,8 +47,8 @@ impl Options {
                 "--pairs" => options.pairs = true,
                 "--mutation" => {
                     let name = value()?;
-                    let found = Mutation::ALL.into_iter().find(|mutation| format!("{mutation:?}") == name);
-                    options.mutation = Some(found.ok_or(format!("{name} is none of {:?}", Mutation::ALL))?);
+                    let found = Mutation::ALL.iter().find(|mutation| format!("{mutation:?}") == name);
+                    options.mutation = Some(*found.ok_or(format!("{name} is none of {:?}", Mutation::ALL))?);
                 }
                 other => return Err(format!("{other} is not known")),
             }
@@ -67,7 +67,7 @@ impl Options {
 
     fn run_mutations(&self) -> ExitCode {
         let mut survivors = 0;
-        for mutation in Mutation::ALL {
+        for mutation in Mutation::ALL.iter().copied() {
             let seeds = self.from..self.from.saturating_add(self.seeds);
             match seeds.map(|seed| simulate(seed, Some(mutation))).find(|report| !report.breaches.is_empty()) {
                 Some(report) => println!("{mutation:?}: caught by seed {}, {}", report.seed, report.breaches[0]),

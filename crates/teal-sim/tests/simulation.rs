@@ -47,8 +47,11 @@ fn every_mutation_is_caught() {
         (0..MUTANT_SEEDS).map(|seed| simulate(seed, Some(mutation))).find(|report| !report.breaches.is_empty())
     };
     thread::scope(|scope| {
-        let workers: Vec<_> =
-            Mutation::ALL.into_iter().map(|mutation| (mutation, scope.spawn(move || caught_by(mutation)))).collect();
+        let workers: Vec<_> = Mutation::ALL
+            .iter()
+            .copied()
+            .map(|mutation| (mutation, scope.spawn(move || caught_by(mutation))))
+            .collect();
         for (mutation, worker) in workers {
             let report = worker.join().unwrap_or(None);
             let report =
@@ -62,7 +65,8 @@ fn every_mutation_is_caught() {
 #[test]
 fn every_promise_is_broken_by_a_mutation() {
     let broken_by = |promise: Promise| {
-        let meant: Vec<Mutation> = Mutation::ALL.into_iter().filter(|mutation| mutation.breaks() == promise).collect();
+        let meant: Vec<Mutation> =
+            Mutation::ALL.iter().copied().filter(|mutation| mutation.breaks() == promise).collect();
         let breaks =
             |seed, mutation| simulate(seed, Some(mutation)).breaches.iter().any(|breach| breach.promise == promise);
         // Some of them do it in every tenth schedule, others in hardly any.
