@@ -129,4 +129,6 @@ mutations! {
     BuildNotAwaited: GreenReadyFirst,
     /// Rolling back believes that flags are off.
     FlagsLeftOn: FlagsFollow,
+    /// on-alarm records that a release goes back, and gives nothing back.
+    AlarmOnlyRecorded: AlarmActs,
 }

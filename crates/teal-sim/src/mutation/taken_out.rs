@@ -60,6 +60,10 @@ impl Link<'_> {
         if self.is(Mutation::OldAlarmsTakenForNew) && self.who.function == Function::OnAlarm {
             record.started_at = Timestamp::UNIX_EPOCH;
         }
+        if self.is(Mutation::AlarmOnlyRecorded) && self.who.function == Function::OnAlarm {
+            // There is nothing to give back.
+            (record.route, record.test_route, record.flags) = (Vec::new(), None, Vec::new());
+        }
         if self.is(Mutation::DeadlineForgotten) {
             record.deadline_at = after(record.started_at, 10_000_000);
         }
@@ -93,6 +97,10 @@ impl Link<'_> {
         }
         if self.is(Mutation::OldAlarmsTakenForNew) {
             record.started_at = stored.started_at;
+        }
+        if self.is(Mutation::AlarmOnlyRecorded) && self.who.function == Function::OnAlarm {
+            let Release { route, test_route, flags, .. } = stored.clone();
+            record = Release { route, test_route, flags, restored_at: stored.restored_at, ..record };
         }
         if self.is(Mutation::EventsForgotten) {
             record.outbox.clear();

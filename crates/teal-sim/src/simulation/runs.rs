@@ -199,7 +199,8 @@ impl<'w> Simulation<'w> {
                     format!("{} ends: {next}", run.who.invocation)
                 });
                 if let (Input::Alarm(alarm), Some(raised_at)) = (run.invoke.input.as_ref(), run.invoke.raised_at) {
-                    self.world.watch.borrow_mut().alarm_handled(&self.world.state(), &alarm.name, raised_at);
+                    let mut watch = self.world.watch.borrow_mut();
+                    watch.alarm_handled(&self.world.state(), &alarm.name, raised_at, &run.who);
                 }
                 if let Input::Hook(HookAsked::CodeDeploy { deployment, execution }) = run.invoke.input.as_ref() {
                     self.world.watch.borrow_mut().hook_heard(

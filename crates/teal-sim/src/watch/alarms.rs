@@ -1,14 +1,19 @@
 //! Alarms: who must go back to blue for one, and for which one nobody may.
 
-use super::records::SKEW_MILLIS;
+use super::capacity::Standing;
+use super::records::{SKEW_MILLIS, is_impossible};
 use super::{AlarmsSeen, Seen, Watch};
+use crate::deed::short;
+use crate::function::Function;
 use crate::link::{Who, later};
+use crate::ports::READ_LAG;
 use crate::promise::Promise;
 use crate::state::State;
 use std::collections::{BTreeMap, BTreeSet};
 use teal::error::ErrorName;
 use teal::plan::AlarmName;
 use teal::release::{Phase, Release, ReleaseId};
+use teal::route::weight_in;
 use teal::time::Timestamp;
 
 /// How long before a release an alarm went off for certain, in milliseconds: clocks may differ by ten seconds.
@@ -29,6 +34,8 @@ pub(super) struct AlarmsKnown {
     dealt_with: BTreeMap<String, Timestamp>,
     /// Runs that deal with another account's alarm.
     of_others: BTreeSet<String>,
+    /// The releases that each run of on-alarm has set back, or has announced to give back.
+    taken_on: BTreeSet<(String, ReleaseId)>,
 }
 
 impl Watch {
@@ -114,8 +121,53 @@ impl Watch {
         release.plan.judge.alarms.is_empty() || seen.alarms.is_some_and(|alarms| alarms.all_ok || passes_over(alarms))
     }
 
+    /// A run of on-alarm writes a record: what it sets back it is to give back itself, in the same run.
+    pub(super) fn note_taken_on(&mut self, old: &Release, new: &Release, who: &Who) {
+        let announces = new.intents.iter().any(|intent| intent.invocation == who.invocation);
+        let decides = old.setback.is_none() && new.setback.is_some();
+        if who.function == Function::OnAlarm && new.phase == Phase::RollBack && (announces || decides) {
+            self.alarms.taken_on.insert((who.invocation.clone(), new.id.clone()));
+        }
+    }
+
+    /// on-alarm is done: what it has set back is on blue, unless it could not know better, or was not to.
+    fn check_given_back(&mut self, state: &State, who: &Who) {
+        let taken_on = |release: &&Release| {
+            release.phase == Phase::RollBack
+                && self.alarms.taken_on.contains(&(who.invocation.clone(), release.id.clone()))
+        };
+        let releases: Vec<Release> = state.records.values().filter(taken_on).cloned().collect();
+        for release in releases {
+            let was_impossible =
+                self.impossible_until.get(&release.id).is_some_and(|until| *until + READ_LAG >= who.started);
+            // A deployment that moves the traffic takes it back by itself, once it was stopped.
+            let is_stopped = release.plan.traffic.shifted_by.is_some() && Self::is_stopped(state, &release);
+            let blue_served = self.stood(release.colours.blue.as_str(), who.started) == Some(Standing::Healthy);
+            if was_impossible || is_impossible(state, &release) || is_stopped || !blue_served {
+                continue;
+            }
+            for part in &release.route {
+                let key = part.part.key();
+                let has_weight =
+                    |actions: &Vec<_>| weight_in(actions, &release.colours.green).is_some_and(|weight| weight > 0);
+                let on_green = state.parts.get(key).is_some_and(has_weight);
+                let read_at = self.last_read(who, key);
+                if on_green && !Self::changed_by_others(state, key, read_at) && !self.others_wrote(who, key, read_at) {
+                    let what = format!(
+                        "{} is done, and {} still gives green of {} weight",
+                        who.invocation,
+                        short(key),
+                        release.id
+                    );
+                    self.breach(Promise::AlarmActs, what);
+                }
+            }
+        }
+    }
+
     /// on-alarm is done with an alarm that went off at `raised_at`.
-    pub(crate) fn alarm_handled(&mut self, state: &State, alarm: &AlarmName, raised_at: Timestamp) {
+    pub(crate) fn alarm_handled(&mut self, state: &State, alarm: &AlarmName, raised_at: Timestamp, who: &Who) {
+        self.check_given_back(state, who);
         let names = |release: &&Release| release.plan.judge.alarms.contains(alarm);
         for release in state.records.values().filter(names) {
             let known_before =

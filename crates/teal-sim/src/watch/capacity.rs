@@ -48,7 +48,7 @@ impl Watch {
     }
 
     /// How a group has stood from `since` until now, where that has not changed.
-    fn stood(&self, group: &str, since: Timestamp) -> Option<Standing> {
+    pub(super) fn stood(&self, group: &str, since: Timestamp) -> Option<Standing> {
         self.standing.get(group).filter(|(_, at)| *at <= since).map(|(standing, _)| *standing)
     }
 

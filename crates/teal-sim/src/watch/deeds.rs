@@ -237,6 +237,12 @@ impl Watch {
         written.map(|written| (written.at, written.found))
     }
 
+    /// Whether another run wrote to a listener since this one read it, or so shortly before that its read might not have told.
+    pub(super) fn others_wrote(&self, who: &Who, part: &str, read_at: Timestamp) -> bool {
+        let others = self.written.iter().filter(|written| written.invocation != who.invocation && written.part == part);
+        others.into_iter().any(|written| written.at + READ_LAG >= read_at)
+    }
+
     /// Whether what is there was set by somebody else, after Teal's last write.
     pub(super) fn is_foreign(&self, state: &State, part: &str) -> bool {
         state.outside.get(part).is_some_and(|at| self.teal_wrote.get(part).is_none_or(|wrote| at >= wrote))

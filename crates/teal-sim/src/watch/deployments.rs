@@ -9,6 +9,7 @@ use crate::promise::Promise;
 use crate::state::State;
 use std::fmt::Display;
 use teal::hook::{HookAnswer, HookEvent, HookVerdict, release_of, verdict};
+use teal::ports::DeploymentState;
 use teal::release::{Intent, Phase, Release};
 use teal::route::{Action, pair_share};
 use teal::time::Timestamp;
@@ -89,6 +90,12 @@ impl Watch {
             return named.is_some_and(|named| state.ends.contains_key(&named));
         }
         about.all(|release| release.phase == Phase::Refused)
+    }
+
+    /// Whether the deployment of a release moves no traffic to green any more.
+    pub(super) fn is_stopped(state: &State, release: &Release) -> bool {
+        let goes_on = |found: &Deployment| found.reading().state == DeploymentState::UnderWay;
+        !deployment_of(state, release).is_some_and(goes_on)
     }
 
     /// A release was rolled back: nothing of its deployment goes on, nor is yet to go back.

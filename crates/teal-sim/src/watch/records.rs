@@ -37,6 +37,7 @@ impl Watch {
         }
         self.check_alarms(old, new, seen);
         self.check_event(old, new, who);
+        self.note_taken_on(old, new, who);
         self.check_kept(old, new, who);
         self.check_locks(state, new);
         self.check_share(state, old, new, who);
