@@ -61,6 +61,8 @@ pub enum Happening {
     Drifted,
     /// Somebody takes all of blue's tasks.
     BlueTaken,
+    /// Traffic is low, and automatic scaling takes tasks of blue: as many as it may.
+    ScaledIn,
     /// Somebody sets other weights, perhaps those from before the release.
     WeightsChanged,
     /// Somebody adds a third target group.
@@ -93,7 +95,7 @@ pub enum Happening {
 
 impl Happening {
     /// Everything that can happen, with how often it is drawn.
-    const WEIGHTED: [(Happening, u32); 30] = [
+    const WEIGHTED: [(Happening, u32); 31] = [
         (Happening::RunTwice, 6),
         (Happening::InvocationLost, 6),
         (Happening::AlarmRaised, 10),
@@ -115,6 +117,7 @@ impl Happening {
         (Happening::StackUpdate, 3),
         (Happening::Drifted, 2),
         (Happening::BlueTaken, 3),
+        (Happening::ScaledIn, 3),
         (Happening::WeightsChanged, 4),
         (Happening::GroupAdded, 3),
         (Happening::RuleAdded, 3),

@@ -103,6 +103,8 @@ mutations! {
     OthersAlarmsTakenForOwn: OnlyItsAlarms,
     /// Automatic scaling goes on taking tasks from blue.
     BlueNotHeld: BlueKeepsCapacity,
+    /// That blue is scaled automatically is not noticed: the record says nothing of holding it.
+    HoldNotSet: BlueKeepsCapacity,
     /// Green keeps its tasks after a rollback.
     GreenNotTakenIn: NothingLeftBehind,
     /// When a release is to be over is not read.

@@ -222,6 +222,14 @@ impl State {
         Some(())
     }
 
+    /// Automatic scaling takes as many tasks of a service as it may. The tasks that are left, where it took some.
+    pub(crate) fn scale_in(&mut self, name: &str, now: Timestamp) -> Option<u32> {
+        let least = self.scaling.get(name).filter(|rule| !rule.scale_in_suspended)?.min_capacity;
+        let found = self.services.get(name).filter(|found| found.desired > least)?.clone();
+        self.order(name, &found.group, &found.task_definition, least, now);
+        Some(least)
+    }
+
     /// Replaces the action list of a listener. `None` where there is no such listener.
     pub(crate) fn write_part(&mut self, arn: &str, actions: Vec<Action>, now: Timestamp) -> Option<()> {
         let found = self.parts.get_mut(arn)?;

@@ -212,6 +212,9 @@ impl Link<'_> {
     }
 
     pub(crate) fn mutated_scaling(&self, service: &str, found: Option<Scaling>) -> Option<Scaling> {
+        if self.is(Mutation::HoldNotSet) {
+            return None;
+        }
         let before = self.remembered.borrow().scaling.get(service).copied();
         if self.is(Mutation::ScalingReadBeforeLock) { before.or(found) } else { found }
     }

@@ -117,6 +117,7 @@ impl Simulation<'_> {
                 // That there is no such service changes nothing.
                 let _ = self.world.state().take_in(&blue, now);
             }
+            Happening::ScaledIn => self.scale_blue_in(),
             Happening::ClockJump => {
                 let most = [60_000, 1_800_000, 10_800_000][self.rng.usize(0..3)];
                 let jump = self.rng.i64(1_000..most);
@@ -152,6 +153,16 @@ impl Simulation<'_> {
             | Happening::BlueRemoved => self.change_listener(happening),
         }
         self.world.observe();
+    }
+
+    fn scale_blue_in(&mut self) {
+        let (blue, _) = self.services();
+        let now = self.now();
+        let least = self.world.state().scale_in(&blue, now);
+        if let Some(least) = least {
+            self.world.log(|| format!("automatic scaling leaves {least} tasks to {blue}"));
+            self.world.watch.borrow_mut().scaled_in(&self.world.state(), &blue, now);
+        }
     }
 
     fn raise_alarm(&mut self) {

@@ -96,6 +96,8 @@ impl Setting {
         };
         let aims_at_end =
             Planned::aimed(seed).is_some_and(|(place, _)| place == Place::Waits(State::WaitForRetirement));
+        let aims_at_scaling =
+            matches!(Planned::aimed(seed), Some((_, Disturbance::World(Happening::ScaledIn)))) && mover == Mover::Teal;
         let waits_last = rng.u8(0..4) == 0 || aims_at_end;
         let aims_at_build =
             Planned::aimed(seed).is_some_and(|(place, _)| place == Place::Waits(State::WaitForValidation));
@@ -104,7 +106,8 @@ impl Setting {
         // Nobody keeps a flag in step with a deployment, and in another account it needs a strategy of its own.
         let flagged = rng.u8(0..6) == 0 && mover == Mover::Teal && !in_account;
         let flag_steps = flagged && rng.bool();
-        let drawn = Self { build_seconds, flagged, flag_steps, ..drawn };
+        let scaled = drawn.scaled || aims_at_scaling;
+        let drawn = Self { build_seconds, flagged, flag_steps, scaled, ..drawn };
         match mover {
             Mover::Teal => Self { in_account, ..drawn },
             Mover::Begun | Mover::Somebody => {

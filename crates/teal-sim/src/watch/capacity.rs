@@ -7,9 +7,9 @@ use crate::link::{Who, later};
 use crate::promise::Promise;
 use crate::state::{GROUP_A, GROUP_B, State};
 use teal::ports::TargetHealth;
-use teal::release::Release;
+use teal::release::{Phase, Release};
 use teal::request::Ask;
-use teal::route::{Action, PartRef, weight_in};
+use teal::route::{Action, PartRef, RoutePart, weight_in};
 use teal::time::Timestamp;
 
 /// How long a rollback waits for blue before it calls for a person, in milliseconds.
@@ -55,6 +55,42 @@ impl Watch {
     /// Whether a group had no healthy target from `since` until now.
     pub(super) fn was_down(&self, group: &str, since: Timestamp) -> bool {
         self.stood(group, since).is_some_and(|standing| standing != Standing::Healthy)
+    }
+
+    /// Green is about to get weight: automatic scaling takes no tasks of blue then. By what it may do in the world: the record may not know that
+    /// there is any.
+    pub(super) fn before_weight_beside_blue(&mut self, state: &State, release: &Release) {
+        let blue = release.green.blue.name();
+        let Some(rule) = state.scaling.get(blue) else { return };
+        let tasks = state.services.get(blue).map_or(0, |service| service.desired);
+        let is_held = rule.scale_in_suspended && rule.min_capacity >= release.green.desired.min(rule.max_capacity);
+        if !is_held || release.green.hold.is_some_and(|hold| *rule != hold.held) {
+            let what = format!("{} gives green weight while {rule:?} may take from blue's {tasks} tasks", release.id);
+            self.breach(Promise::BlueKeepsCapacity, what);
+        }
+    }
+
+    /// Automatic scaling has taken tasks of a service: not of blue while green has some of its traffic.
+    pub(crate) fn scaled_in(&mut self, state: &State, service: &str, now: Timestamp) {
+        let is_blue = |release: &&Release| {
+            release.green.blue.name() == service && !release.phase.is_terminal() && release.phase != Phase::RetireBlue
+        };
+        let beside = |release: &Release| {
+            let weighs = |part: &RoutePart| {
+                let found = state.parts.get(part.part.key()).and_then(|found| weight_in(found, &release.colours.green));
+                // What somebody else gave is nobody's promise.
+                found.is_some_and(|weight| weight > 0) && !self.is_foreign(state, part.part.key())
+            };
+            release.route.iter().any(weighs)
+        };
+        let missed =
+            state.records.values().filter(is_blue).find(|release| beside(release)).map(|release| release.id.clone());
+        if let Some(id) = missed {
+            let what = format!(
+                "automatic scaling takes tasks of {service} at {now}, beside which {id} has given green weight"
+            );
+            self.breach(Promise::BlueKeepsCapacity, what);
+        }
     }
 
     /// A run was not told how a group stands: it then goes back to blue.

@@ -137,11 +137,7 @@ impl Watch {
             let what = format!("{} gives green weight while it runs {runs:?}", release.id);
             self.breach(Promise::GreenReadyFirst, what);
         }
-        let rule = state.scaling.get(release.green.blue.name());
-        if release.green.hold.is_some_and(|hold| rule != Some(&hold.held)) {
-            let what = format!("{} gives green weight while {rule:?} takes tasks from blue", release.id);
-            self.breach(Promise::BlueKeepsCapacity, what);
-        }
+        self.before_weight_beside_blue(state, release);
         if !self.validated.contains(&release.id) {
             self.breach(Promise::GreenReadyFirst, format!("{} gives green weight before it was validated", release.id));
         }
