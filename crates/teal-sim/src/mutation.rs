@@ -127,6 +127,8 @@ mutations! {
     SecondPartOverlooked: RouteWhole,
     /// Where a deployment moves the traffic, green is said to have what its stage is to have.
     SharesPresumed: WeightOnRecord,
+    /// PrepareGreen takes green for ready as soon as it is ordered.
+    GreenTakenForReady: GreenReadyFirst,
     /// A build that runs is taken for one that has succeeded.
     BuildNotAwaited: GreenReadyFirst,
     /// Rolling back believes that flags are off.

@@ -132,6 +132,8 @@ pub struct State {
     pub parameters_denied: bool,
     /// How long tasks take to start or to stop, in seconds.
     pub task_seconds: u64,
+    /// How much longer the last of a service's targets takes to be healthy, in seconds.
+    pub last_check_seconds: u64,
     /// What each listener had before its last change, and when that was: for reads that lag.
     pub(crate) past: BTreeMap<String, (Vec<Action>, Timestamp)>,
     /// When somebody other than Teal last changed a listener.
@@ -257,6 +259,8 @@ impl State {
                     (true, false) => TargetHealth::Healthy,
                 };
                 let ready = service.ready(now);
+                let is_checked = now >= after(service.ready_at, self.last_check_seconds);
+                let ready = if is_checked || service.desired < 2 { ready } else { ready.min(service.desired - 1) };
                 (0..service.desired).map(move |task| Target {
                     id: format!("{name}-{task}"),
                     port: Some(8080),

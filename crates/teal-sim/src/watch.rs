@@ -139,6 +139,8 @@ pub(crate) struct Watch {
     validated: BTreeSet<ReleaseId>,
     /// The flags that each run has asked something.
     flags_asked: BTreeSet<(String, String)>,
+    /// Releases that have given green weight.
+    weighted: BTreeSet<ReleaseId>,
     /// The highest share that a release's stages allow so far, in permille.
     reached: BTreeMap<ReleaseId, u16>,
     alarms: AlarmsKnown,

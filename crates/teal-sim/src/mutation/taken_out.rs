@@ -5,9 +5,10 @@ use crate::function::Function;
 use crate::link::{Link, later};
 use crate::state::State;
 use std::collections::BTreeMap;
+use teal::fleet::GreenOrder;
 use teal::hook::HookTicket;
 use teal::ports::{
-    BuildState, DeploymentReading, DeploymentState, PortError, PortResult, Scaling, Target, TargetHealth,
+    BuildState, DeploymentReading, DeploymentState, PortError, PortResult, Progress, Scaling, Target, TargetHealth,
 };
 use teal::release::{Act, Intent, Phase, Release, ReleaseId};
 use teal::request::{Ask, Request};
@@ -178,6 +179,18 @@ impl Link<'_> {
         }
     }
 
+    /// How far green has come, as a mutated function is told.
+    pub(crate) fn mutated_progress(&self, found: Progress, order: &GreenOrder) -> Progress {
+        if !self.takes_green_for_ready() {
+            return found;
+        }
+        Progress { desired: order.desired, running: order.desired, current: true, ..found }
+    }
+
+    fn takes_green_for_ready(&self) -> bool {
+        self.is(Mutation::GreenTakenForReady) && self.who.function == Function::PrepareGreen
+    }
+
     pub(crate) fn mutated_build(&self, found: BuildState) -> BuildState {
         if self.is(Mutation::BuildNotAwaited) && found == BuildState::Running { BuildState::Succeeded } else { found }
     }
@@ -282,12 +295,19 @@ impl Link<'_> {
 
     pub(crate) fn mutated_targets(&self, group: &Destination, found: Vec<Target>) -> Vec<Target> {
         if self.is(Mutation::BlueHealthNotRead) && self.restores() && self.is_blue(group) {
-            let target = Target { id: "t-0".to_owned(), port: Some(8080), health: TargetHealth::Healthy, reason: None };
-            return vec![target];
+            return vec![healthy_target(0)];
+        }
+        if self.takes_green_for_ready() {
+            // More than anybody orders.
+            return (0..100).map(healthy_target).collect();
         }
         if !self.is(Mutation::HealthNotReadBack) {
             return found;
         }
         self.remembered.borrow_mut().targets.entry(group.to_string()).or_insert(found).clone()
     }
+}
+
+fn healthy_target(number: u32) -> Target {
+    Target { id: format!("t-{number}"), port: Some(8080), health: TargetHealth::Healthy, reason: None }
 }

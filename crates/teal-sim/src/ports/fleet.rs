@@ -89,13 +89,14 @@ impl Fleet for Link<'_> {
             let (state, now) = (self.world.state(), self.world.now());
             let nothing = Progress { desired: 0, running: 0, current: false, failed: None, events: Vec::new() };
             let found = state.services.get(order.green.name());
-            Ok(found.filter(|found| found.task_definition == order.runs).map_or(nothing, |found| Progress {
+            let found = found.filter(|found| found.task_definition == order.runs).map_or(nothing, |found| Progress {
                 desired: found.desired,
                 running: found.running_of(&order.runs, now),
                 current: found.is_current(now),
                 failed: None,
                 events: Vec::new(),
-            }))
+            });
+            Ok(self.mutated_progress(found, order))
         })
         .await
     }

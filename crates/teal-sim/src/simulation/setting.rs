@@ -59,6 +59,8 @@ pub(crate) struct Setting {
     pub(crate) alarming: bool,
     /// How long tasks take to start, in seconds.
     task_seconds: u64,
+    /// How much longer the last target of a service takes to be healthy, in seconds.
+    last_check_seconds: u64,
     pub(crate) mover: Mover,
     /// The service is in another account.
     pub(crate) in_account: bool,
@@ -106,8 +108,9 @@ impl Setting {
         // Nobody keeps a flag in step with a deployment, and in another account it needs a strategy of its own.
         let flagged = rng.u8(0..6) == 0 && mover == Mover::Teal && !in_account;
         let flag_steps = flagged && rng.bool();
+        let last_check_seconds = if rng.bool() { rng.u64(1..90) } else { 0 };
         let scaled = drawn.scaled || aims_at_scaling;
-        let drawn = Self { build_seconds, flagged, flag_steps, scaled, ..drawn };
+        let drawn = Self { build_seconds, flagged, flag_steps, scaled, last_check_seconds, ..drawn };
         match mover {
             Mover::Teal => Self { in_account, ..drawn },
             Mover::Begun | Mover::Somebody => {
@@ -141,6 +144,7 @@ impl Setting {
             scaled: rng.bool(),
             alarming: rng.u8(0..6) == 0,
             task_seconds: rng.u64(0..60),
+            last_check_seconds: 0,
             mover: Mover::Teal,
             in_account: false,
             build_seconds: None,
@@ -154,7 +158,7 @@ impl Setting {
     pub(crate) fn furnish(self, world: &World) {
         let mut state = world.state();
         state.parts.extend(self.parts().map(|(part, actions)| (part.to_owned(), actions)));
-        state.task_seconds = self.task_seconds;
+        (state.task_seconds, state.last_check_seconds) = (self.task_seconds, self.last_check_seconds);
         state.build_seconds = self.build_seconds.unwrap_or_default();
         for flag in self.flags() {
             let turned_off = forward(&[(&format!("{flag}#off"), 1000), (&format!("{flag}#on"), 0)]);

@@ -57,6 +57,21 @@ impl Watch {
         self.stood(group, since).is_some_and(|standing| standing != Standing::Healthy)
     }
 
+    /// Green is about to get its first weight: it has all the targets that were ordered. One without any healthy target is noticed as such.
+    pub(super) fn check_size_of_green(&mut self, state: &State, release: &Release, now: Timestamp) {
+        if !release.green.green.facts().is_sized_by_teal {
+            return;
+        }
+        let targets = state.targets(&release.colours.green, now);
+        let healthy = targets.iter().filter(|target| target.health == TargetHealth::Healthy).count();
+        let ordered = release.green.desired as usize;
+        if healthy > 0 && healthy < ordered {
+            let what =
+                format!("{} gives green its first weight with {healthy} of {ordered} healthy targets", release.id);
+            self.breach(Promise::GreenReadyFirst, what);
+        }
+    }
+
     /// Green is about to get weight: automatic scaling takes no tasks of blue then. By what it may do in the world: the record may not know that
     /// there is any.
     pub(super) fn before_weight_beside_blue(&mut self, state: &State, release: &Release) {

@@ -98,7 +98,7 @@ impl Watch {
             let what = format!("{} gives green weight on {} behind a new rule", who.invocation, short(part.key()));
             self.breach(Promise::NotBlindly, what);
         }
-        self.before_weight(state, release, actions, who);
+        self.before_weight(state, release, actions, who, now);
     }
 
     /// Whether somebody had added a rule before a part of a route when a run began, of which the release knew nothing.
@@ -118,7 +118,7 @@ impl Watch {
     }
 
     /// Green is about to get weight.
-    fn before_weight(&mut self, state: &State, release: &Release, actions: &[Action], who: &Who) {
+    fn before_weight(&mut self, state: &State, release: &Release, actions: &[Action], who: &Who, now: Timestamp) {
         let Some(share) = green_share(actions, &release.colours) else { return };
         let reached = self.reached.get(&release.id).copied().unwrap_or_default();
         if share.permille() > reached {
@@ -136,6 +136,9 @@ impl Watch {
         if release.green.green.facts().is_sized_by_teal && runs != Some(release.green.runs.as_str()) {
             let what = format!("{} gives green weight while it runs {runs:?}", release.id);
             self.breach(Promise::GreenReadyFirst, what);
+        }
+        if self.weighted.insert(release.id.clone()) {
+            self.check_size_of_green(state, release, now);
         }
         self.before_weight_beside_blue(state, release);
         if !self.validated.contains(&release.id) {
