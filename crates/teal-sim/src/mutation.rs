@@ -107,6 +107,14 @@ mutations! {
     HoldNotSet: BlueKeepsCapacity,
     /// Green keeps its tasks after a rollback.
     GreenNotTakenIn: NothingLeftBehind,
+    /// A bake is taken for over at its first look.
+    BakeSkipped: WeightOfStage,
+    /// Blue is taken in as soon as the last bake was passed.
+    BlueNotKept: BlueKeepsCapacity,
+    /// The time of a gate begins anew with each look.
+    GateNeverExpires: DeadlineKept,
+    /// That somebody says no at a gate is not read.
+    RejectUnheard: AbortHeard,
     /// When a release is to be over is not read.
     DeadlineForgotten: DeadlineKept,
     /// The record does not keep what the bus was not told yet.

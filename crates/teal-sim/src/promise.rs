@@ -24,7 +24,7 @@ promises! {
     OnlyTwoWeights,
     /// 2: production requests reach green only when it runs the release's version, is healthy and was validated.
     GreenReadyFirst,
-    /// 3: green has no more weight than the stage that was reached.
+    /// 3: green has no more weight than the stage that was reached, and a stage is reached when the one before it has baked.
     WeightOfStage,
     /// 3: weight goes to groups with healthy targets only, and their health is read again after the weights are set.
     HealthyWhenWeighted,
@@ -72,9 +72,9 @@ promises! {
     NotBlindly,
     /// What others do to a route between releases is told, and what releases do is not.
     DriftTold,
-    /// 9: who asks a release to end is heard at the next look.
+    /// 9: who asks a release to end, or says no at a gate, is heard at the next look.
     AbortHeard,
-    /// 9: after its deadline a release goes on to nothing but its end.
+    /// 9: after its deadline a release goes on to nothing but its end, and after a gate's time nothing waits there.
     DeadlineKept,
     /// 9: whatever happens to the execution, the release ends.
     AlwaysEnds,

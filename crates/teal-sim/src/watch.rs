@@ -3,6 +3,7 @@
 
 mod alarms;
 mod capacity;
+mod clocks;
 mod deeds;
 mod deployments;
 mod drift;
@@ -22,6 +23,7 @@ use crate::promise::{Breach, Promise};
 use crate::state::{ALARM, State};
 use alarms::AlarmsKnown;
 use capacity::Standing;
+use clocks::Clocks;
 use std::collections::{BTreeMap, BTreeSet};
 use teal::plan::AlarmName;
 use teal::ports::{AlarmReading, AlarmState, Scaling};
@@ -144,6 +146,7 @@ pub(crate) struct Watch {
     /// The highest share that a release's stages allow so far, in permille.
     reached: BTreeMap<ReleaseId, u16>,
     alarms: AlarmsKnown,
+    clocks: Clocks,
     /// Until when restoring a release was impossible, where somebody has just made it possible again.
     impossible_until: BTreeMap<ReleaseId, Timestamp>,
     /// What automatic scaling might do with the service that served when the world began. Nobody but Teal changes it.
@@ -156,6 +159,8 @@ pub(crate) struct Watch {
     began_at: BTreeMap<ReleaseId, Timestamp>,
     superseding: BTreeSet<ReleaseId>,
     abort_asked_at: BTreeMap<ReleaseId, Timestamp>,
+    /// When somebody said no at the gate before a stage.
+    rejected_at: BTreeMap<(ReleaseId, usize), Timestamp>,
     /// When a run asked for a service to be taken in.
     taking_in_since: BTreeMap<(String, String), Timestamp>,
     /// Releases as they were when they were set back, and when that was.

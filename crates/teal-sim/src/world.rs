@@ -166,8 +166,10 @@ impl World {
         let by = "arn:aws:iam::123456789012:user/ada".to_owned();
         let request = Request { ask, by, at: self.now(), note: None };
         self.state().ask(release, &request);
-        if ask == Ask::Abort {
-            self.watch.borrow_mut().asked_to_abort(release, self.now());
+        match ask {
+            Ask::Abort => self.watch.borrow_mut().asked_to_abort(release, self.now()),
+            Ask::Reject { stage } => self.watch.borrow_mut().rejected(release, stage, self.now()),
+            Ask::Approve { .. } | Ask::GiveUp | Ask::LeaveOnGreen => {}
         }
     }
 

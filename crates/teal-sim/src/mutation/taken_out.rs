@@ -14,6 +14,7 @@ use teal::release::{Act, Intent, Phase, Release, ReleaseId};
 use teal::request::{Ask, Request};
 use teal::route::{Action, Destination, PartRef, RuleAhead};
 use teal::time::{Timestamp, after};
+use teal::units::Span;
 
 /// How old an entry is before the index shows it, in seconds.
 const INDEX_LAG_SECONDS: u64 = 20;
@@ -68,6 +69,9 @@ impl Link<'_> {
         if self.is(Mutation::DeadlineForgotten) {
             record.deadline_at = after(record.started_at, 10_000_000);
         }
+        if self.who.function == Function::EvaluateHealth {
+            self.mutate_clocks(&mut record);
+        }
         if self.is(Mutation::HookAnsweredEarly) && self.who.function == Function::OnLifecycleHook {
             record.phase = Phase::ShiftTraffic { stage: 0 };
         }
@@ -76,6 +80,19 @@ impl Link<'_> {
             record.intents.push(Intent { invocation, act: Act::Restore, act_by });
         }
         record
+    }
+
+    /// What a look reads of the time that its phase has lasted, and is to last.
+    fn mutate_clocks(&self, record: &mut Release) {
+        match record.phase {
+            Phase::Bake { stage } if self.is(Mutation::BakeSkipped) && record.bake_passed_at.is_none() => {
+                let bake = record.timeline.stages().get(stage).map_or(0, |stage| stage.bake.as_seconds());
+                record.phase_since = later(record.phase_since, -1000 * i64::from(bake));
+            }
+            Phase::Bake { .. } if self.is(Mutation::BlueNotKept) => record.plan.afterwards.keep_blue = Span::ZERO,
+            Phase::AwaitApproval { .. } if self.is(Mutation::GateNeverExpires) => record.phase_since = self.world.now(),
+            _ => {}
+        }
     }
 
     /// Whether a write meets its condition.
@@ -102,6 +119,14 @@ impl Link<'_> {
         if self.is(Mutation::AlarmOnlyRecorded) && self.who.function == Function::OnAlarm {
             let Release { route, test_route, flags, .. } = stored.clone();
             record = Release { route, test_route, flags, restored_at: stored.restored_at, ..record };
+        }
+        if [Mutation::BakeSkipped, Mutation::GateNeverExpires].iter().any(|mutation| self.is(*mutation))
+            && record.phase == stored.phase
+        {
+            record.phase_since = stored.phase_since;
+        }
+        if self.is(Mutation::BlueNotKept) {
+            record.plan.afterwards.keep_blue = stored.plan.afterwards.keep_blue;
         }
         if self.is(Mutation::EventsForgotten) {
             record.outbox.clear();
@@ -211,6 +236,9 @@ impl Link<'_> {
         if let Some(Phase::AwaitApproval { stage }) = phase.filter(|_| self.is(Mutation::GatesApproved)) {
             let (ask, by) = (Ask::Approve { stage }, "nobody".to_owned());
             found.push(Request { ask, by, at: self.world.now(), note: None });
+        }
+        if self.is(Mutation::RejectUnheard) {
+            found.retain(|request| !matches!(request.ask, Ask::Reject { .. }));
         }
         if self.is(Mutation::AbortUnheard) {
             found.retain(|request| request.ask != Ask::Abort);

@@ -49,12 +49,20 @@ impl Watch {
             self.check_whole(state, new, Colour::Blue, who);
             self.check_flags(state, new, Colour::Blue, who);
         }
-        if old.bake_passed_at.is_none() && new.bake_passed_at.is_some() {
+        let passes = old.bake_passed_at.is_none() && new.bake_passed_at.is_some();
+        if passes {
             self.check_advance(old, new, seen);
         }
+        let ends = matches!(new.phase, Phase::RollBack | Phase::RollbackNeedsHuman | Phase::RolledBack);
+        if passes || (old.phase != new.phase && old.bake_passed_at.is_none() && !ends) {
+            self.check_baked(old, new, who);
+        }
+        self.check_gate(old, new, who);
         if old.phase != new.phase {
             self.check_heard(old, new, who);
             self.check_deadline(old, new, who);
+            self.check_kept_warm(new, who);
+            self.note_clocks(old, new, who, now);
             self.phase_changed(state, old, new, who, seen, now);
         }
     }
@@ -327,7 +335,7 @@ fn is_unsettled(release: &Release, who: &Who) -> bool {
 }
 
 /// Whether a deployment has brought a release's green what a stage is to have.
-fn has_come_to(release: &Release, stage: usize) -> bool {
+pub(super) fn has_come_to(release: &Release, stage: usize) -> bool {
     let weight = release.timeline.stages().get(stage).map(|stage| stage.weight);
     release.plan.traffic.shifted_by.is_some() && weight.is_some_and(|weight| weight <= release.green_share)
 }

@@ -23,6 +23,10 @@ impl Watch {
         self.abort_asked_at.entry(release.clone()).or_insert(now);
     }
 
+    pub(crate) fn rejected(&mut self, release: &ReleaseId, stage: usize, now: Timestamp) {
+        self.rejected_at.entry((release.clone(), stage)).or_insert(now);
+    }
+
     /// A release asks another one to give the route up.
     pub(crate) fn asked_to_give_way(&mut self, holder: &ReleaseId, by: &str) {
         let began = |id: &ReleaseId| self.began_at.get(id).copied();
@@ -57,6 +61,13 @@ impl Watch {
         let asked = self.abort_asked_at.get(&new.id).is_some_and(|at| *at < who.started);
         if asked && listens && goes_on {
             let what = format!("{} was asked to end, and goes from {} to {}", new.id, old.phase, new.phase);
+            self.breach(Promise::AbortHeard, what);
+        }
+        if let Phase::AwaitApproval { stage } = old.phase
+            && goes_on
+            && self.rejected_at.get(&(new.id.clone(), stage)).is_some_and(|at| *at < who.started)
+        {
+            let what = format!("somebody said no before stage {stage} of {}, and it goes on to {}", new.id, new.phase);
             self.breach(Promise::AbortHeard, what);
         }
     }
