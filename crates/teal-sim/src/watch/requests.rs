@@ -54,9 +54,12 @@ impl Watch {
         }
     }
 
-    /// A look, or a run that waits for green, goes on although the release was asked to end before it began.
+    /// A look, or a run that waits for green or tests it, goes on although the release was asked to end before it began.
     pub(super) fn check_heard(&mut self, old: &Release, new: &Release, who: &Who) {
-        let listens = matches!(old.phase, Phase::PrepareGreen | Phase::Bake { .. } | Phase::AwaitApproval { .. });
+        let listens = matches!(
+            old.phase,
+            Phase::PrepareGreen | Phase::ValidateGreen | Phase::Bake { .. } | Phase::AwaitApproval { .. }
+        );
         let goes_on = !matches!(new.phase, Phase::RollBack | Phase::RollbackNeedsHuman | Phase::RolledBack);
         let asked = self.abort_asked_at.get(&new.id).is_some_and(|at| *at < who.started);
         if asked && listens && goes_on {
