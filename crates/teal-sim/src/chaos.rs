@@ -32,7 +32,7 @@ pub(crate) struct Chaos {
     busy_from: Option<Timestamp>,
     slow: bool,
     /// What has its moment now; the scheduler carries it out.
-    pub(crate) due: Vec<Happening>,
+    pub(crate) due: Vec<(Place, Happening)>,
     pub(crate) matrix: Matrix,
     /// Every call of a run that is scripted, in order.
     pub(crate) points: Option<Vec<(Place, u32)>>,
@@ -99,6 +99,25 @@ impl Chaos {
         from <= now && now < later(from, BUSY_MILLIS)
     }
 
+    /// Something that was planned for a place had an effect.
+    pub(crate) fn happened(&mut self, place: Place, happening: Happening) {
+        self.matrix.met(place, Disturbance::World(happening));
+    }
+
+    /// Whether a function that reads a listener which has just changed is told what was there before.
+    pub(crate) fn reads_late(&mut self, place: Place) -> bool {
+        let late = Disturbance::Call(FaultKind::StaleRead);
+        let (calls, deeds) = (self.opportunities[place.index()], self.deeds[place.index()]);
+        let is_due = |planned: &&mut Planned| {
+            let reached = if planned.at_write { deeds } else { calls };
+            !planned.met && planned.place == place && planned.what == late && planned.nth < reached
+        };
+        let Some(planned) = self.planned.iter_mut().find(is_due) else { return false };
+        planned.met = true;
+        self.matrix.met(place, late);
+        true
+    }
+
     /// How a call of a function goes.
     pub(crate) fn course(&mut self, who: &Who, op: Op, now: Timestamp) -> Course {
         let (effect, answer) = (self.latency(), self.latency());
@@ -152,8 +171,7 @@ impl Chaos {
             match (planned.what, op) {
                 (Disturbance::World(happening), _) if planned.nth == now => {
                     planned.met = true;
-                    self.due.push(happening);
-                    self.matrix.met(place, planned.what);
+                    self.due.push((place, happening));
                 }
                 // A fault that this call cannot have waits for one that can.
                 (Disturbance::Call(kind), Some(op)) if fault.is_none() && can_have(op, kind) => {
@@ -171,7 +189,8 @@ impl Chaos {
 fn can_have(op: Op, kind: FaultKind) -> bool {
     match kind {
         FaultKind::LateEffect => op.kind == OpKind::Deed,
-        FaultKind::StaleRead => op.kind == OpKind::ReadListener,
+        // It waits for a read that may be late, which is known when the listener is read.
+        FaultKind::StaleRead => false,
         _ => true,
     }
 }

@@ -235,13 +235,16 @@ impl Deployment {
         }
     }
 
-    /// Everything that it has yet to wait for by itself is over at once.
-    pub(crate) fn hurry(&mut self) {
+    /// Everything that it has yet to wait for by itself is over at once, if there is anything.
+    pub(crate) fn hurry(&mut self) -> bool {
+        let mut waits = false;
         for doing in self.course.iter_mut().skip(self.at) {
             if let Move::Install(seconds) | Move::Shift(_, seconds) | Move::EndBlue(seconds) = doing {
+                waits |= *seconds > 0;
                 *seconds = 0;
             }
         }
+        waits
     }
 
     fn next(&mut self, now: Timestamp) {

@@ -216,6 +216,15 @@ impl Disturbance {
             (Disturbance::Call(FaultKind::StaleRead), Place::Runs(function)) => {
                 !matches!(function, Function::ValidateGreen | Function::OnLifecycleHook)
             }
+            // No state machine waits for an answer of these.
+            (
+                Disturbance::World(Happening::InvocationLost),
+                Place::Runs(Function::OnAlarm | Function::OnExecutionEnd | Function::Sweep | Function::OnLifecycleHook),
+            ) => false,
+            // Where a deployment's hooks ask, the service is in Teal's own account and is not scaled.
+            (Disturbance::World(Happening::RoleLost | Happening::ScaledIn), Place::Runs(Function::OnLifecycleHook)) => {
+                false
+            }
             (_, Place::Runs(_)) => true,
         }
     }

@@ -93,8 +93,10 @@ mutations! {
     TakingBackOverlooked: StoppedForGood,
     /// That a write got no answer is forgotten once the route was read again.
     LostWriteForgotten: SettledBeforeEnd,
-    /// Whatever happens in a run is dated with its beginning.
+    /// What a run gives back is dated with its beginning.
     ClockStandsStill: AnswersUntilKnown,
+    /// What a run shifts is dated with its beginning.
+    ShiftDatedEarly: WeightOfStage,
     /// on-alarm does not know when a release began.
     OldAlarmsTakenForNew: OnlyItsAlarms,
     /// An alarm that is gone is taken for one without data.

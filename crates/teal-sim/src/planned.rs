@@ -1,5 +1,6 @@
 //! Which disturbance meets which moment.
 
+use crate::course::FaultKind;
 use crate::disturbance::{Disturbance, Happening};
 use crate::function::Function;
 use crate::place::Place;
@@ -65,8 +66,22 @@ impl Planned {
             planned.push(Self::at_call(Place::Runs(Function::Accept), rng.u32(4..12), flaps));
         }
         let preludes: Vec<Planned> = planned.iter().filter_map(|one| Self::prelude(rng, one.place)).collect();
+        let changes: Vec<Planned> = planned.iter().filter_map(Self::change_to_be_missed).collect();
         planned.extend(preludes);
+        planned.extend(changes);
         planned
+    }
+
+    /// What somebody changes for a read to be late where a function reads without having written: drawn by nothing, since it is there for the read.
+    #[must_use]
+    pub fn change_to_be_missed(&self) -> Option<Self> {
+        let writes_first = matches!(
+            self.place,
+            Place::Runs(Function::ShiftTraffic | Function::Promote | Function::RollBack | Function::OnAlarm)
+        );
+        let changes = Disturbance::World(Happening::WeightsChanged);
+        let is_late = self.what == Disturbance::Call(FaultKind::StaleRead);
+        (is_late && !writes_first).then(|| Self::at_call(self.place, self.nth, changes))
     }
 
     /// What lets a place be reached that a release without trouble never comes to.

@@ -3,6 +3,7 @@
 mod deploying;
 mod executions;
 mod happenings;
+mod lists;
 mod queue;
 mod runs;
 mod setting;
@@ -163,7 +164,7 @@ impl<'w> Simulation<'w> {
             Event::Timer { execution, token } => self.timer(execution, token),
             Event::TaskTimeout { execution, token } => self.task_timeout(execution, token),
             Event::Late(late) => self.late(&late),
-            Event::Happen(happening) => self.happen(happening, None),
+            Event::Happen(happening, place) => self.happen(happening, place, None),
             Event::Heal(heal) => self.heal(heal),
             Event::Approve { release, stage } => self.approve(&release, stage),
             Event::Sweep => self.sweep(),
@@ -191,16 +192,17 @@ impl<'w> Simulation<'w> {
             self.after(late.after, Event::Late(late));
         }
         let due = self.world.chaos.borrow_mut().as_mut().map(|chaos| std::mem::take(&mut chaos.due));
-        for happening in due.into_iter().flatten() {
+        for (place, happening) in due.into_iter().flatten() {
+            let place = Some(place);
             if within_millis > 0 {
                 let after = self.rng.i64(0..within_millis);
-                self.after(after, Event::Happen(happening));
+                self.after(after, Event::Happen(happening, place));
             } else if happening.is_of_a_run() || self.rng.bool() {
-                self.happen(happening, of);
+                self.happen(happening, place, of);
             } else {
                 // While the call is on its way there or back.
                 let after = self.rng.i64(0..50);
-                self.after(after, Event::Happen(happening));
+                self.after(after, Event::Happen(happening, place));
             }
         }
     }

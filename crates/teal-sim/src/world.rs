@@ -5,6 +5,7 @@ use crate::course::{Course, Fault};
 use crate::deed::Late;
 use crate::link::{Op, Who};
 use crate::mutation::Mutation;
+use crate::place::Place;
 use crate::state::{LISTENER, State};
 use crate::watch::Watch;
 use std::cell::{Cell, RefCell, RefMut};
@@ -141,6 +142,11 @@ impl World {
         }
         let fault = self.faults.borrow().iter().find(|fault| fault.at_call == call).map(|fault| fault.kind);
         fault.map_or(Course::WELL, Course::of)
+    }
+
+    /// Whether what a run reads just now of a listener that has changed is what was there before.
+    pub(crate) fn reads_late(&self, who: &Who) -> bool {
+        self.chaos.borrow_mut().as_mut().is_some_and(|chaos| chaos.reads_late(Place::of(who.function)))
     }
 
     /// Waits as the simulation's scheduler sees it: nothing is pending once the clock has come so far.

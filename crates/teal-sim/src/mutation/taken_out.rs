@@ -39,7 +39,10 @@ impl Link<'_> {
 
     /// What time it is for a mutated function.
     pub(crate) fn mutated_time(&self, time: Timestamp) -> Timestamp {
-        if self.is(Mutation::ClockStandsStill) { later(self.who.started, self.clock_ahead) } else { time }
+        let shifts = matches!(self.who.function, Function::ShiftTraffic | Function::Promote);
+        let stands_still =
+            (self.is(Mutation::ClockStandsStill) && self.restores()) || (self.is(Mutation::ShiftDatedEarly) && shifts);
+        if stands_still { later(self.who.started, self.clock_ahead) } else { time }
     }
 
     /// The record as a mutated function reads it.

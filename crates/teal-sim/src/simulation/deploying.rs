@@ -7,6 +7,7 @@ use crate::deployment::{Cause, Deployment};
 use crate::disturbance::Happening;
 use crate::function::Input;
 use crate::link::later;
+use teal::ports::DeploymentState;
 use teal::release::ReleaseId;
 
 impl Simulation<'_> {
@@ -66,26 +67,35 @@ impl Simulation<'_> {
         self.world.state().deployment.as_ref().is_some_and(|deployment| deployment.moves_at().is_some())
     }
 
-    pub(super) fn disturb_deployment(&mut self, happening: Happening) {
+    /// Whether that changes anything: there may be no deployment, or one that is over.
+    pub(super) fn disturb_deployment(&mut self, happening: Happening) -> bool {
         let (now, fails, slow) = (self.now(), self.rng.u8(0..4) == 0, [5, 60, 600, 2_400][self.rng.usize(0..4)]);
         self.world.moving(|state| {
-            let Some(deployment) = state.deployment.as_mut() else { return };
+            let Some(deployment) = state.deployment.as_mut() else { return false };
+            let goes_on = deployment.reading().state == DeploymentState::UnderWay;
             match happening {
                 Happening::DeploymentFails => deployment.go_back(Cause::Other, "it failed by itself", now),
                 Happening::DeploymentStopped => deployment.go_back(Cause::Other, "ada stopped it", now),
-                Happening::DeploymentHurries => deployment.hurry(),
-                _ => (deployment.back_seconds, deployment.back_fails) = (slow, fails),
+                Happening::DeploymentHurries => return deployment.hurry() && goes_on,
+                _ => {
+                    let is_over = !deployment.is_active() && !deployment.is_yet_to_go_back();
+                    (deployment.back_seconds, deployment.back_fails) = (slow, fails);
+                    return !is_over;
+                }
             }
-        });
+            goes_on
+        })
     }
 
     /// Somebody takes away the role by which Teal acts in the service's account; it comes back.
-    pub(super) fn lose_role(&mut self) {
+    pub(super) fn lose_role(&mut self) -> bool {
         let now = self.now();
         let mut state = self.world.state();
-        if state.external_id.is_some() {
+        let is_there = state.external_id.is_some();
+        if is_there {
             state.external_id = Some("teal-other".to_owned());
             state.role_changed = Some(later(now, 0));
         }
+        is_there
     }
 }

@@ -1,18 +1,19 @@
 //! What happens in the world, and how it passes.
 
 use super::Simulation;
+use super::lists::{add_group, give_all_to, set_weights, share_between};
 use super::queue::Event;
 use super::runs::Invoke;
 use super::setting::{EXTERNAL_ID, MOST_RELEASES};
 use crate::disturbance::Happening;
 use crate::function::Input;
 use crate::link::later;
-use crate::state::{ALARM, GROUP_A, GROUP_B, GROUP_C, forward};
+use crate::place::Place;
+use crate::state::{ALARM, GROUP_A, GROUP_B, forward};
 use teal::drift::RouteLeft;
 use teal::ports::AlarmState;
 use teal::release::{Phase, Release, ReleaseId};
 use teal::request::Ask;
-use teal::route::{Action, ActionKind, WeightedDestination};
 use teal::steps::RaisedAlarm;
 
 /// How often CloudWatch evaluates an alarm at most, in milliseconds.
@@ -39,8 +40,31 @@ impl Heal {
 
 impl Simulation<'_> {
     /// Something happens, perhaps while a function runs.
-    pub(super) fn happen(&mut self, happening: Happening, during: Option<&Invoke>) {
+    pub(super) fn happen(&mut self, happening: Happening, place: Option<Place>, during: Option<&Invoke>) {
         self.world.log(|| format!("it happens: {happening:?}"));
+        let has_effect = match happening {
+            Happening::RunTwice => during.is_some(),
+            Happening::InvocationLost => during.is_some_and(|invoke| invoke.reply_to.is_some()),
+            Happening::ScaledIn => {
+                let (blue, _) = self.services();
+                self.world.state().scaling.contains_key(&blue)
+            }
+            Happening::DeploymentFails
+            | Happening::DeploymentStopped
+            | Happening::DeploymentHurries
+            | Happening::DeploymentSlow => self.disturb_deployment(happening),
+            Happening::RoleLost => self.lose_role(),
+            Happening::Drifted => self.drift(place),
+            _ => true,
+        };
+        self.carry_out(happening, during);
+        if let (Some(place), Some(chaos)) = (place.filter(|_| has_effect), self.world.chaos.borrow_mut().as_mut()) {
+            chaos.happened(place, happening);
+        }
+        self.world.observe();
+    }
+
+    fn carry_out(&mut self, happening: Happening, during: Option<&Invoke>) {
         match happening {
             Happening::RunTwice => {
                 if let Some(invoke) = during {
@@ -110,7 +134,6 @@ impl Simulation<'_> {
             }
             Happening::AlarmFlaps => self.flap_alarm(),
             Happening::StackUpdate => self.update_stack(),
-            Happening::Drifted => self.drift(),
             Happening::BlueTaken => {
                 let (blue, _) = self.services();
                 let now = self.now();
@@ -131,14 +154,13 @@ impl Simulation<'_> {
                 let after = self.delay();
                 self.after(after, Event::Invoke(Box::new(Invoke::sweep())));
             }
-            Happening::DeploymentFails
+            // Done already.
+            Happening::Drifted
+            | Happening::DeploymentFails
             | Happening::DeploymentStopped
             | Happening::DeploymentHurries
-            | Happening::DeploymentSlow => self.disturb_deployment(happening),
-            Happening::RoleLost => {
-                self.lose_role();
-                self.heal_later(Heal::Role);
-            }
+            | Happening::DeploymentSlow => {}
+            Happening::RoleLost => self.heal_later(Heal::Role),
             Happening::RuleAdded => {
                 let listeners: Vec<String> = self.setting.listeners().into_iter().map(str::to_owned).collect();
                 let now = self.now();
@@ -152,7 +174,6 @@ impl Simulation<'_> {
             | Happening::ListenerDeleted
             | Happening::BlueRemoved => self.change_listener(happening),
         }
-        self.world.observe();
     }
 
     fn scale_blue_in(&mut self) {
@@ -172,7 +193,7 @@ impl Simulation<'_> {
         }
         let raised_before = self.alarm_raised_at.is_some_and(|at| later(at, ALARM_EVALUATED_MILLIS) > self.now());
         if raised_before {
-            self.after(ALARM_EVALUATED_MILLIS, Event::Happen(Happening::AlarmRaised));
+            self.after(ALARM_EVALUATED_MILLIS, Event::Happen(Happening::AlarmRaised, None));
         } else {
             self.begin_alarming();
         }
@@ -219,7 +240,7 @@ impl Simulation<'_> {
         self.raise_alarm();
         self.heal(Heal::Alarm);
         let after = self.delay();
-        self.after(after, Event::Happen(Happening::AlarmRaised));
+        self.after(after, Event::Happen(Happening::AlarmRaised, None));
     }
 
     /// What a stack knows of its listeners is what they were before the first release.
@@ -229,18 +250,18 @@ impl Simulation<'_> {
         }
     }
 
-    /// While a release is under way this waits for its end.
-    fn drift(&mut self) {
+    /// While a release is under way this waits for its end. Whether it has happened now.
+    fn drift(&mut self, place: Option<Place>) -> bool {
         if self.under_way().is_some_and(|release| release.phase != Phase::RollbackNeedsHuman) {
             let after = self.rng.i64(60_000..600_000);
-            self.after(after, Event::Happen(Happening::Drifted));
-            return;
+            self.after(after, Event::Happen(Happening::Drifted, place));
+            return false;
         }
         let left: Vec<RouteLeft> = self.world.state().left.values().cloned().collect();
-        if let Some(left) = self.rng.choice(left) {
-            let weights = if left.idle.as_str() == GROUP_A { (100, 0) } else { (0, 100) };
-            self.world.change_from_outside(left.part.key(), |actions| set_weights(actions, weights));
-        }
+        let Some(left) = self.rng.choice(left) else { return false };
+        let weights = if left.idle.as_str() == GROUP_A { (100, 0) } else { (0, 100) };
+        self.world.change_from_outside(left.part.key(), |actions| set_weights(actions, weights));
+        true
     }
 
     /// An event goes on its way: it comes soon, late, twice or never.
@@ -403,48 +424,4 @@ impl Simulation<'_> {
 
 fn stages(record: &Release, ask: impl Fn(usize) -> Ask) -> Vec<Ask> {
     (0..record.timeline.stages().len()).map(ask).collect()
-}
-
-fn groups_of(actions: &mut [Action]) -> impl Iterator<Item = &mut Vec<WeightedDestination>> {
-    actions.iter_mut().filter_map(|action| match &mut action.kind {
-        ActionKind::Forward { groups, .. } => Some(groups),
-        ActionKind::Kept { .. } => None,
-    })
-}
-
-fn set_weights(actions: &mut [Action], (a, b): (u16, u16)) {
-    // The weight of a lone group means nothing.
-    for group in groups_of(actions).filter(|groups| groups.len() > 1).flatten() {
-        match group.destination.as_str() {
-            GROUP_A => group.weight = a,
-            GROUP_B => group.weight = b,
-            _ => {}
-        }
-    }
-}
-
-/// The second of two destinations gets so much of a thousand, the first the rest.
-fn share_between(actions: &mut [Action], second: u16) {
-    for groups in groups_of(actions) {
-        groups.iter_mut().zip([1000 - second, second]).for_each(|(group, weight)| group.weight = weight);
-    }
-}
-
-/// With its weight; a deployment may have left it on no listener.
-fn give_all_to(actions: &mut [Action], green: &str) {
-    let whole = forward(&[(green, 100)]);
-    for groups in groups_of(actions) {
-        groups.retain(|group| group.destination.as_str() != green);
-        groups.iter_mut().for_each(|group| group.weight = 0);
-        groups.extend_from_slice(whole.groups());
-    }
-}
-
-fn add_group(actions: &mut [Action]) {
-    let added = forward(&[(GROUP_C, 10)]);
-    for groups in groups_of(actions) {
-        if groups.iter().all(|group| group.destination.as_str() != GROUP_C) {
-            groups.extend_from_slice(added.groups());
-        }
-    }
 }

@@ -4,6 +4,7 @@ use super::happenings::Heal;
 use super::runs::Invoke;
 use crate::deed::Late;
 use crate::disturbance::Happening;
+use crate::place::Place;
 use std::collections::BTreeMap;
 use teal::release::ReleaseId;
 use teal::time::Timestamp;
@@ -36,7 +37,8 @@ pub(crate) enum Event {
     },
     /// A call has its effect after it was given up.
     Late(Late),
-    Happen(Happening),
+    /// Something happens that was planned for a place, or follows from what did.
+    Happen(Happening, Option<Place>),
     Heal(Heal),
     /// Somebody says yes at a gate.
     Approve {
@@ -72,7 +74,12 @@ impl Queue {
         let is_work = |event: &Event| {
             matches!(
                 event,
-                Event::Begin(_) | Event::Invoke(_) | Event::Late(_) | Event::Happen(_) | Event::Heal(_) | Event::Deploy
+                Event::Begin(_)
+                    | Event::Invoke(_)
+                    | Event::Late(_)
+                    | Event::Happen(..)
+                    | Event::Heal(_)
+                    | Event::Deploy
             )
         };
         self.events.values().any(is_work)

@@ -76,10 +76,12 @@ impl Watch {
     /// there is any.
     pub(super) fn before_weight_beside_blue(&mut self, state: &State, release: &Release) {
         let blue = release.green.blue.name();
-        let Some(rule) = state.scaling.get(blue) else { return };
+        let rule = state.scaling.get(blue);
         let tasks = state.services.get(blue).map_or(0, |service| service.desired);
-        let is_held = rule.scale_in_suspended && rule.min_capacity >= release.green.desired.min(rule.max_capacity);
-        if !is_held || release.green.hold.is_some_and(|hold| *rule != hold.held) {
+        let is_held = rule.is_none_or(|rule| {
+            rule.scale_in_suspended && rule.min_capacity >= release.green.desired.min(rule.max_capacity)
+        });
+        if !is_held || release.green.hold.is_some_and(|hold| rule != Some(&hold.held)) {
             let what = format!("{} gives green weight while {rule:?} may take from blue's {tasks} tasks", release.id);
             self.breach(Promise::BlueKeepsCapacity, what);
         }
