@@ -28,6 +28,8 @@ pub(super) struct AlarmsKnown {
     fine_at: BTreeMap<ReleaseId, Timestamp>,
     /// When the accept of a release that may begin while an alarm is raised found one; no look has found it OK since.
     passed_over_at: BTreeMap<ReleaseId, Timestamp>,
+    /// Releases that have read no data of an alarm that they pass over, and nothing else since: when it goes off again, it was not OK before.
+    silent: BTreeSet<ReleaseId>,
     /// When the alarm went off whose event on-alarm dealt with last.
     handled: Option<Timestamp>,
     /// When the alarm went off whose event a run deals with.
@@ -104,11 +106,15 @@ impl Watch {
             let what = format!("{} goes back for an alarm that is raised since before it began", new.id);
             self.breach(Promise::PassedOver, what);
         }
-        if let Some(alarms) = seen.alarms.filter(|alarms| alarms.all_ok)
-            && old.phase != Phase::Accept
-            && self.alarms.passed_over_at.remove(&new.id).is_some()
-        {
+        let Some(alarms) = seen.alarms.filter(|_| old.phase != Phase::Accept) else { return };
+        let Some(passed_over_at) = self.alarms.passed_over_at.get_mut(&new.id) else { return };
+        if alarms.all_ok {
+            self.alarms.passed_over_at.remove(&new.id);
             self.alarms.fine_at.insert(new.id.clone(), alarms.at);
+        } else if !alarms.any_raised && !alarms.any_gone {
+            self.alarms.silent.insert(new.id.clone());
+        } else if self.alarms.silent.remove(&new.id) {
+            *passed_over_at = alarms.at;
         }
     }
 
@@ -116,7 +122,8 @@ impl Watch {
     pub(super) fn alarms_allow(&self, release: &Release, seen: &Seen) -> bool {
         let passes_over = |alarms: AlarmsSeen| {
             let began_at = self.alarms.passed_over_at.get(&release.id);
-            alarms.raised_since.is_some_and(|since| began_at.is_some_and(|began_at| since <= *began_at))
+            let is_the_same = |since| began_at.is_some_and(|began_at| since <= *began_at);
+            alarms.raised_since.is_some_and(|since| self.alarms.silent.contains(&release.id) || is_the_same(since))
         };
         release.plan.judge.alarms.is_empty() || seen.alarms.is_some_and(|alarms| alarms.all_ok || passes_over(alarms))
     }
@@ -172,8 +179,10 @@ impl Watch {
         for release in state.records.values().filter(names) {
             let known_before =
                 |at: &BTreeMap<ReleaseId, Timestamp>| at.get(&release.id).is_some_and(|at| *at < raised_at);
-            // Where it was passed over, it must have been out of ALARM to be raised again.
-            let counts = known_before(&self.alarms.fine_at) || known_before(&self.alarms.passed_over_at);
+            // Where it was passed over, it must have been OK to be raised again, unless it was seen without data.
+            let is_silent = self.alarms.silent.contains(&release.id);
+            let counts =
+                known_before(&self.alarms.fine_at) || (known_before(&self.alarms.passed_over_at) && !is_silent);
             let unaffected = release.setback.is_none() && release.phase.can_roll_back();
             if counts && unaffected {
                 let what = format!("{alarm} went off at {raised_at}, and {} is still in {}", release.id, release.phase);
