@@ -179,7 +179,7 @@ impl Aws {
         let input = json!({"ServiceNamespace": NAMESPACE, "ScalableDimension": DIMENSION, "ResourceIds": ids});
         let what = ids.join(" or ");
         let found = self.autoscaling().call_paged(DESCRIBE_TARGETS, &what, input, "ScalableTargets").await?;
-        let read = found.iter().map(|one| serde_json::from_str(&one.to_string())).collect::<Result<_, _>>();
+        let read = found.iter().map(|one| serde_json::from_slice(one.to_string().as_bytes())).collect::<Result<_, _>>();
         read.map_err(|error| PortError::Unavailable { call: DESCRIBE_TARGETS, message: error.to_string() })
     }
 

@@ -106,7 +106,7 @@ fn ecs(fields: &Map<String, Value>) -> TealResult<EcsHook> {
 fn details_of_hook(details: Option<&Value>) -> TealResult<Map<String, Value>> {
     let read = match details {
         None | Some(Value::Null) => Some(Value::Object(Map::new())),
-        Some(Value::String(text)) => serde_json::from_str(text).ok(),
+        Some(Value::String(text)) => serde_json::from_slice(text.as_bytes()).ok(),
         Some(other) => Some(other.clone()),
     };
     match read {

@@ -89,8 +89,8 @@ impl Wish {
         if text.trim().is_empty() {
             return Err(invalid("there are none".to_owned()));
         }
-        let mut input: Map<String, Value> =
-            serde_json::from_str(text).map_err(|problem| invalid(format!("this is no JSON object ({problem})")))?;
+        let mut input: Map<String, Value> = serde_json::from_slice(text.as_bytes())
+            .map_err(|problem| invalid(format!("this is no JSON object ({problem})")))?;
         if let Some(release) = release_alone(&input, "abort").map_err(&invalid)? {
             return Ok(Wish::Abort { release });
         }
@@ -231,7 +231,7 @@ pub fn token(release: &ReleaseId) -> String {
 /// # Errors
 /// When it is not one of Teal's.
 pub fn release_of_token(token: &str) -> Result<ReleaseId, String> {
-    let document: Value = serde_json::from_str(token).unwrap_or_default();
+    let document: Value = serde_json::from_slice(token.as_bytes()).unwrap_or_default();
     let name = document["release"].as_str().ok_or("the continuation token is not one of Teal's")?;
     ReleaseId::new(name)
 }

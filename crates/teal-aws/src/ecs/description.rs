@@ -53,7 +53,7 @@ impl Service {
     /// The member that cannot be read.
     pub(super) fn read(document: Value) -> serde_json::Result<Self> {
         // From its text, as records are read: a function carries the code for one of both.
-        let service: Self = serde_json::from_str(&document.to_string())?;
+        let service: Self = serde_json::from_slice(document.to_string().as_bytes())?;
         Ok(Self { document, ..service })
     }
 

@@ -110,7 +110,7 @@ fn caught(input: &RollBackInput) -> TealError {
 
 /// The sentence of an error. Lambda reports errors as JSON with `errorMessage`, which the state machine may have cut off anywhere.
 fn message_of(cause: &str) -> String {
-    if let Ok(report) = serde_json::from_str::<serde_json::Value>(cause) {
+    if let Ok(report) = serde_json::from_slice::<serde_json::Value>(cause.as_bytes()) {
         return report.get("errorMessage").and_then(|message| message.as_str()).unwrap_or(cause).to_owned();
     }
     cut_off_message(cause).unwrap_or_else(|| cause.to_owned())
@@ -124,7 +124,7 @@ fn cut_off_message(report: &str) -> Option<String> {
     (0..=6)
         .find_map(|lost| {
             let end = text.char_indices().rev().nth(lost).map_or(0, |(at, last)| at + last.len_utf8());
-            serde_json::from_str::<String>(&format!("\"{}\"", &text[..end])).ok()
+            serde_json::from_slice::<String>(format!("\"{}\"", &text[..end]).as_bytes()).ok()
         })
         .map(|message| format!("{message}…"))
 }

@@ -21,7 +21,7 @@ enum Found<'a> {
 
 /// From its text, as records are read: a function carries the code for one of both.
 fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
-    serde_json::from_str(&value.to_string()).ok()
+    serde_json::from_slice(value.to_string().as_bytes()).ok()
 }
 
 impl<'a> Fields<'a> {

@@ -4,7 +4,7 @@ use super::super::shape;
 use super::routes::{alias, elsewhere, flag, network, shifted};
 use super::{GROUP_A, LISTENER, RULE, full, problems, put};
 use crate::document::Document;
-use crate::plan::{Path, Plan, Segment, StoredStart};
+use crate::plan::{Path, Plan, Problem, Segment, StoredStart};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -46,7 +46,9 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
+        // Eighths: what is not Teal's own is kept as it was read, and serde_json may read longer ones off by their last bit.
+        any::<i32>().prop_map(|eighths| Value::from(f64::from(eighths) / 8.0)),
+        Just(json!(1e300)),
         ".{0,8}".prop_map(Value::from),
         texts.prop_map(Value::from),
     ];
@@ -217,13 +219,16 @@ proptest! {
     fn a_document_has_the_right_shape_exactly_if_it_can_be_read((document, place) in damaged_plan()) {
         let mut found = Vec::new();
         shape::check(&document, &mut found);
-        let elsewhere = found.iter().find(|problem| !is_along(&problem.path, &place));
+        // An entry whose only field is gone may be told to lack another one.
+        let beside = |path: &Path| path.segments().split_last().is_some_and(|(_, around)| place.segments().starts_with(around));
+        let elsewhere = found.iter().find(|problem| !is_along(&problem.path, &place) && !beside(&problem.path));
         prop_assert!(elsewhere.is_none(), "{} was damaged, not {:?}", place, elsewhere);
         let read = serde_json::from_value::<Plan>(document.clone());
         if found.is_empty() {
-            // That there is exactly one kind of route is a rule beside the shape, with a problem of its own.
-            let one_route = |error: &serde_json::Error| error.to_string().starts_with("exactly one thing splits");
-            let reads = read.as_ref().map_or_else(one_route, |_| true);
+            // Rules beside the shape, with problems of their own.
+            let beside = ["exactly one thing splits", "a metric has exactly one source", "the metric has no name"];
+            let by_rule = |error: &serde_json::Error| beside.iter().any(|start| error.to_string().starts_with(start));
+            let reads = read.as_ref().map_or_else(by_rule, |_| true) && (read.is_ok() || Plan::check(&document).is_err());
             prop_assert!(reads, "{:?} for {}", read.err(), document);
         } else if let Ok(plan) = read {
             // serde knows no ranges and lengths, and takes a list of values for an object; nothing else may pass it.
@@ -241,7 +246,11 @@ proptest! {
             prop_assert_eq!(again.plan(), checked.plan());
             prop_assert_eq!(again.timeline(), checked.timeline());
             // What was said for nothing is not written again, nor warned of.
-            let new = again.warnings().iter().find(|warning| !checked.warnings().contains(warning));
+            let known = |warning: &&Problem| {
+                // What is compared where nothing is said of it is written out.
+                checked.warnings().contains(warning) || warning.path == Path::of("judge.metrics")
+            };
+            let new = again.warnings().iter().find(|warning| !known(warning));
             prop_assert!(new.is_none(), "{:?}", new);
         }
     }
