@@ -6,6 +6,7 @@ use crate::place::Place;
 use crate::simulation::Setting;
 use fastrand::Rng;
 use std::fmt;
+use teal::state::State;
 
 /// Something that happens to a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -209,6 +210,13 @@ impl Disturbance {
     pub fn can_happen_in(self, place: Place) -> bool {
         match (self, place) {
             (Disturbance::Call(_), Place::Waits(_)) => false,
+            // A rollback has stopped its deployment before it waits.
+            (
+                Disturbance::World(
+                    Happening::DeploymentFails | Happening::DeploymentStopped | Happening::DeploymentHurries,
+                ),
+                Place::Waits(State::WaitForRollBack),
+            ) => false,
             (Disturbance::World(happening), Place::Waits(_)) => !happening.is_of_a_run(),
             // What changes neither a listener nor a service has no late effect; what reads no listener reads nothing old. on-lifecycle-hook reads
             // one where ECS asks, which no schedule draws.
