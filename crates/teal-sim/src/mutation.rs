@@ -143,6 +143,16 @@ mutations! {
     BuildNotAwaited: GreenReadyFirst,
     /// Rolling back believes that flags are off.
     FlagsLeftOn: FlagsFollow,
+    /// RetireBlue does not read the route.
+    RouteUnreadAtRetirement: BlueKeepsCapacity,
+    /// RetireBlue does not read how green stands.
+    HealthUnreadAtRetirement: BlueKeepsCapacity,
+    /// Before weights are set health is not read; after that it is.
+    HealthUnreadBeforeWeight: HealthyWhenWeighted,
+    /// ValidateGreen does not read how green stands.
+    HealthUnreadWhenTested: GreenReadyFirst,
+    /// Looks do not read how green stands.
+    HealthUnreadAtLooks: HealthyWhenWeighted,
     /// on-alarm records that a release goes back, and gives nothing back.
     AlarmOnlyRecorded: AlarmActs,
 }

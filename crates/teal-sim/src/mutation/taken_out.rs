@@ -4,7 +4,7 @@ use super::Mutation;
 use crate::function::Function;
 use crate::link::{Link, later};
 use crate::state::State;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use teal::fleet::GreenOrder;
 use teal::hook::HookTicket;
 use teal::ports::{
@@ -26,6 +26,8 @@ pub(crate) struct Remembered {
     pub(crate) scaling: BTreeMap<String, Scaling>,
     pub(crate) written: BTreeMap<String, Vec<Action>>,
     pub(crate) lost_a_race: bool,
+    /// Groups whose health was asked for.
+    health_asked: BTreeSet<String>,
     /// A write to a listener got no answer.
     lost_write: bool,
     /// The listener was read after that.
@@ -290,15 +292,41 @@ impl Link<'_> {
             let mut flags = state.records.values().flat_map(|record| &record.flags);
             return flags.find(|known| known.part == *part).map_or(found, |known| known.original.clone());
         }
-        let decides =
-            matches!(self.who.function, Function::ShiftTraffic | Function::Promote | Function::EvaluateHealth);
-        if self.is(Mutation::OutsideChangeOverlooked) && decides && written.is_none() {
+        if self.overlooks_route() && written.is_none() {
             let state = self.world.state();
             let parts = state.records.values().filter(|record| !record.phase.is_terminal());
             let mut expected = parts.flat_map(|record| record.route.iter().chain(&record.test_route));
             return expected.find(|known| known.part == *part).map_or(found, |known| known.expected.clone());
         }
         found
+    }
+
+    /// Whether what others changed is not noticed by this function.
+    fn overlooks_route(&self) -> bool {
+        let function = self.who.function;
+        match self.world.mutation {
+            Some(Mutation::OutsideChangeOverlooked) => {
+                matches!(function, Function::ShiftTraffic | Function::Promote | Function::EvaluateHealth)
+            }
+            Some(Mutation::RouteUnreadAtRetirement) => function == Function::RetireBlue,
+            _ => false,
+        }
+    }
+
+    /// Whether this function takes a group for healthy without having asked.
+    fn overlooks_health(&self, group: &Destination) -> bool {
+        let function = self.who.function;
+        let of_green = match self.world.mutation {
+            Some(Mutation::HealthUnreadBeforeWeight) => {
+                let shifts = matches!(function, Function::ShiftTraffic | Function::Promote);
+                return shifts && self.remembered.borrow_mut().health_asked.insert(group.to_string());
+            }
+            Some(Mutation::HealthUnreadAtRetirement) => function == Function::RetireBlue,
+            Some(Mutation::HealthUnreadWhenTested) => function == Function::ValidateGreen,
+            Some(Mutation::HealthUnreadAtLooks) => function == Function::EvaluateHealth,
+            _ => false,
+        };
+        of_green && !self.is_blue(group)
     }
 
     pub(crate) fn mutated_rules(&self, found: Vec<RuleAhead>) -> Vec<RuleAhead> {
@@ -326,6 +354,9 @@ impl Link<'_> {
 
     pub(crate) fn mutated_targets(&self, group: &Destination, found: Vec<Target>) -> Vec<Target> {
         if self.is(Mutation::BlueHealthNotRead) && self.restores() && self.is_blue(group) {
+            return vec![healthy_target(0)];
+        }
+        if self.overlooks_health(group) {
             return vec![healthy_target(0)];
         }
         if self.takes_green_for_ready() {

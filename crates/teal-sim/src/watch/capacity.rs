@@ -9,7 +9,7 @@ use crate::state::{GROUP_A, GROUP_B, State};
 use teal::ports::TargetHealth;
 use teal::release::{Phase, Release};
 use teal::request::Ask;
-use teal::route::{Action, PartRef, RoutePart, weight_in};
+use teal::route::{Action, Colours, PartRef, RoutePart, weight_in};
 use teal::time::Timestamp;
 
 /// How long a rollback waits for blue before it calls for a person, in milliseconds.
@@ -55,6 +55,26 @@ impl Watch {
     /// Whether a group had no healthy target from `since` until now.
     pub(super) fn was_down(&self, group: &str, since: Timestamp) -> bool {
         self.stood(group, since).is_some_and(|standing| standing != Standing::Healthy)
+    }
+
+    /// A release was tested well: green could serve, and nobody else was asked through its test route, as far as its last run could know.
+    pub(super) fn check_tested(&mut self, state: &State, release: &Release, who: &Who) {
+        let Colours { blue, green } = &release.colours;
+        if release.plan.traffic.shifted_by.is_none() && self.was_down(green.as_str(), who.started) {
+            self.breach(
+                Promise::GreenReadyFirst,
+                format!("{} was tested, and green has no healthy target", release.id),
+            );
+        }
+        let Some(part) = release.test_route.as_ref().filter(|_| release.plan.validate.tests_anything()) else { return };
+        let key = part.part.key();
+        let weighs =
+            |group| state.parts.get(key).and_then(|found| weight_in(found, group)).is_some_and(|weight| weight > 0);
+        let is_greens = weighs(green) && !weighs(blue);
+        if !is_greens && !Self::changed_by_others(state, key, self.last_read(who, key)) {
+            let what = format!("{} was tested through {}, which is not green's", release.id, short(key));
+            self.breach(Promise::GreenReadyFirst, what);
+        }
     }
 
     /// Green is about to get its first weight: it has all the targets that were ordered. One without any healthy target is noticed as such.

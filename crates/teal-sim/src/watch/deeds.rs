@@ -152,6 +152,10 @@ impl Watch {
                 let what = format!("{} takes blue in while {} is in {}", who.invocation, release.id, release.phase);
                 self.breach(Promise::BlueKeepsCapacity, what);
             }
+            if self.was_down(release.colours.green.as_str(), who.started) {
+                let what = format!("{} takes blue in, and green of {} cannot serve", who.invocation, release.id);
+                self.breach(Promise::BlueKeepsCapacity, what);
+            }
             self.without_traffic(state, release, &release.colours.blue, who, Promise::BlueKeepsCapacity);
         } else {
             self.without_traffic(state, release, &release.colours.green, who, Promise::RouteWhole);

@@ -51,7 +51,7 @@ impl Watch {
         }
         let passes = old.bake_passed_at.is_none() && new.bake_passed_at.is_some();
         if passes {
-            self.check_advance(old, new, seen);
+            self.check_advance(old, new, seen, who);
         }
         let ends = matches!(new.phase, Phase::RollBack | Phase::RollbackNeedsHuman | Phase::RolledBack);
         if passes || (old.phase != new.phase && old.bake_passed_at.is_none() && !ends) {
@@ -145,6 +145,7 @@ impl Watch {
                 }
                 if next != Phase::RollBack {
                     self.check_first_weight(new, seen);
+                    self.check_tested(state, new, who);
                 }
             }
             // The deployment moves what it moves, and what it went past is judged where it has come to.
@@ -153,7 +154,7 @@ impl Watch {
             (Phase::Bake { stage }, Phase::Bake { stage: reached }) if reached > stage && has_come_to(new, reached) => {
             }
             (Phase::ShiftTraffic { .. } | Phase::Promote, Phase::Bake { .. }) => self.check_shifted(new, who, seen),
-            (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(old, new, seen),
+            (Phase::Bake { .. }, next) if next != Phase::RollBack => self.check_advance(old, new, seen, who),
             (Phase::AwaitApproval { stage }, next) if next != Phase::RollBack => {
                 if stage == 0 {
                     self.check_first_weight(new, seen);
@@ -239,7 +240,12 @@ impl Watch {
         }
     }
 
-    fn check_advance(&mut self, old: &Release, new: &Release, seen: &Seen) {
+    fn check_advance(&mut self, old: &Release, new: &Release, seen: &Seen, who: &Who) {
+        // What a deployment moves may be on no listener for a moment.
+        if new.plan.traffic.shifted_by.is_none() && self.was_down(new.colours.green.as_str(), who.started) {
+            let what = format!("{} goes on to {}, and green has no healthy target", new.id, new.phase);
+            self.breach(Promise::HealthyWhenWeighted, what);
+        }
         let alarms = self.alarms_allow(new, seen);
         // Once the bake at 100 % was passed, blue is merely kept and nothing is measured any more.
         let measured = seen.metrics_read || old.bake_passed_at.is_some();
