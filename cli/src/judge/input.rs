@@ -349,6 +349,8 @@ mod tests {
                 let is_of_another_metric = place == "metric" && damage.as_ref().is_none_or(Value::is_string);
                 let told = match recording(Path::new("counts"), &json!(rows).to_string()) {
                     Err(refused) => refused.to_string(),
+                    // Rows that name none are of one metric, too.
+                    Ok(_) if is_of_another_metric => continue,
                     Ok(_) => panic!("row {}, {place}, {damage:?} was read", row + 1),
                 };
                 let named = told.contains(&format!("row {}", row + 1)) && told.contains(&place.replace('/', "."));
