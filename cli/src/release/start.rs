@@ -8,6 +8,7 @@ use crate::plan::{PlanFile, read_checked};
 use serde_json::{Value, json};
 use std::path::Path;
 use teal::plan::{PlanRef, StoredStart};
+use teal::ports::Ledger as _;
 use teal::release::ReleaseId;
 use teal::time::Timestamp;
 use teal_aws::Started;
@@ -19,6 +20,16 @@ pub(super) async fn start(args: &StartArgs) -> Result<Exit, ReleaseError> {
         Some(name) => name.clone(),
         None => default_name(&wanted.label, connection.now())?,
     };
+    // Its record would be taken for this one's. Who may start releases may not always read the table: then accept refuses the name.
+    if args.name.is_some()
+        && let Ok(Some(earlier)) = connection.aws.load(&name).await
+        && earlier.phase.is_terminal()
+    {
+        return Err(ReleaseError::NotNow(format!(
+            "{name} is the name of a release of {} {} that has ended ({}). Choose another --name, or leave it out",
+            earlier.plan.service, earlier.plan.version, earlier.phase
+        )));
+    }
     let execution = match connection.aws.start_release(&args.state_machine, &name, &wanted.input.to_string()).await? {
         Started::Running { execution } => execution,
         Started::NameTaken => {

@@ -21,6 +21,8 @@ pub struct AlarmChange {
     pub reason: String,
     /// When the state changed.
     pub at: Option<Timestamp>,
+    /// Whether the state was OK before.
+    pub was_ok: bool,
 }
 
 /// A "Step Functions Execution Status Change".
@@ -78,6 +80,9 @@ struct PhaseDetail {
 struct AlarmDetail {
     alarm_name: AlarmName,
     state: AlarmDetailState,
+    /// An object with its `value`, as a rule.
+    #[serde(default)]
+    previous_state: Value,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +124,7 @@ pub fn decode_alarm_change(event: &Value) -> TealResult<AlarmChange> {
         raised: value == "ALARM",
         reason: text(&reason).unwrap_or_default(),
         at: timestamp.as_str().and_then(|time| time.parse().ok()),
+        was_ok: detail.previous_state["value"] == "OK",
     })
 }
 
@@ -199,6 +205,12 @@ mod tests {
         );
         assert_eq!(change.at, Some("2019-10-02T17:04:40.985Z".parse().unwrap()));
         assert_eq!(change.account.as_deref(), Some("123456789012"));
+        assert!(change.was_ok);
+        for previous in [json!({"value": "INSUFFICIENT_DATA"}), json!({}), json!(null), json!("OK")] {
+            let mut event = event.clone();
+            event["detail"]["previousState"] = previous;
+            assert!(!decode_alarm_change(&event).unwrap().was_ok);
+        }
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl World {
     pub fn alarm_raised_at(&self, account: Option<&str>, alarm: &str, at: Timestamp) -> Ran<Vec<AlarmEffect>> {
         let name = alarm.parse().ok()?;
         let (account, reason) = (account.map(str::to_owned), "Threshold Crossed".to_owned());
-        let raised = RaisedAlarm { account, name, reason, at: Some(at) };
+        let raised = RaisedAlarm { account, name, reason, at: Some(at), was_ok: false };
         self.run_beside("on-alarm", async |step| steps::on_alarm(step, &raised).await)
     }
 

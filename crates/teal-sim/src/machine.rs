@@ -157,7 +157,8 @@ impl<'w> Machine<'w> {
             Function::RollBack => {
                 let (error, cause) = self.execution.caught();
                 let (error, cause) = (error.map(str::to_owned), cause.map(str::to_owned));
-                Input::RollBack(RollBackInput { release: self.release.clone(), error, cause })
+                let started_at = Some(self.started_at.to_string());
+                Input::RollBack(RollBackInput { release: self.release.clone(), error, cause, started_at })
             }
             function => Input::Step(function, self.release.clone()),
         };

@@ -93,8 +93,9 @@ fn length_of_value(name: &str, text: &str) -> usize {
         });
         return closing.map_or(text.len(), |end| end + 2);
     }
-    let name = name.to_ascii_lowercase();
-    if name.contains("auth") || name.contains("cookie") {
+    // Headers whose values have several words.
+    let words = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+    if words.iter().any(|header| name.eq_ignore_ascii_case(header)) {
         return text.len();
     }
     text.find(|c: char| c.is_whitespace() || ",;&\"'<>()[]{}".contains(c)).unwrap_or(text.len())
@@ -117,6 +118,7 @@ mod tests {
             ("secret : s3cret)", "secret : #)"),
             (r#"said \"token\": \"s3cret\", again"#, r#"said \"token\": \#"#),
             ("password => s3cret;", "password => #;"),
+            ("com.acme.auth.Login: user ann is locked", "com.acme.auth.Login: # ann is locked"),
             ("token:", "token:"),
             ("tokens: 5 of 9, at 10:00", "tokens: 5 of 9, at 10:00"),
             ("cache key: abc", "cache key: abc"),

@@ -362,6 +362,13 @@ impl Release {
         self.flags.iter().map(|flag| pair_share(&flag.expected, &flag.own_colours()?)).min().flatten()
     }
 
+    /// Whether flags that go with the version are turned, or a run may be turning one: that is announced, with all traffic on green.
+    #[must_use]
+    pub fn may_have_turned_flags(&self) -> bool {
+        let shifts = self.intents.iter().any(|intent| matches!(intent.act, Act::Shift { .. }));
+        self.flags_share().is_some_and(|share| share > Share::NONE) || (self.green_share == Share::ALL && shifts)
+    }
+
     /// Every part of a route that Teal may write to: production first, then test, then flags that go with the version.
     pub fn parts(&self) -> impl Iterator<Item = &PartRef> {
         self.route.iter().chain(&self.test_route).chain(&self.flags).map(|part| &part.part)

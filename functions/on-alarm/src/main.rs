@@ -1,6 +1,6 @@
 //! An alarm changed its state: the releases that watch it go back to blue at once.
 use teal::steps::{self, RaisedAlarm};
-use teal_lambda::Urgency;
+use teal_lambda::{AlarmChange, Urgency};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -9,7 +9,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         if !change.raised {
             return Ok(Vec::new());
         }
-        let alarm = RaisedAlarm { account: change.account, name: change.alarm, reason: change.reason, at: change.at };
+        let AlarmChange { account, alarm: name, reason, at, was_ok, .. } = change;
+        let alarm = RaisedAlarm { account, name, reason, at, was_ok };
         steps::on_alarm(step, &alarm).await
     })
     .await

@@ -32,8 +32,13 @@ fn an_alarm_that_could_not_restore_a_release_says_which() {
     let who = Who { invocation: call.id.clone(), function: Function::OnAlarm, started: now };
     let link = Link::new(&world, who);
     let mut step = Step::new(&link, &call);
-    let alarm =
-        RaisedAlarm { account: None, name: ALARM.parse().unwrap(), reason: "5 errors".to_owned(), at: Some(now) };
+    let alarm = RaisedAlarm {
+        account: None,
+        name: ALARM.parse().unwrap(),
+        reason: "5 errors".to_owned(),
+        at: Some(now),
+        was_ok: false,
+    };
     let run = Box::pin(steps::on_alarm(&mut step, &alarm));
     let answered = pin!(run).poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(answered, Poll::Ready(Err(_))), "{answered:?}");
@@ -90,7 +95,13 @@ fn begin<'w>(world: &'w World, id: &str, function: Function) -> (Link<'w>, Invoc
 
 fn raised(world: &World) -> Input {
     let reason = "5 errors".to_owned();
-    Input::Alarm(RaisedAlarm { account: None, name: ALARM.parse().unwrap(), reason, at: Some(world.now()) })
+    Input::Alarm(RaisedAlarm {
+        account: None,
+        name: ALARM.parse().unwrap(),
+        reason,
+        at: Some(world.now()),
+        was_ok: false,
+    })
 }
 
 /// After how many milliseconds of one run of on-alarm nobody is on green any more, where its first write goes like this.
@@ -152,7 +163,7 @@ fn what_a_long_run_restores_is_dated_with_the_moment_and_not_with_the_runs_begin
 
     // Whoever ends the release right after that leaves green its tasks until all of the load balancer knows.
     let (link, call) = begin(&world, "roll-back-1", Function::RollBack);
-    let input = RollBackInput { release: machine.release().clone(), error: None, cause: None };
+    let input = RollBackInput { release: machine.release().clone(), error: None, cause: None, started_at: None };
     let answer = drive(&world, pin!(invoke(link, call, Rc::new(Input::RollBack(input)))), || false);
     leaves_green_its_tasks_since(&world, &answer.unwrap().unwrap().unwrap(), written);
 }
@@ -176,7 +187,12 @@ fn roll_back<'w>(
     invoke(
         link,
         call,
-        Rc::new(Input::RollBack(RollBackInput { release: machine.release().clone(), error, cause: None })),
+        Rc::new(Input::RollBack(RollBackInput {
+            release: machine.release().clone(),
+            error,
+            cause: None,
+            started_at: None,
+        })),
     )
 }
 

@@ -49,6 +49,7 @@ impl Exec {
                     release: self.id.clone(),
                     error: error.map(str::to_owned),
                     cause: cause.map(str::to_owned),
+                    started_at: self.started_at.map(|at| at.to_string()),
                 })
             }
             Some(function) => Input::Step(function, self.id.clone()),

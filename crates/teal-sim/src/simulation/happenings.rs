@@ -211,6 +211,7 @@ impl Simulation<'_> {
                 name: alarm,
                 reason: "Threshold Crossed".to_owned(),
                 at: Some(now),
+                was_ok: false,
             };
             let invoke = Invoke::by_event(Input::Alarm(alarm), Some(now));
             self.deliver(&invoke);
@@ -224,7 +225,7 @@ impl Simulation<'_> {
     fn alarm_of_others(&mut self) {
         if let Ok(name) = ALARM.parse() {
             let (account, reason) = (Some(OTHER_ACCOUNT.to_owned()), "Threshold Crossed".to_owned());
-            let alarm = RaisedAlarm { account, name, reason, at: Some(self.now()) };
+            let alarm = RaisedAlarm { account, name, reason, at: Some(self.now()), was_ok: false };
             self.deliver(&Invoke::by_event(Input::Alarm(alarm), None));
         }
     }

@@ -45,7 +45,7 @@ impl PassedOver {
                 (self.since, self.silent) = (reading.since, false);
                 false
             }
-            AlarmState::Alarm => reading.since.is_some_and(|at| self.is_before(at)),
+            AlarmState::Alarm => reading.since.is_some_and(|at| self.is_before(at, false)),
             AlarmState::InsufficientData => {
                 self.silent = true;
                 false
@@ -53,11 +53,11 @@ impl PassedOver {
         }
     }
 
-    /// Whether an alarm that went into ALARM at this moment must have been OK before. Where it is not known since when it was in ALARM,
-    /// it may be the same change.
+    /// Whether an alarm that went into ALARM at this moment must have been OK before, as `was_ok` says where it is known to have been. Where it is
+    /// not known since when it was in ALARM, it may be the same change.
     #[must_use]
-    pub fn is_before(&self, raised_at: Timestamp) -> bool {
-        !self.silent && self.since.is_some_and(|since| raised_at > after(since, SAME_CHANGE_SECONDS))
+    pub fn is_before(&self, raised_at: Timestamp, was_ok: bool) -> bool {
+        (was_ok || !self.silent) && self.since.is_some_and(|since| raised_at > after(since, SAME_CHANGE_SECONDS))
     }
 }
 
@@ -117,7 +117,9 @@ mod tests {
         let mut known = read(json!({"alarm": "checkout-5xx", "since": "2026-11-23T10:00:00Z"}));
         assert!(!known.is_over(&reading(AlarmState::InsufficientData, "2026-11-23T10:05:00Z")));
         known = read(serde_json::to_value(&known).unwrap());
-        assert!(!known.is_before("2026-11-23T10:09:00Z".parse().unwrap()), "its event");
+        let raised_at = "2026-11-23T10:09:00Z".parse().unwrap();
+        assert!(!known.is_before(raised_at, false), "its event, after it had no data");
+        assert!(known.is_before(raised_at, true), "its event, after it was OK");
         assert!(!known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:09:00Z")));
         assert!(!known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:09:00Z")), "the same change");
         assert!(known.is_over(&reading(AlarmState::Alarm, "2026-11-23T10:12:00Z")));

@@ -21,6 +21,8 @@ pub struct RaisedAlarm {
     pub reason: String,
     /// When it changed, by CloudWatch's clock, where the event says so.
     pub at: Option<Timestamp>,
+    /// Whether the event says that it was OK before.
+    pub was_ok: bool,
 }
 
 /// What an alarm did to one release.
@@ -150,7 +152,8 @@ impl<W: World> Step<'_, W> {
         }
         let begins = release.phase == Phase::Accept && release.plan.judge.start_while_alarming;
         let known = release.alarming_since_start.iter().find(|known| known.alarm == alarm.name);
-        let is_same_change = |known: &PassedOver| alarm.at.is_none_or(|raised_at| !known.is_before(raised_at));
+        let is_same_change =
+            |known: &PassedOver| alarm.at.is_none_or(|raised_at| !known.is_before(raised_at, alarm.was_ok));
         if begins || known.is_some_and(is_same_change) {
             // Accept, or a look, may have read that all is well just before. With the record changed it reads the alarms
             // again, and then knows this one.

@@ -80,19 +80,29 @@ impl<W: World> Step<'_, W> {
         self.note(Fact::Noted { note });
     }
 
-    /// Whether blue would serve users no worse than green does now. What cannot be read stands in nobody's way back to blue.
+    /// Whether blue would serve users no worse than green does now. What cannot be read stands in nobody's way back to blue, unless blue was
+    /// known to be down.
     pub(super) async fn blue_serves_no_worse(&self, release: &Release) -> Result<(), String> {
         match self.blue_down(release).await {
-            Some(BlueDown { why, green_is_better: true }) => Err(why),
-            _ => Ok(()),
+            Ok(Some(BlueDown { why, green_is_better: true })) => Err(why),
+            Err(error) if release.kept_on_green_since.is_some() => {
+                Err(format!("blue could not serve, and whether it can now is not known: {error}"))
+            }
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
     /// How blue is down, where it is known to have no healthy target.
-    async fn blue_down(&self, release: &Release) -> Option<BlueDown> {
+    async fn blue_down(&self, release: &Release) -> Result<Option<BlueDown>, PortError> {
         let colours = &release.colours;
-        let blue = self.standing(release, &colours.blue).await.ok().filter(|blue| *blue != Standing::Healthy)?;
-        let green = self.standing(release, &colours.green).await.ok();
+        let blue = self.standing(release, &colours.blue).await?;
+        if blue == Standing::Healthy {
+            return Ok(None);
+        }
+        let green = match self.standing(release, &colours.green).await {
+            Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error),
+            found => found.ok(),
+        };
         let blue_is = if blue == Standing::Empty { "no targets" } else { "no healthy target" };
         let green_is = match green {
             Some(green) if green <= blue => ", and green is no better",
@@ -101,17 +111,30 @@ impl<W: World> Step<'_, W> {
             None => "",
         };
         let why = format!("blue's {} {} has {blue_is}{green_is}", colours.blue.noun(), colours.blue);
-        Some(BlueDown { why, green_is_better: green > Some(blue) })
+        Ok(Some(BlueDown { why, green_is_better: green > Some(blue) }))
     }
 
     /// Called with all traffic just read on blue: whether that serves nobody, and green would. `since` when that is waited for.
-    pub(super) async fn blue_is_missed(&mut self, release: &mut Release, since: Option<Timestamp>) -> Option<String> {
+    ///
+    /// # Errors
+    /// Those that pass: green is not taken in before it is known whether it is needed.
+    pub(super) async fn blue_is_missed(
+        &mut self,
+        release: &mut Release,
+        since: Option<Timestamp>,
+    ) -> TealResult<Option<String>> {
         // Where no traffic was moved, Teal has no part in it.
-        release.first_shift_at.or(release.moved_beside_until)?;
-        let down = self.blue_down(release).await?;
+        if release.first_shift_at.or(release.moved_beside_until).is_none() {
+            return Ok(None);
+        }
+        let down = match self.blue_down(release).await {
+            Err(error @ (PortError::Throttled { .. } | PortError::Unavailable { .. })) => return Err(error.into()),
+            found => found.ok().flatten(),
+        };
+        let Some(down) = down else { return Ok(None) };
         if !down.green_is_better {
             self.note(Fact::Noted { note: format!("all traffic is on blue, which cannot serve it: {}", down.why) });
-            return None;
+            return Ok(None);
         }
         if since.is_none() {
             let note = format!(
@@ -121,7 +144,7 @@ impl<W: World> Step<'_, W> {
             self.note(Fact::Noted { note });
         }
         release.kept_on_green_since = since.or_else(|| Some(self.moment()));
-        Some(down.why)
+        Ok(Some(down.why))
     }
 
     async fn standing(&self, release: &Release, destination: &Destination) -> Result<Standing, PortError> {

@@ -287,8 +287,7 @@ impl<W: World> Step<'_, W> {
         if release.is_moved_by_deployment() {
             return self.take_back_by_deployment(release).await;
         }
-        // On record before the first is turned: all traffic is green's then.
-        let flags_first = release.green_share == Share::ALL;
+        let flags_first = release.may_have_turned_flags();
         let mut failure = None;
         if flags_first {
             failure = self.restore_flags(release).await.err();

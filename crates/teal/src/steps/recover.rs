@@ -37,9 +37,10 @@ pub async fn on_execution_end<W: World>(
             Some(cause) if !cause.is_empty() => cause.to_owned(),
             _ => format!("the execution ended with status {status} before the release had"),
         }),
+        started_at: None,
     };
     let answer = roll_back(step, &input).await?;
-    if answer.next == State::WaitForRollBack && !step.load(release).await?.is_taken_back_by_deployment() {
+    if answer.next == State::WaitForRollBack && !step.is_left_to_sweep(release).await? {
         let seconds = answer.wait_seconds.unwrap_or_default();
         return Err(TealError::new(
             ErrorName::RouteNotSettled,
@@ -47,6 +48,17 @@ pub async fn on_execution_end<W: World>(
         ));
     }
     Ok(answer)
+}
+
+impl<W: World> Step<'_, W> {
+    /// Whether what a rollback still waits for takes longer than an event is tried for, with nothing of Teal's under way: a deployment that
+    /// takes its traffic back, or clients of sticky cookies.
+    async fn is_left_to_sweep(&self, id: &ReleaseId) -> TealResult<bool> {
+        let release = self.load(id).await?;
+        let is_settled = release.settled_at().is_none_or(|at| at <= self.now());
+        let waits_for_sessions = release.is_sticky() && release.restored_at.is_some() && is_settled;
+        Ok(release.is_taken_back_by_deployment() || waits_for_sessions)
+    }
 }
 
 /// How old a release is before its execution may be taken for gone, in seconds: `DescribeExecution` is eventually consistent.

@@ -9,11 +9,14 @@ use crate::release::{Act, Event, Phase, Release, ReleaseId};
 use crate::route::Colour;
 use crate::state::State;
 use crate::story::{Fact, StoryEntry};
-use crate::strategy::{RETIREMENT_PATIENCE, RETIREMENT_POLL};
-use crate::time::{after, seconds_until};
+use crate::strategy::RETIREMENT_POLL;
+use crate::time::{Timestamp, after, seconds_until};
 use serde::{Deserialize, Serialize};
 
 const GIVEN_UP_ON_GREEN: &str = "what was given up of the route still sends traffic to it";
+
+/// How long green is kept for clients with sticky cookies, in seconds: the route is the next release's only then.
+const SESSIONS_PATIENCE_SECONDS: u64 = 600;
 
 const SESSIONS_ON_GREEN: &str =
     "clients that hold a sticky cookie still reach it, and without it they would get errors. Scale it in by hand";
@@ -26,6 +29,17 @@ pub struct RollBackInput {
     pub error: Option<String>,
     #[serde(default)]
     pub cause: Option<String>,
+    /// When the execution was started, RFC 3339, where an execution asks.
+    #[serde(default, rename = "startedAt")]
+    pub started_at: Option<String>,
+}
+
+impl RollBackInput {
+    /// Whether the record is that of an earlier execution of the same name.
+    fn is_of_another(&self, found: &Release) -> bool {
+        let own = self.started_at.as_deref().and_then(|at| at.parse().ok());
+        own.zip(found.execution_started_at).is_some_and(|(own, known): (Timestamp, _)| own != known)
+    }
 }
 
 /// Gives the route back to blue, waits until no act can still be under way, takes green in and ends the release.
@@ -34,8 +48,9 @@ pub struct RollBackInput {
 /// `Teal.RouteNotSettled` and those of the ports that are worth another try.
 pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) -> TealResult<Answer> {
     let caught = caught(input);
-    let Some(mut release) = step.world.load(&input.release).await? else {
-        // It failed before there was a record: nothing was touched.
+    let found = step.world.load(&input.release).await?;
+    let Some(mut release) = found.filter(|found| !input.is_of_another(found)) else {
+        // It failed before there was a record of its own: nothing was touched.
         step.fail_hooks(&input.release).await;
         return Ok(Answer {
             release: input.release.clone(),
@@ -68,7 +83,7 @@ pub async fn roll_back<W: World>(step: &mut Step<'_, W>, input: &RollBackInput) 
     match step.restore(&mut release).await {
         Ok(()) => {
             step.note_restored(&mut release);
-            match step.blue_is_missed(&mut release, missed_since).await {
+            match step.blue_is_missed(&mut release, missed_since).await? {
                 Some(why) => step.wait_for_blue(&mut release, why).await,
                 None => step.finish_rollback(&mut release, None).await,
             }
@@ -169,7 +184,7 @@ impl<W: World> Step<'_, W> {
         if let Some(given_back_at) = given_back_at.filter(|_| stays.is_none())
             && self.sessions_hold_green(release).await
         {
-            if moment < after(given_back_at, RETIREMENT_PATIENCE.as_seconds().into()) {
+            if moment < after(given_back_at, SESSIONS_PATIENCE_SECONDS) {
                 self.save_and_announce(release).await?;
                 return Ok(Answer::waiting(release, State::WaitForRollBack, RETIREMENT_POLL.as_seconds().into()));
             }
@@ -304,7 +319,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_cause_has_a_sentence(cause in prop_oneof![".{0,80}", r#"\{"errorMessage" ?: ?"[a\\\\u20"é}]{0,20}"#]) {
-            let input = RollBackInput { release: ReleaseId::new("r-1").unwrap(), error: Some("x".into()), cause: Some(cause) };
+            let input = RollBackInput { release: ReleaseId::new("r-1").unwrap(), error: Some("x".into()), cause: Some(cause), started_at: None };
             prop_assert!(caught(&input).message.starts_with("x: "));
         }
     }
@@ -315,6 +330,7 @@ mod tests {
             release: ReleaseId::new("r-1").unwrap(),
             error: Some("States.Timeout".to_owned()),
             cause: Some("too long".to_owned()),
+            started_at: None,
         };
         assert_eq!(caught(&input), TealError::new(ErrorName::Internal, "States.Timeout: too long"));
     }
