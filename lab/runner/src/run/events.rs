@@ -12,6 +12,8 @@ use teal_lab_gateway::FaultRule;
 
 /// How often sweep runs until it tells of what is waited for: it looks at some routes only at a time.
 const SWEEPS: usize = 30;
+/// The same a minute apart, five of which read the same routes.
+const TRIES: usize = 5 * SWEEPS;
 /// From one sweep to the next (lab time).
 const SWEEP_PAUSE: Duration = Duration::from_secs(60);
 /// Sweep looks at other routes in every five minutes: before that it would read the same ones again.
@@ -152,7 +154,7 @@ impl Run<'_> {
         let wanted = self.filled(&json!(until)).await?;
         let wanted = wanted.as_str().unwrap_or_default();
         let mut told = String::new();
-        for _ in 0..SWEEPS {
+        for _ in 0..TRIES {
             // An error of sweep's own is one of its answers.
             told = self.lab.sweep_now().await.map_or_else(|error| error.to_string(), |answer| answer.to_string());
             if told.contains(wanted) {
